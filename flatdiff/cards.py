@@ -1,0 +1,149 @@
+"""A card is what a checkpoint says about itself; the gallery reads cards and never the weights.
+
+A checkpoint is a folder `<family>/<name>/` with `weights.safetensors` (float32) and `card.json`.
+Its identity is the SHA-256 of the weights file.
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from flatdiff.config import METHODS, WeightKind, from_mapping
+from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
+from flatdiff.files import atomic_write, resolve_inside, sha256_of
+from flatdiff.flags import AdmFlags
+from flatdiff.recipe import Recipe
+
+FORMAT_VERSION = 1
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+MAX_CARD_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """Everything about a checkpoint but its weights."""
+
+    family: str  # checkpoints of one family share a network and a dataset
+    name: str  # of the folder
+    method: str  # a key of config.METHODS
+    weights: WeightKind
+    dataset: str
+    split: str  # that it was trained on
+    flags: AdmFlags
+    step: int
+    num_averaged: int | None = None  # models in an SWA mean; None for other weights
+    num_parameters: int
+    digest: str  # SHA-256 of weights.safetensors, 64 hex digits
+    recipe: Recipe | None  # None where the training is not ours
+    command: str = ""  # that trained it
+    environment: dict[str, str] = field(default_factory=dict)  # versions, threads, device
+    loss_history: list[list[float]] = field(default_factory=list)  # [step, mean loss since last]
+    format_version: int = FORMAT_VERSION
+
+    @property
+    def id(self) -> str:
+        """`<family>/<name>`, by which every page and command calls it."""
+        return f"{self.family}/{self.name}"
+
+    @property
+    def title(self) -> str:
+        """The method as the paper writes it."""
+        return METHODS.get(self.method, self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Self:
+        """Back from card.json.
+
+        Raises:
+            SettingsError: an entry is unknown, missing or out of range, or the format is newer.
+        """
+        version = values.get("format_version")
+        if version != FORMAT_VERSION:
+            raise SettingsError(
+                f"card format {version!r}; this flatdiff reads format {FORMAT_VERSION}"
+            )
+        recipe = values.get("recipe")
+        parsed = {
+            **values,
+            "flags": AdmFlags.from_json(values.get("flags", {})),
+            "recipe": None if recipe is None else Recipe.from_json(recipe),
+        }
+        return from_mapping(cls, parsed, "card")
+
+
+@dataclass(frozen=True)
+class BrokenCard:
+    """A folder that holds a checkpoint which cannot be used, and the reason in one sentence."""
+
+    id: str
+    reason: str
+
+
+def read_card(root: Path, checkpoint_id: str) -> Card:
+    """The card of `<family>/<name>` below a root.
+
+    Raises:
+        CheckpointError: there is none, it cannot be read, or its weights file is absent.
+    """
+    try:
+        folder = resolve_inside(root, checkpoint_id)
+        path = folder / CARD_FILE
+        if not path.is_file():
+            known = ", ".join(card_ids(root)) or "none"
+            raise CheckpointError(f"no checkpoint {checkpoint_id!r}; known checkpoints: {known}")
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CheckpointError(f"{path} is over {MAX_CARD_BYTES >> 20} MB; that is no card")
+        card = Card.from_json(json.loads(path.read_text("utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError, SettingsError, AttributeError) as error:
+        raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {error}") from None
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise CheckpointError(f"{checkpoint_id} has a card but no {WEIGHTS_FILE}")
+    if card.id != checkpoint_id:
+        card = dataclasses.replace(card, family=folder.parent.name, name=folder.name)
+    return card
+
+
+def card_ids(root: Path) -> list[str]:
+    """Every `<family>/<name>` below a root that has a card, sorted."""
+    return sorted(
+        path.parent.relative_to(root).as_posix() for path in root.glob(f"*/*/{CARD_FILE}")
+    )
+
+
+def list_cards(root: Path) -> Iterator[Card | BrokenCard]:
+    """Every checkpoint below a root, the paper's methods in the paper's order first."""
+    order = {name: position for position, name in enumerate(METHODS)}
+    ids = card_ids(root)
+    for checkpoint_id in sorted(ids, key=lambda i: (order.get(i.split("/")[1], len(order)), i)):
+        try:
+            yield read_card(root, checkpoint_id)
+        except FlatdiffError as error:
+            yield BrokenCard(checkpoint_id, str(error))
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Written after the weights, so that a folder with a card is whole."""
+    text = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
+    atomic_write(folder / CARD_FILE, (text + "\n").encode())
+
+
+def verify_weights(folder: Path, card: Card) -> None:
+    """Raise where the weights are not those of the card.
+
+    Raises:
+        CheckpointError: the digest differs: damaged on disk, or replaced by hand.
+    """
+    got = sha256_of(folder / WEIGHTS_FILE)
+    if got != card.digest:
+        raise CheckpointError(
+            f"the weights of {card.id} have SHA-256 {got[:12]}..., its card says "
+            f"{card.digest[:12]}...; restore the file or train again"
+        )

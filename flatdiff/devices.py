@@ -1,0 +1,31 @@
+"""A device is where tensors live; which one there is, and what it computes fast."""
+
+import torch
+
+from flatdiff.config import Precision
+from flatdiff.errors import SettingsError
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """A GPU where there is one, or the device named.
+
+    Raises:
+        SettingsError: no such device here.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SettingsError(f"device must be auto, cpu or cuda; {name!r}: {reason}") from None
+    return device
+
+
+def pick_precision(device: torch.device) -> Precision:
+    """bfloat16 where the hardware multiplies it natively, else float32."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if native else "float32"

@@ -1,0 +1,85 @@
+"""A file on disk is either the old one or the new one, never half of each.
+
+Where flatdiff keeps things, how it writes them, and how a name becomes a path without leaving its
+root.
+"""
+
+import hashlib
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from flatdiff.errors import FlatdiffError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+def state_home() -> Path:
+    """$FLATDIFF_HOME, or the per-user data directory of the platform; made when written to."""
+    if chosen := os.environ.get("FLATDIFF_HOME"):
+        return Path(chosen).expanduser().resolve()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "flatdiff"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "flatdiff"
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "flatdiff"
+
+
+def checkpoint_root() -> Path:
+    """$FLATDIFF_CHECKPOINTS, or the folder checkpoints/ beside the package."""
+    chosen = os.environ.get("FLATDIFF_CHECKPOINTS")
+    return Path(chosen).expanduser().resolve() if chosen else PROJECT_ROOT / "checkpoints"
+
+
+def resolve_inside(root: Path, name: str) -> Path:
+    """The path that a name from outside stands for, refused where it leaves the root.
+
+    Raises:
+        FlatdiffError: the name is absolute, climbs out, or follows a link out.
+    """
+    root = root.resolve()
+    path = (root / name).resolve()
+    if "\0" in name or path == root or not path.is_relative_to(root):
+        raise FlatdiffError(f"{name!r} is not a name inside {root}")
+    return path
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Replace a file's content so that a crash at any moment leaves the old or the new one.
+
+    Raises:
+        FlatdiffError: the disk is full or the folder cannot be written; the old file is intact.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise FlatdiffError(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        Path(temporary).unlink(missing_ok=True)
+        raise FlatdiffError(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where the platform can."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sha256_of(path: Path) -> str:
+    """64 hex digits of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,128 @@
+"""ADM flags: everything that decides what an ADM network computes and which process it denoises.
+
+The names are guided-diffusion's command-line names, so a card reads like a training command of the
+paper. What guided-diffusion hard-codes (3 image channels, 1000 classes) is a flag here.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from flatdiff.config import from_mapping, require
+from flatdiff.errors import SettingsError
+
+NoiseSchedule = Literal["linear", "cosine"]
+
+# guided-diffusion's channel multipliers where the flag is left empty, by image size.
+DEFAULT_CHANNEL_MULT = {
+    512: "0.5,1,1,2,2,4,4",
+    256: "1,1,2,2,4,4",
+    128: "1,1,2,3,4",
+    64: "1,2,3,4",
+}
+
+# Flags that change speed or memory in guided-diffusion, never the result: accepted and dropped.
+IRRELEVANT_FLAGS = ("use_checkpoint", "use_fp16", "timestep_respacing", "class_cond")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdmFlags:
+    """One ADM network and its diffusion process (Dhariwal & Nichol 2021, arXiv 2105.05233)."""
+
+    image_size: int = 64  # pixels a side
+    in_channels: int = 3
+    num_channels: int = 128
+    num_res_blocks: int = 2  # a level
+    channel_mult: str = ""  # "" = guided-diffusion's table by image size
+    num_heads: int = 4  # used where num_head_channels is -1
+    num_heads_upsample: int = -1  # -1 = num_heads
+    num_head_channels: int = -1  # -1 = num_heads decides
+    attention_resolutions: str = "16,8"  # pixels a side; "" = only the middle block attends
+    dropout: float = 0.0
+    num_classes: int | None = None  # None = unconditional
+    use_scale_shift_norm: bool = True
+    resblock_updown: bool = False
+    use_new_attention_order: bool = False
+    learn_sigma: bool = False
+    diffusion_steps: int = 1000
+    noise_schedule: NoiseSchedule = "linear"
+    sigma_small: bool = False
+    predict_xstart: bool = False
+    use_kl: bool = False
+    rescale_timesteps: bool = False
+    rescale_learned_sigmas: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "in_channels", "num_channels", "num_res_blocks"):
+            value = getattr(self, name)
+            require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
+        require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
+        steps = self.diffusion_steps
+        require(isinstance(steps, int) and steps >= 2, "diffusion_steps", "at least 2", steps)
+        known = ("linear", "cosine")
+        require(self.noise_schedule in known, "noise_schedule", "linear or cosine", self.noise_schedule)
+        require(self.num_channels % 32 == 0, "num_channels", "a multiple of 32", self.num_channels)
+        _ = self.channel_multipliers, self.attention_downsamplings
+        size, levels = self.image_size, len(self.channel_multipliers)
+        fits = size % 2 ** (levels - 1) == 0
+        require(fits, "image_size", f"divisible by 2^{levels - 1} (channel_mult has {levels})", size)
+
+    @property
+    def channel_multipliers(self) -> tuple[float, ...]:
+        """One width factor a level, finest first."""
+        text = self.channel_mult or DEFAULT_CHANNEL_MULT.get(self.image_size, "")
+        try:
+            multipliers = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise SettingsError(
+                f"channel_mult must be numbers such as '1,2,2,2' (it may be empty only at "
+                f"image_size 64, 128, 256 and 512); got {self.channel_mult!r} "
+                f"at image_size {self.image_size}"
+            ) from None
+        require(min(multipliers) > 0, "channel_mult", "above 0 at every level", text)
+        return multipliers
+
+    @property
+    def attention_downsamplings(self) -> frozenset[int]:
+        """Attention levels as factors of downsampling, as guided-diffusion counts them."""
+        parts = [part for part in self.attention_resolutions.split(",") if part.strip()]
+        try:
+            return frozenset(self.image_size // int(part) for part in parts)
+        except (ValueError, ZeroDivisionError):
+            expected = "pixel sizes such as '16,8'"
+            require(False, "attention_resolutions", expected, self.attention_resolutions)
+            raise
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the network's output: noise, and with learn_sigma the variance."""
+        return self.in_channels * (2 if self.learn_sigma else 1)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(C, H, W) of one image."""
+        return (self.in_channels, self.image_size, self.image_size)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for a card."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """Back from a card.
+
+        Raises:
+            SettingsError: an entry is unknown or out of range.
+        """
+        return from_mapping(cls, values, "flags")
+
+    @classmethod
+    def from_guided_diffusion(cls, values: Mapping[str, Any], num_classes: int | None) -> Self:
+        """From guided-diffusion's own flag set; classes come from the weights, not from the flags.
+
+        Raises:
+            SettingsError: a flag is unknown to us and could change the result.
+        """
+        own = {name: value for name, value in values.items() if name not in IRRELEVANT_FLAGS}
+        return from_mapping(cls, {**own, "num_classes": num_classes}, "guided-diffusion flags")

@@ -1,0 +1,235 @@
+"""A training run on disk: its state while it runs, three checkpoints when it is done.
+
+The state is `<out>/<method>.training/state.safetensors`, replaced atomically, with recipe, loss
+history and environment in its header: kill the process at any moment, continue with `resume`, and
+the final weights have the bits of an uninterrupted run.
+"""
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+import flatdiff
+from flatdiff.cards import Card
+from flatdiff.checkpoints import serialize_weights, write_checkpoint
+from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
+from flatdiff.data import load_images
+from flatdiff.errors import TrainingError
+from flatdiff.files import atomic_write
+from flatdiff.recipe import Recipe
+from flatdiff.training import StepRecord, TrainingState, new_state, train, weights_of
+
+HISTORY_EVERY_STEPS = 100
+_ADAM = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One training run and where it lives."""
+
+    recipe: Recipe
+    out: Path  # the family's folder
+    device: torch.device
+    command: str = ""
+    save_every_steps: int = 500
+
+    @property
+    def state_file(self) -> Path:
+        """Where the run's state is kept until it is done."""
+        return self.out / f"{self.recipe.method}.training" / "state.safetensors"
+
+
+@dataclass
+class LossHistory:
+    """The mean loss of every so many steps, and the losses of the rows not yet full."""
+
+    rows: list[list[float]] = field(default_factory=list)  # [step, mean loss since the last row]
+    pending: list[float] = field(default_factory=list)
+
+    def add(self, record: StepRecord) -> None:
+        """Take in one step."""
+        self.pending.append(record.loss)
+        if record.step % HISTORY_EVERY_STEPS == 0:
+            self.rows.append([record.step, sum(self.pending) / len(self.pending)])
+            self.pending = []
+
+
+def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
+    """Train to the end, saving on the way; the three checkpoints are written last.
+
+    Raises:
+        TrainingError: a state is in the way, none is there to resume, it belongs to another
+            recipe or environment, or the loss became NaN.
+        DataError: the dataset is absent or does not fit.
+    """
+    state, history = _start(run, resume)
+    flags = run.recipe.flags
+    data = load_images(run.recipe.dataset, "train", flags.image_size, flags.in_channels)
+    try:
+        for record in train(state, run.recipe, data):
+            history.add(record)
+            if record.step % run.save_every_steps == 0:
+                save_state(run, state, history)
+            yield record
+    except TrainingError as error:
+        raise TrainingError(f"{error}. {_last_good(run)}") from None
+    save_state(run, state, history)
+    write_checkpoints(run, state, history.rows)
+
+
+def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
+    exists = run.state_file.exists()
+    if resume and not exists:
+        raise TrainingError(f"nothing to resume: {run.state_file} does not exist")
+    if exists and not resume:
+        raise TrainingError(
+            f"{run.state_file} holds a run already; continue it with --resume, or delete "
+            f"{run.state_file.parent}"
+        )
+    state = new_state(run.recipe, run.device)
+    if resume:
+        return state, load_state(run, state)
+    history = LossHistory()
+    save_state(run, state, history)  # a folder that cannot be written fails now, not at the end
+    return state, history
+
+
+def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
+    """Replace the run's state file.
+
+    Raises:
+        FlatdiffError: it cannot be written; the one before is intact.
+    """
+    metadata = {
+        "step": str(state.step),
+        "recipe": canonical_json(run.recipe),
+        "environment": canonical_json(environment(run.device)),
+        "history": canonical_json(history),
+    }
+    atomic_write(run.state_file, save(_tensors(state), metadata))
+
+
+def load_state(run: Run, state: TrainingState) -> LossHistory:
+    """Fill a fresh state from the run's file; returns the loss history.
+
+    Raises:
+        TrainingError: the file is damaged, or of another recipe or environment, named entry by
+            entry.
+    """
+    try:
+        with safe_open(run.state_file, "pt", device=str(run.device)) as file:
+            metadata = file.metadata() or {}
+            _refuse_differences(run, metadata)
+            _restore(state, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+        state.step = int(metadata["step"])
+        return LossHistory(**json.loads(metadata["history"]))
+    except (SafetensorError, KeyError, RuntimeError) as error:
+        raise TrainingError(f"{run.state_file} is damaged and cannot be resumed: {error}") from None
+
+
+def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:
+    rows = [
+        *_differences(json.loads(metadata["recipe"]), json.loads(canonical_json(run.recipe))),
+        *_differences(json.loads(metadata["environment"]), environment(run.device)),
+    ]
+    if rows:
+        raise TrainingError(
+            f"{run.state_file} cannot be resumed: it would not give the weights of one "
+            "uninterrupted run. Different:\n" + "\n".join(rows)
+        )
+
+
+def _differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:
+    rows: list[str] = []
+    for name in sorted(theirs.keys() | ours.keys()):
+        a, b = theirs.get(name), ours.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            rows += _differences(a, b, f"{prefix}{name}.")
+        elif a != b:
+            rows.append(f"  {prefix}{name}: saved {a!r}, now {b!r}")
+    return rows
+
+
+def _tensors(state: TrainingState) -> dict[str, Tensor]:
+    """Every tensor of a state under a flat name; Adam's by parameter index."""
+    named = {"model": state.model, "ema": state.ema, "swa": state.swa}
+    tensors = {
+        f"{part}/{key}": value.contiguous()
+        for part, module in named.items()
+        for key, value in module.state_dict().items()
+    }
+    for index, slots in state.optimizer.state_dict()["state"].items():
+        tensors |= {f"adam/{index}/{slot}": slots[slot] for slot in _ADAM}
+    return tensors
+
+
+def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+    for part, module in {"model": state.model, "ema": state.ema, "swa": state.swa}.items():
+        module.load_state_dict(
+            {k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")}
+        )
+    adam = state.optimizer.state_dict()
+    indices = {int(name.split("/")[1]) for name in tensors if name.startswith("adam/")}
+    adam["state"] = {i: {slot: tensors[f"adam/{i}/{slot}"] for slot in _ADAM} for i in indices}
+    state.optimizer.load_state_dict(adam)
+
+
+def _last_good(run: Run) -> str:
+    with safe_open(run.state_file, "pt") as file:
+        step = (file.metadata() or {}).get("step", "?")
+    return f"The last good state is step {step} in {run.state_file}"
+
+
+def write_checkpoints(run: Run, state: TrainingState, history: list[list[float]]) -> None:
+    """The raw, EMA and SWA weights of a run, each a folder with its card."""
+    modules = weights_of(state)
+    for kind in WEIGHT_KINDS:
+        content, digest = serialize_weights(modules[kind].state_dict())
+        card = _card(run, state, kind, digest, history)
+        write_checkpoint(run.out / card.name, card, content)
+
+
+def _card(
+    run: Run, state: TrainingState, kind: WeightKind, digest: str, history: list[list[float]]
+) -> Card:
+    method = method_name(run.recipe.method, kind)
+    return Card(
+        family=run.out.name,
+        name=method,
+        method=method,
+        weights=kind,
+        dataset=run.recipe.dataset,
+        split="train",
+        flags=run.recipe.flags,
+        step=state.step,
+        num_averaged=int(state.swa.n_averaged) if kind == "swa" else None,
+        num_parameters=sum(p.numel() for p in state.model.parameters()),
+        digest=digest,
+        recipe=run.recipe,
+        command=run.command,
+        environment=environment(run.device),
+        loss_history=history,
+    )
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """What must be equal, beside the recipe, for equal bits."""
+    return {
+        "flatdiff": flatdiff.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "processor": torch.backends.cpu.get_cpu_capability(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "num_threads": str(torch.get_num_threads()),
+        "world_size": os.environ.get("WORLD_SIZE", "1"),
+    }

@@ -1,0 +1,100 @@
+"""Sampling runs the process backwards, from x_T of pure noise to an image, one network call a step.
+
+Both samplers are generators of `SamplerStep`, so that the caller can watch, measure or stop; both
+take all their randomness as arguments, so that two networks can be fed the same.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from flatdiff.diffusion import DiffusionProcess, Image, Network
+
+
+@dataclass(frozen=True)
+class SamplerStep:
+    """One step of a chain of B images."""
+
+    index: int  # i of the respaced process, counting down to 0
+    x_t: Tensor  # (B, C, H, W), the input of this step
+    eps: Tensor  # (B, C, H, W), predicted noise before any clipping
+    sample: Tensor  # (B, C, H, W), the output: x_{i-1}, the image at i = 0
+
+
+def ancestral_steps(
+    process: DiffusionProcess,
+    network: Network,
+    x_T: Image,
+    noises: Iterable[Tensor],
+    clip_denoised: bool = True,
+) -> Iterator[SamplerStep]:
+    """DDPM's chain (Ho et al. 2020, Algorithm 2), T' steps.
+
+    Args:
+        process: respaced to T' steps.
+        network: see `diffusion.Network`.
+        x_T: standard normal, (B, C, H, W).
+        noises: one (B, C, H, W) standard normal a step, the first for the largest timestep; that
+            of the last step is drawn and not used.
+        clip_denoised: clamp each predicted image to [-1, 1].
+    """
+    x = x_T
+    for index, noise in zip(reversed(range(process.num_steps)), noises, strict=False):
+        step = process.p_mean_variance(network, x, _steps(x, index), clip_denoised)
+        scale = torch.exp(0.5 * step.log_variance) if index > 0 else 0.0
+        sample = step.mean + scale * noise
+        yield SamplerStep(index, x, step.eps, sample)
+        x = sample
+
+
+def ddim_steps(
+    process: DiffusionProcess,
+    network: Network,
+    x_T: Image,
+    noises: Iterable[Tensor] | None = None,
+    eta: float = 0.0,
+    clip_denoised: bool = True,
+) -> Iterator[SamplerStep]:
+    """DDIM's chain (Song et al. 2021, arXiv 2010.02502, Eq. 12); eta 0 needs no noises."""
+    assert eta == 0 or noises is not None, "eta above 0 needs one noise a step"
+    x = x_T
+    draws = iter(noises) if noises is not None else None
+    for index in reversed(range(process.num_steps)):
+        steps = _steps(x, index)
+        step = process.p_mean_variance(network, x, steps, clip_denoised)
+        eps = process.eps_from_x_start(x, steps, step.pred_x_start)
+        # float32 like the images: early steps amplify every rounding that differs.
+        bar = torch.tensor(process.alphas_cumprod[index], dtype=torch.float32)
+        prev = torch.tensor(process.alphas_cumprod_prev[index], dtype=torch.float32)
+        sigma = eta * torch.sqrt((1 - prev) / (1 - bar)) * torch.sqrt(1 - bar / prev)
+        sample = step.pred_x_start * torch.sqrt(prev) + torch.sqrt(1 - prev - sigma**2) * eps
+        if index > 0 and eta > 0 and draws is not None:
+            sample = sample + sigma * next(draws)
+        yield SamplerStep(index, x, step.eps, sample)
+        x = sample
+
+
+def gaussian_noises(like: Image, generator: torch.Generator) -> Iterator[Tensor]:
+    """Endless standard normal draws of one shape, made on the CPU so that every device agrees."""
+    while True:
+        yield torch.randn(like.shape, generator=generator).to(like.device)
+
+
+def last_sample(chain: Iterable[SamplerStep]) -> Tensor:
+    """Run a chain to its end; the images, (B, C, H, W)."""
+    sample = None
+    for step in chain:
+        sample = step.sample
+    assert sample is not None, "a chain has at least one step"
+    return sample
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """[-1, 1] to [0, 255] by truncation, as the paper's FID samples are written."""
+    return ((images + 1) * 127.5).clamp(0, 255).to(torch.uint8)
+
+
+def _steps(x: Tensor, index: int) -> Tensor:
+    return torch.full((x.shape[0],), index, device=x.device)
