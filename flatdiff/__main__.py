@@ -1,25 +1,51 @@
 """The command line: `python -m flatdiff <command>`; every command's help says what it does."""
 
 import sys
+from collections.abc import Callable, Sequence
 
 import tyro
 
 from flatdiff.commands import COMMANDS
 from flatdiff.errors import FlatdiffError
 
+PROGRAM = "python -m flatdiff"
+
 
 def main() -> int:
     """Run one command; the exit code is 0 only if it did what it says."""
     try:
-        return tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, prog="python -m flatdiff", description=__doc__
-        )
+        return _run(sys.argv[1:])
     except FlatdiffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _run(words: Sequence[str]) -> int:
+    group = COMMANDS.get(words[0]) if words else None
+    if group is not None and not callable(group):
+        return tyro.extras.subcommand_cli_from_dict(
+            dict(group), prog=f"{PROGRAM} {words[0]}", args=words[1:]
+        )
+    commands = {
+        name: entry if callable(entry) else _listed(list(entry))
+        for name, entry in COMMANDS.items()
+    }
+    return tyro.extras.subcommand_cli_from_dict(
+        commands, prog=PROGRAM, description=__doc__, args=words
+    )
+
+
+def _listed(names: Sequence[str]) -> Callable[[], int]:
+    """A group of commands as one line of the help."""
+
+    def group() -> int:
+        raise AssertionError("groups are run by name")
+
+    group.__doc__ = f"One of {', '.join(names)}; see --help of each."
+    return group
 
 
 if __name__ == "__main__":

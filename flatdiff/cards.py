@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from flatdiff.config import METHODS, WeightKind, from_mapping
+from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.files import atomic_write, resolve_inside, sha256_of
 from flatdiff.flags import AdmFlags
@@ -44,6 +44,17 @@ class Card:
     loss_history: list[list[float]] = field(default_factory=list)  # [step, mean loss since last]
     format_version: int = FORMAT_VERSION
 
+    def __post_init__(self) -> None:
+        for name in ("family", "name", "method", "dataset", "split", "digest", "command"):
+            require(isinstance(getattr(self, name), str), name, "text", getattr(self, name))
+        for name in ("step", "num_parameters"):
+            value = getattr(self, name)
+            require(isinstance(value, int) and value >= 0, name, "an integer of at least 0", value)
+        kinds = ", ".join(WEIGHT_KINDS)
+        require(self.weights in WEIGHT_KINDS, "weights", f"one of {kinds}", self.weights)
+        require(isinstance(self.environment, dict), "environment", "a table", self.environment)
+        require(isinstance(self.loss_history, list), "loss_history", "a list", self.loss_history)
+
     @property
     def id(self) -> str:
         """`<family>/<name>`, by which every page and command calls it."""
@@ -70,12 +81,11 @@ class Card:
             raise SettingsError(
                 f"card format {version!r}; this flatdiff reads format {FORMAT_VERSION}"
             )
-        recipe = values.get("recipe")
-        parsed = {
-            **values,
-            "flags": AdmFlags.from_json(values.get("flags", {})),
-            "recipe": None if recipe is None else Recipe.from_json(recipe),
-        }
+        parsed = dict(values)
+        if "flags" in parsed:
+            parsed["flags"] = AdmFlags.from_json(parsed["flags"])
+        if parsed.get("recipe") is not None:
+            parsed["recipe"] = Recipe.from_json(parsed["recipe"])
         return from_mapping(cls, parsed, "card")
 
 
@@ -95,16 +105,16 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
     """
     try:
         folder = resolve_inside(root, checkpoint_id)
-        path = folder / CARD_FILE
+        path = resolve_inside(root, f"{checkpoint_id}/{CARD_FILE}")
         if not path.is_file():
             known = ", ".join(card_ids(root)) or "none"
             raise CheckpointError(f"no checkpoint {checkpoint_id!r}; known checkpoints: {known}")
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES >> 20} MB; that is no card")
         card = Card.from_json(json.loads(path.read_text("utf-8")))
-    except (json.JSONDecodeError, UnicodeDecodeError, SettingsError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {error}") from None
-    if not (folder / WEIGHTS_FILE).is_file():
+    if not resolve_inside(root, f"{checkpoint_id}/{WEIGHTS_FILE}").is_file():
         raise CheckpointError(f"{checkpoint_id} has a card but no {WEIGHTS_FILE}")
     if card.id != checkpoint_id:
         card = dataclasses.replace(card, family=folder.parent.name, name=folder.name)

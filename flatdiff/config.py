@@ -21,6 +21,9 @@ Precision = Literal["float32", "bfloat16"]
 
 WEIGHT_KINDS: tuple[WeightKind, ...] = ("raw", "ema", "swa")
 
+# What "unquantised" means: the weights as they are, in float32.
+FULL_PRECISION_BITS = 32
+
 # Table 2 of the paper: three training runs, three sets of weights each.
 METHODS: dict[str, str] = {
     "adm": "ADM",

@@ -5,6 +5,7 @@ on request; `folder:<path>` is any folder of images.
 """
 
 import hashlib
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from flatdiff.errors import DataError
@@ -23,6 +24,16 @@ DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
 FOLDER_HELD_OUT_EVERY = 10  # of a folder's sorted images
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 MAX_CORRUPT_SHARE = 0.01
+# What Pillow raises, by format and by the byte that is wrong.
+UNREADABLE = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,9 @@ LOADERS: dict[str, Callable[[Split], ImageSet]] = {"digits": _digits, "cifar10":
 
 
 def _folder(root: Path, split: Split, image_size: int, channels: int) -> ImageSet:
-    paths = [path for path in image_paths(root) if (_held_out(path, root)) == (split == "held_out")]
+    paths = [
+        path for path in image_paths(root) if (_held_out(path, root)) == (split == "held_out")
+    ]
     if not paths:
         raise DataError(
             f"{root} has no images for the split {split!r}; expected a folder with files ending "
@@ -131,7 +144,11 @@ def _folder(root: Path, split: Split, image_size: int, channels: int) -> ImageSe
 
 def image_paths(root: Path) -> Iterator[Path]:
     """Every image file below a folder, in one fixed order."""
-    return iter(sorted(p for p in root.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES))
+    return iter(sorted(p for p in root.rglob("*") if _is_image(p)))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
 
 
 def _held_out(path: Path, root: Path) -> bool:
@@ -144,8 +161,16 @@ def _read_image(path: Path, image_size: int, channels: int) -> np.ndarray | None
     """Upright, shorter side resized, centre-cropped, (C, H, W) uint8; None where unreadable."""
     try:
         with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError):
+            upright = _eight_bits(ImageOps.exif_transpose(image))
+            upright = upright.convert("L" if channels == 1 else "RGB")
+    except UNREADABLE:
         return None
     fitted = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.LANCZOS)
     return np.asarray(fitted).reshape(image_size, image_size, channels).transpose(2, 0, 1)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey keeps its high byte; Pillow's own conversion would clip it to white."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))

@@ -56,9 +56,10 @@ class DiffusionProcess:
         self.alphas_cumprod = bar = np.cumprod(1 - betas)
         self.alphas_cumprod_prev = prev = np.append(1.0, bar[:-1])
         self.posterior_variance = betas * (1 - prev) / (1 - bar)  # Eq. 7
-        # The first posterior variance is 0; its logarithm takes the second's place.
+        # The first posterior variance is 0; the second, where there is one, takes its place.
+        self.first_variance = self.posterior_variance[1] if len(betas) > 1 else betas[0]
         self.posterior_log_variance = np.log(
-            np.append(self.posterior_variance[1], self.posterior_variance[1:])
+            np.append(self.first_variance, self.posterior_variance[1:])
         )
         self.posterior_mean_x_start = betas * np.sqrt(prev) / (1 - bar)  # Eq. 7
         self.posterior_mean_x_t = (1 - prev) * np.sqrt(1 - betas) / (1 - bar)  # Eq. 7
@@ -135,11 +136,16 @@ class DiffusionProcess:
             return fraction * _at(np.log(self.betas), steps) + (1 - fraction) * smallest
         if self.flags.sigma_small:
             return smallest.expand_as(x_t)
-        large = np.log(np.append(self.posterior_variance[1], self.betas[1:]))
+        large = np.log(np.append(self.first_variance, self.betas[1:]))
         return _at(large, steps).expand_as(x_t)
 
     def training_losses(
-        self, network: Network, x_start: Image, steps: Steps, noise: Image, x_t: Image | None = None
+        self,
+        network: Network,
+        x_start: Image,
+        steps: Steps,
+        noise: Image,
+        x_t: Image | None = None,
     ) -> TrainingLosses:
         """Per-sample losses of one batch.
 
@@ -156,10 +162,12 @@ class DiffusionProcess:
         channels = x_start.shape[1]
         prediction, values = output[:, :channels], output[:, channels:]
         if self.flags.use_kl:
-            vb = self.variational_bound(output, x_start, x_t, steps)
-            vb = vb * self.num_steps if self.flags.rescale_learned_sigmas else vb
+            # guided-diffusion's use_kl is always rescaled: an estimate of the whole bound.
+            vb = self.variational_bound(output, x_start, x_t, steps) * self.num_steps
             return TrainingLosses(vb, None, vb)
-        mse = mean_over_pixels(((x_start if self.flags.predict_xstart else noise) - prediction) ** 2)
+        mse = mean_over_pixels(
+            ((x_start if self.flags.predict_xstart else noise) - prediction) ** 2
+        )
         if not self.flags.learn_sigma:
             return TrainingLosses(mse, mse, None)
         # The bound teaches the variance only; the mean stays with the mse (N&D Sec. 3.1).

@@ -39,8 +39,11 @@ def resolve_inside(root: Path, name: str) -> Path:
         FlatdiffError: the name is absolute, climbs out, or follows a link out.
     """
     root = root.resolve()
-    path = (root / name).resolve()
-    if "\0" in name or path == root or not path.is_relative_to(root):
+    try:
+        path = (root / name).resolve()
+    except (ValueError, RuntimeError):  # a NUL or a lone surrogate; a link to itself
+        path = root
+    if path == root or not path.is_relative_to(root):
         raise FlatdiffError(f"{name!r} is not a name inside {root}")
     return path
 
@@ -55,7 +58,9 @@ def atomic_write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise FlatdiffError(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+        raise FlatdiffError(
+            f"cannot write {path}: {error.strerror}; nothing was changed"
+        ) from None
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
@@ -65,7 +70,9 @@ def atomic_write(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise FlatdiffError(f"cannot write {path}: {error.strerror}; nothing was changed") from None
+        raise FlatdiffError(
+            f"cannot write {path}: {error.strerror}; nothing was changed"
+        ) from None
     _sync_folder(path.parent)
 
 

@@ -54,19 +54,40 @@ class AdmFlags:
     rescale_learned_sigmas: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "in_channels", "num_channels", "num_res_blocks"):
+        for name in ("image_size", "in_channels", "num_channels", "num_res_blocks", "num_heads"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
         steps = self.diffusion_steps
         require(isinstance(steps, int) and steps >= 2, "diffusion_steps", "at least 2", steps)
         known = ("linear", "cosine")
-        require(self.noise_schedule in known, "noise_schedule", "linear or cosine", self.noise_schedule)
+        require(
+            self.noise_schedule in known, "noise_schedule", "linear or cosine", self.noise_schedule
+        )
         require(self.num_channels % 32 == 0, "num_channels", "a multiple of 32", self.num_channels)
         _ = self.channel_multipliers, self.attention_downsamplings
         size, levels = self.image_size, len(self.channel_multipliers)
         fits = size % 2 ** (levels - 1) == 0
-        require(fits, "image_size", f"divisible by 2^{levels - 1} (channel_mult has {levels})", size)
+        require(
+            fits, "image_size", f"divisible by 2^{levels - 1} (channel_mult has {levels})", size
+        )
+        self._require_heads_fit()
+
+    def _require_heads_fit(self) -> None:
+        """Every width is normalised in 32 groups, and cut into heads where there is attention."""
+        widths = [int(m * self.num_channels) for m in self.channel_multipliers]
+        fits = all(width % 32 == 0 for width in widths)
+        require(fits, "channel_mult", "such that every width is a multiple of 32", widths)
+        levels = self.attention_downsamplings
+        attended = [w for i, w in enumerate(widths) if 2**i in levels] + widths[-1:]
+        for name in ("num_heads", "num_heads_upsample", "num_head_channels"):
+            value = getattr(self, name)
+            # -1 leaves the choice to another flag; num_head_channels overrules the other two.
+            if value == -1 or (name != "num_head_channels" and self.num_head_channels != -1):
+                continue
+            expected = f"a divisor of {attended}, the widths that attend"
+            fits = value >= 1 and all(width % value == 0 for width in attended)
+            require(fits, name, expected, value)
 
     @property
     def channel_multipliers(self) -> tuple[float, ...]:

@@ -29,8 +29,12 @@ class Panel:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(isinstance(self.size, int) and 1 <= self.size <= 50_000, "panel size",
-                "an integer in [1, 50000]", self.size)
+        require(
+            isinstance(self.size, int) and 1 <= self.size <= 50_000,
+            "panel size",
+            "an integer in [1, 50000]",
+            self.size,
+        )
         require(self.split in ("train", "held_out"), "split", "train or held_out", self.split)
         require(self.seed >= 0, "panel seed", "an integer of at least 0", self.seed)
 

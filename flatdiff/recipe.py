@@ -39,7 +39,10 @@ class Recipe:
         for name in ("steps", "batch_size", "swa_every_steps"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
-        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        seed = self.seed
+        require(isinstance(seed, int) and seed >= 0, "seed", "an integer of at least 0", seed)
+        known = ("float32", "bfloat16")
+        require(self.precision in known, "precision", "float32 or bfloat16", self.precision)
         require_finite("learning_rate", self.learning_rate, above=0)
         require_finite("sam_rho", self.sam_rho, above=0)
         require_finite("input_perturbation", self.input_perturbation)
@@ -59,8 +62,10 @@ class Recipe:
         Raises:
             SettingsError: an entry is unknown, missing or out of range.
         """
-        flags = AdmFlags.from_json(values.get("flags", {}))
-        return from_mapping(cls, {**values, "flags": flags}, "recipe")
+        parsed = dict(values)
+        if "flags" in parsed:
+            parsed["flags"] = AdmFlags.from_json(parsed["flags"])
+        return from_mapping(cls, parsed, "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)

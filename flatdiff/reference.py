@@ -141,7 +141,10 @@ def check_reference(path: Path) -> Iterator[Agreement]:
                 theirs = case[name]
             else:
                 continue
-            yield _compare(name, ours(case), theirs)
+            try:
+                yield _compare(name, ours(case), theirs)
+            except KeyError as error:
+                raise CheckpointError(f"{path}: {name} needs {error}, which is missing") from None
 
 
 def _load(path: Path) -> _Case:

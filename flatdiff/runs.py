@@ -71,9 +71,9 @@ def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
             recipe or environment, or the loss became NaN.
         DataError: the dataset is absent or does not fit.
     """
-    state, history = _start(run, resume)
     flags = run.recipe.flags
     data = load_images(run.recipe.dataset, "train", flags.image_size, flags.in_channels)
+    state, history = _start(run, resume)
     try:
         for record in train(state, run.recipe, data):
             history.add(record)
@@ -132,8 +132,10 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
             _restore(state, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
         state.step = int(metadata["step"])
         return LossHistory(**json.loads(metadata["history"]))
-    except (SafetensorError, KeyError, RuntimeError) as error:
-        raise TrainingError(f"{run.state_file} is damaged and cannot be resumed: {error}") from None
+    except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
+        raise TrainingError(
+            f"{run.state_file} is damaged and cannot be resumed: {error}"
+        ) from None
 
 
 def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:

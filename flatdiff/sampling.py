@@ -41,7 +41,10 @@ def ancestral_steps(
         clip_denoised: clamp each predicted image to [-1, 1].
     """
     x = x_T
-    for index, noise in zip(reversed(range(process.num_steps)), noises, strict=False):
+    draws = iter(noises)
+    for index in reversed(range(process.num_steps)):
+        noise = next(draws, None)
+        assert noise is not None, f"the chain takes {process.num_steps} noises, one a step"
         step = process.p_mean_variance(network, x, _steps(x, index), clip_denoised)
         scale = torch.exp(0.5 * step.log_variance) if index > 0 else 0.0
         sample = step.mean + scale * noise

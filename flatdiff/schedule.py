@@ -107,9 +107,7 @@ def _positive_count(text: str, respacing: str) -> int:
     )
 
 
-def respaced_betas(
-    betas: NDArray[np.float64], timesteps: tuple[int, ...]
-) -> NDArray[np.float64]:
+def respaced_betas(betas: NDArray[np.float64], timesteps: tuple[int, ...]) -> NDArray[np.float64]:
     """Betas of the shorter process that has the same alphas_cumprod at the kept timesteps.
 
     Shape (T,) and T' timesteps to shape (T',).

@@ -90,9 +90,7 @@ def train(state: TrainingState, recipe: Recipe, data: ImageSet) -> Iterator[Step
         )
 
 
-def draw_batch(
-    recipe: Recipe, data: ImageSet, process: DiffusionProcess, step: int
-) -> Batch:
+def draw_batch(recipe: Recipe, data: ImageSet, process: DiffusionProcess, step: int) -> Batch:
     """The data of one step; `step` counts from 0.
 
     Input perturbation (Ning et al. 2023, arXiv 2301.11706): x_t is built from noise + gamma xi,

@@ -27,7 +27,9 @@ class AdmUNet(nn.Module):
         super().__init__()
         self.flags = flags
         width, embed = flags.num_channels, 4 * flags.num_channels
-        self.time_embed = nn.Sequential(nn.Linear(width, embed), nn.SiLU(), nn.Linear(embed, embed))
+        self.time_embed = nn.Sequential(
+            nn.Linear(width, embed), nn.SiLU(), nn.Linear(embed, embed)
+        )
         if flags.num_classes is not None:
             self.label_emb = nn.Embedding(flags.num_classes, embed)
         stem = int(flags.channel_multipliers[0] * width)

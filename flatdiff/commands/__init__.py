@@ -1,11 +1,13 @@
 """A command is one function whose arguments are its flags; the registry below names them all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.reference import reference
 from flatdiff.commands.train import train
 
-COMMANDS: dict[str, Callable[..., int]] = {
-    "reference": reference,
+COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
+    "measure": measure_commands(),
+    "reference": reference,
 }

@@ -63,7 +63,9 @@ def train(
     from flatdiff.devices import pick_device, pick_precision
     from flatdiff.runs import Run, execute
 
-    require(save_every_steps >= 1, "save_every_steps", "an integer of at least 1", save_every_steps)
+    require(
+        save_every_steps >= 1, "save_every_steps", "an integer of at least 1", save_every_steps
+    )
     if num_threads is not None:
         require(num_threads >= 1, "num_threads", "an integer of at least 1", num_threads)
         torch.set_num_threads(num_threads)

@@ -1,0 +1,29 @@
+"""flatdiff's server: `streamlit run app.py`.
+
+Starts the engine with the server, before anybody looks, and refuses requests under foreign host
+names. The pages themselves begin in pages/main.py.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import streamlit as st
+from starlette.middleware import Middleware
+
+from pages.shared.guard import HostGuard
+
+
+@asynccontextmanager
+async def lifespan(_app: st.App) -> AsyncIterator[None]:
+    """Load what every page needs while nobody waits; the cluster comes up in the background."""
+    import pandas  # noqa: F401  (first import by many sessions at once can fail)
+    import plotly.graph_objects  # noqa: F401
+
+    from flatdiff.engine import shared_engine
+
+    engine = shared_engine()
+    yield
+    engine.close()
+
+
+app = st.App("pages/main.py", lifespan=lifespan, middleware=[Middleware(HostGuard)])

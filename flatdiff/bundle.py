@@ -1,0 +1,78 @@
+"""A bundle is a store file that travels with the project: results a first visitor finds ready.
+
+`import_bundle` copies what the visitor's store lacks; `export_bundle` makes the file.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+from flatdiff.database import STORE_VERSION
+from flatdiff.errors import StoreError
+from flatdiff.files import PROJECT_ROOT
+from flatdiff.store import DONE, QUEUED, RUNNING, Store
+
+BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
+
+
+def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:
+    """Take over the bundle's results that the store does not have; returns how many.
+
+    Raises:
+        StoreError: the bundle is no store of this version.
+    """
+    if not bundle.exists():
+        return 0
+    return copy_results(bundle, store)
+
+
+def export_bundle(store: Store, keys: Sequence[str], bundle: Path = BUNDLE_FILE) -> int:
+    """Write a bundle of some finished results; returns how many there were."""
+    bundle.unlink(missing_ok=True)
+    target = Store(bundle)
+    copied = copy_results(store.database.path, target, keys)
+    target.database.compact()
+    # One file without a write-ahead log can be read from a read-only folder.
+    target.database.connection().execute("PRAGMA journal_mode = DELETE")
+    target.database.close()
+    return copied
+
+
+def copy_results(source: Path, target: Store, keys: Sequence[str] | None = None) -> int:
+    """Copy finished results that the target neither has nor computes.
+
+    Raises:
+        StoreError: the source is no store of this version.
+    """
+    db = target.database.connection()
+    mode = "immutable=1" if source == BUNDLE_FILE else "mode=ro"
+    try:
+        db.execute("ATTACH DATABASE ? AS source", (f"{source.as_uri()}?{mode}",))
+        version = db.execute("PRAGMA source.user_version").fetchone()[0]
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} cannot be read as a result store: {error}") from None
+    try:
+        if version != STORE_VERSION:
+            raise StoreError(f"{source} has store version {version}, expected {STORE_VERSION}")
+        return _copy_attached(target, keys)
+    finally:
+        db.execute("DETACH DATABASE source")
+
+
+def _copy_attached(target: Store, keys: Sequence[str] | None) -> int:
+    with target.database.transaction() as db:
+        rows = db.execute(
+            "SELECT key FROM source.jobs WHERE state = ? AND key NOT IN"
+            " (SELECT key FROM main.jobs WHERE state IN (?, ?, ?))",
+            (DONE, DONE, QUEUED, RUNNING),
+        )
+        wanted = [key for (key,) in rows.fetchall() if keys is None or key in keys]
+        for key in wanted:
+            db.execute("DELETE FROM main.jobs WHERE key = ?", (key,))
+            for table in ("jobs", "tiles"):
+                db.execute(
+                    f"INSERT OR IGNORE INTO main.{table} SELECT * FROM source.{table}"
+                    " WHERE key = ?",
+                    (key,),
+                )
+    return len(wanted)

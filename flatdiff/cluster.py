@@ -1,0 +1,128 @@
+"""A cluster is where tiles are computed: private workers on this machine, or somebody's Dask.
+
+Both are the same code path behind a `distributed.Client`; `FLATDIFF_SCHEDULER=tcp://host:8786`
+chooses the second. The private one has one worker a GPU, or one single-threaded worker a processor
+core: tiles are independent, so cores are better spent on several tiles than inside one, and a
+number does not depend on how many cores there are.
+"""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from flatdiff.errors import EngineError
+from flatdiff.files import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+MAX_LOCAL_WORKERS = 4  # about 600 MB each
+ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
+START_TIMEOUT_S = 60
+
+_WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+
+class Cluster:
+    """Started on demand, and again where it was lost."""
+
+    def __init__(self, address: str | None = None, num_workers: int | None = None) -> None:
+        self.address = address or os.environ.get("FLATDIFF_SCHEDULER")
+        self._wanted = num_workers
+        self._client: Client | None = None
+        self._processes = None
+
+    @property
+    def num_workers(self) -> int:
+        """Workers there are, or will be once it is started."""
+        if self._client is not None:
+            return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
+        return self._wanted or default_num_workers()
+
+    def client(self) -> "Client":
+        """A live client; starts the private cluster (3 s) where none is running.
+
+        Raises:
+            EngineError: no scheduler answers at FLATDIFF_SCHEDULER, or none could be started.
+        """
+        if self._client is not None and self._client.status == "running":
+            return self._client
+        self.close()
+        try:
+            self._client = self._connect()
+        except (OSError, RuntimeError, TimeoutError) as error:
+            where = f"at {self.address}" if self.address else "on this machine"
+            raise EngineError(f"no compute cluster {where}: {error}") from None
+        return self._client
+
+    def _connect(self) -> "Client":
+        from distributed import Client
+
+        if self.address:
+            return Client(self.address, timeout=START_TIMEOUT_S, set_as_default=False)
+        self._processes = _start_processes(self._wanted or default_num_workers())
+        client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
+        client.wait_for_workers(1, timeout=START_TIMEOUT_S)
+        return client
+
+    def close(self) -> None:
+        """Disconnect, and end a private cluster's processes."""
+        client, processes = self._client, self._processes
+        self._client = self._processes = None
+        if client is not None:
+            client.close(timeout=5)
+        if processes is not None:
+            processes.close(timeout=10)
+
+
+def default_num_workers() -> int:
+    """$FLATDIFF_WORKERS, or one a GPU, or one a processor core up to a limit."""
+    if chosen := os.environ.get("FLATDIFF_WORKERS"):
+        return max(1, int(chosen))
+    return num_gpus() or max(1, min(MAX_LOCAL_WORKERS, len(os.sched_getaffinity(0))))
+
+
+def num_gpus() -> int:
+    """GPUs that torch can use, asked in another process: this one never imports torch."""
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    question = "import torch; print(torch.cuda.device_count())"
+    answer = subprocess.run(
+        [sys.executable, "-c", question], capture_output=True, text=True, check=False
+    )
+    return int(answer.stdout) if answer.stdout.strip().isdecimal() else 0
+
+
+def _start_processes(num_workers: int):
+    from distributed.deploy import SubprocessCluster
+
+    # The children import flatdiff whatever folder the program was started in.
+    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(paths)))
+    return SubprocessCluster(
+        host="127.0.0.1",
+        n_workers=num_workers,
+        threads_per_worker=1,
+        scheduler_kwargs={
+            "preload": ["flatdiff.lifeline"],
+            "allowed_failures": ALLOWED_DEATHS,
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",
+        },
+        worker_kwargs={
+            "preload_nanny": ["flatdiff.lifeline"],
+            "env": _WORKER_ENVIRONMENT,
+            "memory_limit": 0,
+            "dashboard": False,
+            "dashboard_address": "127.0.0.1:0",
+        },
+        silence_logs=logging.ERROR,
+    )

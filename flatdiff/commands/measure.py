@@ -1,0 +1,110 @@
+"""`measure`: the same measurements as the pages, through the same engine and store."""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from flatdiff.cards import Card, read_card
+from flatdiff.config import require
+from flatdiff.engine import Engine, Handle
+from flatdiff.errors import EngineError
+from flatdiff.exports import EXPORTS, measured
+from flatdiff.files import atomic_write
+from flatdiff.measures import MEASURES
+from flatdiff.measures.base import Measure
+from flatdiff.panel import Panel, Split
+from flatdiff.requests import Request, make_request
+
+
+def measure_commands() -> dict[str, Callable[..., int]]:
+    """A command for every entry of the registry; its flags are those of the measure's settings."""
+    return {name: _command(measure) for name, measure in MEASURES.items()}
+
+
+def _command(measure: Measure[Any, Any]) -> Callable[..., int]:
+    def command(target: Annotated[Target, tyro.conf.arg(name="")], settings: Any) -> int:
+        return run_measure(measure.name, settings, target)
+
+    command.__annotations__["settings"] = Annotated[measure.settings_type, tyro.conf.arg(name="")]
+    command.__defaults__ = (measure.settings_type(),)
+    command.__doc__ = measure.question
+    return command
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is measured and where the result goes."""
+
+    checkpoint: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
+    """<family>/<name>, once for each."""
+    out: Path
+    """.json, .csv or .npz; .png for samples."""
+    panel_size: int = 256
+    """(image, timestep, noise) triples that losses are measured on."""
+    panel_seed: int = 0
+    """Of their draw."""
+    split: Split = "held_out"
+    """Which images they are made of."""
+    recompute: bool = False
+    """Forget stored results first."""
+
+    def __post_init__(self) -> None:
+        known = ", ".join(EXPORTS)
+        require(self.out.suffix in EXPORTS, "--out", f"a file ending in {known}", self.out.name)
+        require(len(self.checkpoint) > 0, "--checkpoint", "given at least once", self.checkpoint)
+
+    def requests(self, measure: str, settings: Any, root: Path) -> list[Request]:
+        """One a checkpoint, each checkpoint once."""
+        cards = [read_card(root, name) for name in dict.fromkeys(self.checkpoint)]
+        return [make_request(measure, card, settings, self._panel(card)) for card in cards]
+
+    def _panel(self, card: Card) -> Panel:
+        return Panel(
+            dataset=card.dataset, split=self.split, size=self.panel_size, seed=self.panel_seed
+        )
+
+
+def run_measure(measure: str, settings: Any, target: Target) -> int:
+    """Compute or look up, show progress, write the file."""
+    engine = Engine(adopt=False)
+    start = engine.recompute if target.recompute else engine.submit
+    try:
+        handles = [start(r) for r in target.requests(measure, settings, engine.root)]
+        engine.start()
+        _show_progress(handles)
+        export = EXPORTS[target.out.suffix]
+        atomic_write(target.out, export([measured(handle) for handle in handles]))
+    finally:
+        engine.close()
+    print(f"written: {target.out}")
+    return 0
+
+
+def _show_progress(handles: Sequence[Handle]) -> None:
+    """One line that keeps up with the jobs until the last is done.
+
+    Raises:
+        EngineError: one failed or was cancelled.
+    """
+    terminal = sys.stderr.isatty()
+    while True:
+        found = [progress for handle in handles if (progress := handle.progress())]
+        if not any(progress.active for progress in found):
+            break
+        if terminal:
+            done, total = sum(p.done for p in found), sum(p.total for p in found)
+            etas = [p.eta for p in found if p.active]
+            left = f"{max(e or 0.0 for e in etas):.0f} s left" if all(etas) else "measuring speed"
+            print(f"\r{done}/{total} evaluations, {left}   ", end="", file=sys.stderr, flush=True)
+        time.sleep(0.2)
+    if terminal:
+        print(file=sys.stderr)
+    for handle in handles:
+        handle.wait()
+    if len(found) < len(handles):
+        raise EngineError("a result was cleared while it was being waited for")

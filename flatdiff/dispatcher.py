@@ -1,0 +1,241 @@
+"""The dispatcher is the one thread that turns queued jobs into tiles on workers and into the store.
+
+It owns no truth: what is queued, done or to be cancelled is in the store, so that a kill at any
+moment loses at most the tiles in flight, and a restarted program goes on where the last one was.
+"""
+
+import importlib
+import logging
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flatdiff.cards import read_card
+from flatdiff.cluster import ALLOWED_DEATHS, Cluster
+from flatdiff.errors import EngineError, FlatdiffError
+from flatdiff.requests import Request
+from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+    from flatdiff.worker import TileResult
+
+TILE_SECONDS = 0.3
+FIRST_TILE_FORWARDS = 512  # where no rate is known yet
+MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
+TILES_AHEAD = 2  # a worker: one computing, one waiting
+POLL_SECONDS = 0.2
+
+log = logging.getLogger("flatdiff.engine")
+
+
+@dataclass
+class _Active:
+    """A job being computed by this process."""
+
+    request: Request
+    missing: deque[int]  # positions of items not yet sent to a worker
+    in_flight: dict[str, "Future"] = field(default_factory=dict)
+
+
+class Dispatcher(threading.Thread):
+    """Claims queued jobs and computes them until stopped."""
+
+    def __init__(
+        self,
+        store: Store,
+        cluster: Cluster,
+        root: Path,
+        *,
+        accept: Callable[[Job], bool],
+        warm_up: bool,
+    ) -> None:
+        """See the module.
+
+        Args:
+            store: where jobs come from and tiles go.
+            cluster: who computes.
+            root: of the checkpoints.
+            accept: which queued jobs are this process's business.
+            warm_up: start the cluster before there is a job.
+        """
+        super().__init__(name="flatdiff-dispatcher", daemon=True)
+        self._store, self._cluster, self._root, self._accept = store, cluster, root, accept
+        self._warm_up = warm_up
+        self._active: dict[str, _Active] = {}
+        self._finished: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+
+    def wake(self) -> None:
+        """Look at the store now instead of at the next poll."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Stop sending tiles and wait for the thread; unfinished jobs stay in the store."""
+        self._stopping.set()
+        self._wake.set()
+        if self.is_alive():
+            self.join(timeout=10)
+
+    def run(self) -> None:
+        """The thread itself; an error of one round is logged and the next round tries again."""
+        while not self._stopping.is_set():
+            try:
+                self._round()
+            except EngineError as error:
+                self._fail_all(str(error))
+            except Exception:
+                if not self._stopping.is_set():
+                    log.exception("the dispatcher stumbled and goes on")
+            self._wake.wait(0.0 if not self._finished.empty() else POLL_SECONDS)
+            self._wake.clear()
+        self._store.close()
+
+    def _round(self) -> None:
+        self._collect()
+        self._carry_out_cancels()
+        self._claim_jobs()
+        if self._active or self._warm_up:
+            self._warm_up = False
+            self._send(self._cluster.client())
+
+    # -- one round, step by step ------------------------------------------------------------
+
+    def _collect(self) -> None:
+        """Save the tiles that arrived; finish the jobs that miss nothing."""
+        while not self._finished.empty():
+            key, first_item, future = self._finished.get()
+            active = self._active.get(key)
+            if active is None or active.in_flight.pop(future.key, None) is None:
+                continue  # of a job that was cancelled or has failed
+            if future.status == "finished":
+                self._save(active, first_item, future.result())
+            elif future.status == "error":
+                self._fail(active, future.exception())
+            else:  # lost with the connection to the scheduler: see what the store lacks
+                self._recount(active)
+            if not active.missing and not active.in_flight and key in self._active:
+                self._close(active, DONE)
+
+    def _save(self, active: _Active, first_item: int, tile: "TileResult") -> None:
+        request, count = active.request, len(tile.results)
+        self._store.put_tile(request.key, first_item, tile.results, tile.seconds, tile.environment)
+        forwards = sum(request.image_forwards[first_item : first_item + count])
+        rate = tile.seconds / max(forwards, 1)
+        self._store.put_rate(request.architecture, request.measure, rate)
+
+    def _fail(self, active: _Active, error: BaseException | None) -> None:
+        self._cancel_futures(active)
+        self._close(active, FAILED, _reason(error))
+
+    def _fail_all(self, reason: str) -> None:
+        log.error(reason)
+        for active in list(self._active.values()):
+            self._close(active, FAILED, reason)
+
+    def _close(self, active: _Active, state: str, error: str | None = None) -> None:
+        del self._active[active.request.key]
+        self._store.finish(active.request.key, state, error)
+
+    def _carry_out_cancels(self) -> None:
+        for job in self._store.jobs(ACTIVE):
+            active = self._active.get(job.key)
+            if active is not None and job.cancel_requested:
+                self._cancel_futures(active)
+                self._close(active, CANCELLED)
+
+    def _cancel_futures(self, active: _Active) -> None:
+        futures, active.in_flight = list(active.in_flight.values()), {}
+        if futures:
+            self._cluster.client().cancel(futures, force=True)
+
+    def _claim_jobs(self) -> None:
+        for job in self._store.jobs(ACTIVE):
+            if len(self._active) >= MAX_ACTIVE_JOBS:
+                return
+            if job.key not in self._active and self._accept(job) and self._has_weights(job):
+                self._start_job(job)
+
+    def _start_job(self, job: Job) -> None:
+        if not self._store.claim(job.key):
+            return
+        active = self._active[job.key] = _Active(job.request, deque())
+        self._recount(active)
+        if not active.missing:
+            self._close(active, DONE)
+
+    def _recount(self, active: _Active) -> None:
+        """Forget every tile in flight and take what is missing from the store."""
+        active.in_flight.clear()
+        done = {i for found in self._store.done_ranges(active.request.key) for i in found}
+        active.missing = deque(i for i in range(len(active.request.items)) if i not in done)
+
+    def _has_weights(self, job: Job) -> bool:
+        """Another program on the same store may have asked for a checkpoint of its own."""
+        try:
+            return read_card(self._root, job.request.checkpoint).digest == (
+                job.request.checkpoint_digest
+            )
+        except FlatdiffError:
+            return False
+
+    def _send(self, client: "Client") -> None:
+        """Keep every worker busy, taking one tile from each active job in turn."""
+        room = TILES_AHEAD * self._cluster.num_workers
+        room -= sum(len(active.in_flight) for active in self._active.values())
+        while room > 0 and any(active.missing for active in self._active.values()):
+            for active in [a for a in self._active.values() if a.missing]:
+                self._send_tile(client, active)
+                room -= 1
+
+    def _send_tile(self, client: "Client", active: _Active) -> None:
+        first, count = self._next_tile(active)
+        request = active.request
+        future = client.submit(
+            _evaluate_tile, request.to_json(), first, count, str(self._root), pure=False
+        )
+        active.in_flight[future.key] = future
+        future.add_done_callback(lambda done: self._arrived(request.key, first, done))
+
+    def _arrived(self, key: str, first_item: int, future: "Future") -> None:
+        self._finished.put((key, first_item, future))
+        self._wake.set()
+
+    def _next_tile(self, active: _Active) -> tuple[int, int]:
+        """Take consecutive missing items worth about TILE_SECONDS off the queue."""
+        request = active.request
+        rate = self._store.rate(request.architecture, request.measure)
+        budget = TILE_SECONDS / rate if rate else FIRST_TILE_FORWARDS
+        first = active.missing.popleft()
+        count, cost = 1, request.image_forwards[first]
+        while active.missing and active.missing[0] == first + count:
+            cost += request.image_forwards[first + count]
+            if cost > budget:
+                break
+            active.missing.popleft()
+            count += 1
+        return first, count
+
+
+def _evaluate_tile(*arguments: Any) -> "TileResult":
+    """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
+    return importlib.import_module("flatdiff.worker").evaluate_tile(*arguments)
+
+
+def _reason(error: BaseException | None) -> str:
+    """A sentence for the person who asked."""
+    if isinstance(error, FlatdiffError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return (
+            f"workers died {ALLOWED_DEATHS + 1} times on the same tile, most likely for want of "
+            "memory; finished tiles are kept, try a smaller panel"
+        )
+    log.error("a tile failed", exc_info=error)
+    return f"internal error, please report it: {type(error).__name__}: {error}"

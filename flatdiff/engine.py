@@ -1,0 +1,241 @@
+"""The engine takes a request for a measurement and gives a handle: progress, result, cancel.
+
+One engine a program. What it knows is in the store, so every page, program and later start sees the
+same jobs; what it computes with is a cluster, started in the background.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flatdiff.cards import Card
+from flatdiff.cluster import Cluster
+from flatdiff.dispatcher import Dispatcher
+from flatdiff.errors import EngineError
+from flatdiff.files import checkpoint_root, state_home
+from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.requests import Request, make_request
+from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Store
+
+STORE_FILE = "results.sqlite"
+WAIT_POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a request will cost, before it is run."""
+
+    evaluations: int  # items not in the store yet
+    image_forwards: int  # images through the network for them
+    seconds: float | None  # on this machine; None until its speed was measured
+    stored: bool  # nothing left to compute
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a job stands."""
+
+    state: str  # queued, running, done, failed or cancelled
+    done: int  # evaluations in the store
+    total: int
+    eta: float | None  # seconds left; None where unknown or not running
+    rate: float | None  # evaluations a second, of computing time on all workers
+    queue_position: int  # jobs ahead that have not begun; 0 once it is running
+    error: str | None
+    finished_at: float | None  # seconds since 1970
+    seconds: float  # of computing so far
+
+    @property
+    def active(self) -> bool:
+        """Queued or running."""
+        return self.state in ACTIVE
+
+
+@dataclass(frozen=True)
+class Handle:
+    """One measurement, wherever it is computed; cheap to make, holds no result."""
+
+    request: Request
+    engine: "Engine"
+
+    @property
+    def key(self) -> str:
+        """Of the request."""
+        return self.request.key
+
+    def job(self) -> Job | None:
+        """The store's row, or None where it was never asked for."""
+        return self.engine.store.job(self.key)
+
+    def progress(self) -> Progress | None:
+        """Where it stands, or None where it was never asked for."""
+        job = self.job()
+        return None if job is None else self.engine.progress(job)
+
+    def result(self) -> Any:
+        """The measure's result of all items done so far; absent ones are NaN or missing."""
+        job = self.job()
+        return self.engine.result(self.request, job.num_done if job else 0)
+
+    def cancel(self) -> None:
+        """Stop; finished tiles stay and can be continued."""
+        self.engine.store.request_cancel(self.key)
+        self.engine.dispatcher.wake()
+
+    def wait(self, timeout_s: float = float("inf")) -> Any:
+        """Block until done and return the result.
+
+        Raises:
+            EngineError: it failed, was cancelled, or took longer than the timeout.
+        """
+        deadline = time.monotonic() + timeout_s
+        while (progress := self.progress()) is not None and progress.active:
+            if time.monotonic() > deadline:
+                raise EngineError(f"no result within {timeout_s:g} s; it goes on computing")
+            time.sleep(WAIT_POLL_S)
+        if progress is None or progress.state == CANCELLED:
+            raise EngineError(f"{self.request.measure} of {self.request.checkpoint} was cancelled")
+        if progress.state == FAILED:
+            raise EngineError(
+                f"{self.request.measure} of {self.request.checkpoint} failed: {progress.error}"
+            )
+        return self.result()
+
+
+class Engine:
+    """Store, cluster and dispatcher of one program."""
+
+    def __init__(
+        self,
+        *,
+        store: Store | None = None,
+        cluster: Cluster | None = None,
+        root: Path | None = None,
+        adopt: bool = True,
+    ) -> None:
+        """Open the store; nothing is started before `start`.
+
+        Args:
+            store: default: in the state directory.
+            cluster: default: private workers, or $FLATDIFF_SCHEDULER.
+            root: of the checkpoints; default: the bundled ones.
+            adopt: also continue jobs that other programs left unfinished in the store.
+        """
+        self.store = store or Store(state_home() / STORE_FILE)
+        self.root = root or checkpoint_root()
+        self.cluster = cluster or Cluster()
+        self._own: set[str] = set()
+        self.dispatcher = Dispatcher(
+            self.store,
+            self.cluster,
+            self.root,
+            accept=lambda job: adopt or job.key in self._own,
+            warm_up=adopt,
+        )
+        self.result = lru_cache(maxsize=64)(self._result)
+
+    def start(self) -> None:
+        """Start computing; returns at once, workers come up in the background."""
+        if not self.dispatcher.is_alive():
+            self.dispatcher.start()
+
+    def close(self) -> None:
+        """Stop; jobs that are not done stay in the store."""
+        self.dispatcher.stop()
+        self.cluster.close()
+        self.store.close()
+
+    def handle(self, request: Request) -> Handle:
+        """Look at a request without running it."""
+        return Handle(request, self)
+
+    def submit(self, request: Request) -> Handle:
+        """Run a request, or join the run or the result that is there."""
+        self._own.add(request.key)
+        self.store.submit(request)
+        self.dispatcher.wake()
+        return Handle(request, self)
+
+    def recompute(self, request: Request) -> Handle:
+        """Forget a finished result and run it again."""
+        self.store.delete([request.key])
+        self.result.cache_clear()
+        return self.submit(request)
+
+    def measure_speed(self, cards: Iterable[Card]) -> None:
+        """Time every architecture that was never timed here, so that estimates are measured."""
+        seen: set[str] = set()
+        for card in cards:
+            probe = make_request("surface", card, SurfaceSettings(dimensions=1, resolution=5))
+            new = probe.architecture not in seen
+            seen.add(probe.architecture)
+            if new and self.store.rate(probe.architecture, "surface") is None:
+                self.submit(probe)
+
+    def estimate(self, requests: Iterable[Request]) -> Estimate:
+        """The cost of what several requests still need together."""
+        evaluations = forwards = 0
+        seconds: float | None = 0.0
+        for request in requests:
+            done = {i for found in self.store.done_ranges(request.key) for i in found}
+            costs = [cost for i, cost in enumerate(request.image_forwards) if i not in done]
+            evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
+            rate = self.store.rate(request.architecture, request.measure)
+            known = seconds is not None and rate is not None
+            seconds = seconds + sum(costs) * rate / self.cluster.num_workers if known else None
+        if not evaluations:
+            seconds = 0.0
+        return Estimate(evaluations, forwards, seconds, stored=evaluations == 0)
+
+    def progress(self, job: Job) -> Progress:
+        """A job's row as a person reads it."""
+        rate = eta = None
+        if job.num_done and job.seconds:
+            rate = job.num_done / job.seconds * self.cluster.num_workers
+        if job.state in ACTIVE:
+            eta = self._eta(job)
+        ahead = 0
+        if job.state == QUEUED:
+            ahead = sum(other.position < job.position for other in self.store.jobs((QUEUED,)))
+        return Progress(
+            state=job.state,
+            done=job.num_done,
+            total=job.num_items,
+            eta=eta,
+            rate=rate,
+            queue_position=ahead,
+            error=job.error,
+            finished_at=job.finished_at,
+            seconds=job.seconds,
+        )
+
+    def _eta(self, job: Job) -> float | None:
+        """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
+        own = self.estimate([job.request]).seconds
+        if own is None:
+            return None
+        others = [j for j in self.store.jobs(ACTIVE) if j.key != job.key]
+        sharing = [j for j in others if j.state == RUNNING or j.position < job.position]
+        return own + sum(min(self.estimate([j.request]).seconds or 0.0, own) for j in sharing)
+
+    def _result(self, request: Request, num_done: int) -> Any:
+        """Assembled once for every number of items done; `num_done` is part of the cache's key."""
+        return request.definition.assemble(request.settings, self.store.items_done(request.key))
+
+
+_lock = threading.Lock()
+_engines: dict[int, Engine] = {}
+
+
+def shared_engine() -> Engine:
+    """The engine of this program, made and started at the first call."""
+    with _lock:
+        if os.getpid() not in _engines:
+            engine = _engines[os.getpid()] = Engine()
+            engine.start()
+        return _engines[os.getpid()]

@@ -1,0 +1,157 @@
+"""An export is a result as a file that still says how it was made.
+
+JSON and NPZ hold the result record under its field names; CSV its table; PNG the image grids. Every
+file names checkpoint digest, panel, settings, versions, device and time.
+"""
+
+import dataclasses
+import io
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image, PngImagePlugin
+
+from flatdiff.engine import Handle
+from flatdiff.errors import EngineError, SettingsError
+from flatdiff.measures.samples import SamplesResult
+from flatdiff.panel import Panel, panel_digest
+from flatdiff.pictures import image_grid
+from flatdiff.requests import Request
+from flatdiff.tables import TABLES
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A result and where it comes from."""
+
+    provenance: dict[str, Any]  # plain data
+    measure: str
+    result: Any
+
+
+def measured(handle: Handle) -> Measured:
+    """What the store holds of a request, finished or not.
+
+    Raises:
+        EngineError: nothing was ever computed.
+    """
+    job = handle.job()
+    if job is None:
+        raise EngineError("nothing was computed yet")
+    request = handle.request
+    finished = job.finished_at and datetime.fromtimestamp(job.finished_at, UTC)
+    provenance = {
+        "measure": request.measure,
+        "checkpoint": request.checkpoint,
+        "checkpoint_digest": request.checkpoint_digest,
+        "key": request.key,
+        "panel": asdict(request.panel),
+        "panel_digest": panel_digest(request.panel),
+        "settings": asdict(request.settings),
+        "evaluations": [job.num_done, job.num_items],
+        "environment": json.loads(job.environment or "{}"),
+        "computed_at": finished.isoformat(timespec="seconds") if finished else None,
+        "seconds": round(job.seconds, 3),
+    }
+    return Measured(provenance, request.measure, handle.result())
+
+
+def command_line(requests: Sequence[Request]) -> str:
+    """The command that computes the same from the same store; settings at their default are left out."""
+    first = requests[0]
+    words = ["python -m flatdiff measure", first.measure]
+    words += [f"--checkpoint {request.checkpoint}" for request in requests]
+    default = first.definition.settings_type()
+    for name, value in asdict(first.settings).items():
+        if value != getattr(default, name):
+            shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
+            words.append(f"--{name.replace('_', '-')} {shown}")
+    panel = Panel(dataset=first.panel.dataset)
+    for flag, name in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
+        if getattr(first.panel, name) != getattr(panel, name):
+            words.append(f"--{flag} {getattr(first.panel, name)}")
+    return " \\\n    ".join([*words, f"--out {first.measure}.json"])
+
+
+def to_json(items: Sequence[Measured]) -> bytes:
+    """One record, or a list of them where there are several checkpoints; NaN becomes null."""
+    records = [_record(item) for item in items]
+    shown = records[0] if len(records) == 1 else records
+    return (json.dumps(shown, indent=1, allow_nan=False) + "\n").encode()
+
+
+def to_csv(items: Sequence[Measured]) -> bytes:
+    """One table over all checkpoints, below comment lines with the provenance."""
+    tables = [
+        TABLES[item.measure](item.result).assign(checkpoint=item.provenance["checkpoint"])
+        for item in items
+    ]
+    header = "".join(f"# {json.dumps(_plain(item.provenance))}\n" for item in items)
+    table = pd.concat(tables)
+    table = table[["checkpoint", *(name for name in table.columns if name != "checkpoint")]]
+    return (header + table.to_csv(index=False)).encode()
+
+
+def to_npz(items: Sequence[Measured]) -> bytes:
+    """Arrays `<n>/<field>` with the provenance of each as JSON text in `<n>/provenance`."""
+    arrays: dict[str, Any] = {}
+    for index, item in enumerate(items):
+        arrays[f"{index}/provenance"] = np.array(json.dumps(_plain(item.provenance)))
+        for name, value in vars(item.result).items():
+            arrays[f"{index}/{name}"] = np.asarray(value)
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def to_png(items: Sequence[Measured]) -> bytes:
+    """Image grids: a row a checkpoint and bit width, the same noise in every column.
+
+    Raises:
+        SettingsError: the results hold no images.
+    """
+    rows = []
+    for item in items:
+        if not isinstance(item.result, SamplesResult):
+            raise SettingsError(f"png is for samples; export {item.measure} as json, csv or npz")
+        rows += list(item.result.images)
+    text = PngImagePlugin.PngInfo()
+    text.add_text("flatdiff", json.dumps([_plain(item.provenance) for item in items]))
+    buffer = io.BytesIO()
+    Image.fromarray(image_grid(np.concatenate(rows), len(rows[0]))).save(
+        buffer, "png", pnginfo=text
+    )
+    return buffer.getvalue()
+
+
+EXPORTS: dict[str, Callable[[Sequence[Measured]], bytes]] = {
+    ".json": to_json,
+    ".csv": to_csv,
+    ".npz": to_npz,
+    ".png": to_png,
+}
+
+
+def _record(item: Measured) -> dict[str, Any]:
+    return _plain({**item.provenance, **vars(item.result)})
+
+
+def _plain(value: Any) -> Any:
+    """JSON data; what is not finite is null, as JSON knows no NaN."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {name: _plain(entry) for name, entry in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

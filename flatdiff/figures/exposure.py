@@ -1,0 +1,64 @@
+"""Epsilon-norm curves and their gap."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flatdiff.figures.style import Series, band, laid_out, style_of
+from flatdiff.measures.exposure import ExposureResult
+
+
+def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
+    """Norm of the predicted noise by step: while sampling (line) and in training (thin, dotted)."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        steps = np.arange(len(result.sampling))
+        for name, values, stderr, width, dash in (
+            ("sampling", result.sampling, result.sampling_stderr, 2.5, style.dash),
+            ("training", result.training, result.training_stderr, 1.0, "dot"),
+        ):
+            figure.add_trace(
+                go.Scatter(
+                    x=steps,
+                    y=values,
+                    name=f"{entry.title}, {name}",
+                    mode="lines",
+                    line={"color": style.color, "dash": dash, "width": width},
+                    customdata=stderr,
+                    hovertemplate="step %{x}: %{y:.3f} ± %{customdata:.3f}",
+                )
+            )
+    if series and np.isfinite(series[0].result.sqrt_dimension):
+        figure.add_hline(
+            y=series[0].result.sqrt_dimension,
+            line={"dash": "dash", "width": 1, "color": "gray"},
+            annotation_text="√d",
+        )
+    figure.update_xaxes(title="step i of the sampler (it runs from right to left)")
+    figure.update_yaxes(title="mean ‖ε‖₂")
+    return laid_out(figure, height=420)
+
+
+def exposure_gaps(series: Sequence[Series[ExposureResult]]) -> go.Figure:
+    """Sampling minus training by step, with one standard error as a band."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        steps = np.arange(len(result.gap))
+        figure.add_trace(band(steps, result.gap, result.gap_stderr, style.color))
+        figure.add_trace(
+            go.Scatter(
+                x=steps,
+                y=result.gap,
+                name=entry.title,
+                mode="lines",
+                line={"color": style.color, "dash": style.dash},
+                hovertemplate="step %{x}: %{y:.3f}",
+            )
+        )
+    figure.add_hline(y=0, line={"width": 1, "color": "gray"})
+    figure.update_xaxes(title="step i of the sampler (it runs from right to left)")
+    figure.update_yaxes(title="gap of ‖ε‖₂")
+    return laid_out(figure, height=360)

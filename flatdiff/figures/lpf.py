@@ -1,0 +1,34 @@
+"""LPF scores as dots with intervals."""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from flatdiff.figures.style import Series, laid_out, style_of
+from flatdiff.measures.lpf import LpfResult
+
+
+def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
+    """Loss at the checkpoint (open) and under noise (filled, 95 % interval), one row each."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        marker = {"color": style.color, "symbol": style.symbol, "size": 10}
+        figure.add_trace(
+            go.Scatter(
+                x=[result.loss, result.lpf],
+                y=[entry.title, entry.title],
+                mode="lines+markers",
+                line={"color": style.color, "width": 1},
+                marker={**marker, "symbol": [f"{style.symbol}-open", style.symbol]},
+                error_x={
+                    "array": [0, result.ci_high - result.lpf],
+                    "arrayminus": [0, result.lpf - result.ci_low],
+                },
+                hovertemplate="%{y}: %{x:.4f}<extra></extra>",
+                showlegend=False,
+            )
+        )
+    figure.update_xaxes(title="loss: at the checkpoint (open), under weight noise (filled)")
+    figure.update_yaxes(autorange="reversed", type="category")
+    return laid_out(figure, height=90 + 42 * len(series))

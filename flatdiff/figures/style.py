@@ -1,0 +1,73 @@
+"""How a checkpoint looks in every figure, and what every figure shares.
+
+Colours are Okabe and Ito's, which colour-blind readers can tell apart: one hue a base method, one
+dash a kind of weights, everywhere.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+R = TypeVar("R")
+
+HUES = {"adm": "#0072B2", "ip": "#E69F00", "sam": "#009E73"}
+DASHES = {"raw": "solid", "ema": "dash", "swa": "dot"}
+SYMBOLS = {"raw": "circle", "ema": "diamond", "swa": "square"}
+OTHER_HUE = "#CC79A7"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How one checkpoint looks in every figure."""
+
+    color: str
+    dash: str
+    symbol: str
+
+
+def style_of(method: str) -> Style:
+    """Of a method's name.
+
+    >>> style_of("sam-ema").color == style_of("sam").color
+    True
+    """
+    base, _, weights = method.partition("-")
+    kind = weights or "raw"
+    return Style(HUES.get(base, OTHER_HUE), DASHES.get(kind, "solid"), SYMBOLS.get(kind, "circle"))
+
+
+@dataclass(frozen=True)
+class Series(Generic[R]):
+    """One checkpoint's result in a comparison."""
+
+    title: str
+    method: str
+    result: R
+
+
+def band(x: NDArray, y: NDArray, half_width: NDArray | float, color: str) -> go.Scatter:
+    """A translucent ribbon of y +- half_width."""
+    red, green, blue = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    upper, lower = y + half_width, y - half_width
+    return go.Scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([upper, lower[::-1]]),
+        fill="toself",
+        fillcolor=f"rgba({red},{green},{blue},0.15)",
+        line={"width": 0},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def laid_out(figure: go.Figure, *, height: int) -> go.Figure:
+    """Margins, legend and height (pixels) of every figure."""
+    return figure.update_layout(
+        height=height,
+        margin={"l": 10, "r": 10, "t": 24, "b": 10},
+        legend={"orientation": "h", "y": -0.2},
+        uirevision="keep",
+    )

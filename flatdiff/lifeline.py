@@ -1,0 +1,27 @@
+"""A lifeline ends a cluster process when the program that started it is gone.
+
+Dask loads this module into its scheduler and nannies (`--preload`). Without it, killing the
+dashboard leaves them running for ever.
+"""
+
+import os
+import threading
+import time
+
+import psutil
+
+CHECK_EVERY_S = 0.5
+
+
+def dask_setup(_server: object) -> None:
+    """Called by Dask when the process is up."""
+    parent = os.getppid()
+    threading.Thread(target=_watch, args=(parent,), daemon=True, name="lifeline").start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(CHECK_EVERY_S)
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    os._exit(1)

@@ -1,0 +1,71 @@
+"""A measure is a question that splits into items, each answered alone by a few numbers.
+
+An item is the smallest piece of work (one grid cell, one pair of weight perturbations, a few
+images); the engine groups items into tiles, in the order given here, and `assemble` turns whatever
+is done so far into a result. All of it is pure: settings in, arrays out.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from flatdiff.subject import Subject
+
+Settings = TypeVar("Settings")
+Result = TypeVar("Result")
+
+Item = tuple[Any, ...]  # plain data: a word for its kind, then integers
+Arrays = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Measure(Generic[Settings, Result]):
+    """One measure, as the registry holds it."""
+
+    name: str
+    question: str  # that it answers, for a person
+    version: int  # raised when the same settings would give other numbers
+    settings_type: type[Settings]
+    items: Callable[[Settings], Sequence[Item]]
+    evaluate: Callable[["Subject", Settings, Item], Arrays]
+    # Items done so far, by their position in `items`; absent ones are unknown, not zero.
+    assemble: Callable[[Settings, Mapping[int, Arrays]], Result]
+    # Images that pass the network for one item, given the panel's size: the unit of cost.
+    image_forwards: Callable[[Settings, Item, int], int]
+
+    def total_forwards(self, settings: Settings, panel_size: int) -> int:
+        """The cost of the whole measurement, in images through the network."""
+        items = self.items(settings)
+        return sum(self.image_forwards(settings, item, panel_size) for item in items)
+
+
+def stream_seed(seed: int, *path: int) -> int:
+    """An independent seed for each place in a measurement, equal for every checkpoint."""
+    state = np.random.SeedSequence((seed, *path)).generate_state(1, np.uint64)[0]
+    return int(state >> np.uint64(1))
+
+
+def standard_error(values: NDArray[Any]) -> float:
+    """Of the mean of independent values, (n,); NaN for fewer than two."""
+    values = np.asarray(values, dtype=np.float64)
+    if len(values) < 2:
+        return float("nan")
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def mean(values: NDArray[Any]) -> float:
+    """In float64; NaN where there is nothing to average."""
+    return float(np.mean(values, dtype=np.float64)) if np.size(values) else float("nan")
+
+
+def chunks(total: int, size: int) -> list[int]:
+    """The sizes of consecutive chunks of a total.
+
+    >>> chunks(20, 8)
+    [8, 8, 4]
+    """
+    return [min(size, total - start) for start in range(0, total, size)]

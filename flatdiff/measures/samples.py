@@ -1,0 +1,94 @@
+"""Samples of one checkpoint at several bit widths, from the same noise: what rounding changes.
+
+Each grid runs the same ancestral chain from the same x_T with the same noise at every step, so that
+a difference between two images is the weights' alone (paper Fig. 2 and 4).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatdiff.config import require
+from flatdiff.measures.base import Arrays, Item, Measure, chunks, mean, standard_error, stream_seed
+from flatdiff.measures.quantization import reference_first
+
+if TYPE_CHECKING:
+    from flatdiff.subject import Subject
+
+IMAGES_A_CHUNK = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplesSettings:
+    """How many images, how many steps, which bit widths."""
+
+    num_images: int = 16
+    num_sampling_steps: int = 50  # T'
+    bits: tuple[int, ...] = (32, 8)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "bits", reference_first(self.bits))
+        images, steps = self.num_images, self.num_sampling_steps
+        fits = isinstance(images, int) and 1 <= images <= 10_000
+        require(fits, "num_images", "an integer in [1, 10000]", images)
+        fits = isinstance(steps, int) and 2 <= steps <= 4000
+        require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
+        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+
+
+@dataclass(frozen=True)
+class SamplesResult:
+    """Grids by bit width; images that are not done yet are missing from every grid."""
+
+    bits: tuple[int, ...]
+    images: NDArray[np.uint8]  # (len(bits), n, H, W, C)
+    pixel_change: NDArray[np.float64]  # (len(bits),), mean |difference| from the first, of 255
+    pixel_change_stderr: NDArray[np.float64]  # (len(bits),), over images
+
+
+def _items(settings: SamplesSettings) -> Sequence[Item]:
+    sizes = chunks(settings.num_images, IMAGES_A_CHUNK)
+    return [("chunk", k, size, bits) for k, size in enumerate(sizes) for bits in settings.bits]
+
+
+def _evaluate(subject: "Subject", settings: SamplesSettings, item: Item) -> Arrays:
+    _, k, size, bits = item
+    with subject.quantized(bits):
+        images = subject.sample(size, settings.num_sampling_steps, stream_seed(settings.seed, k))
+    return {"images": images}
+
+
+def _assemble(settings: SamplesSettings, done: Mapping[int, Arrays]) -> SamplesResult:
+    by_bits: dict[int, dict[int, NDArray[np.uint8]]] = {bits: {} for bits in settings.bits}
+    for position, (_, k, _, bits) in enumerate(_items(settings)):
+        if position in done:
+            by_bits[bits][k] = done[position]["images"]
+    whole = sorted(set.intersection(*(set(found) for found in by_bits.values())))
+    if not whole:
+        nothing = np.full(len(settings.bits), np.nan)
+        empty = np.zeros((len(settings.bits), 0, 1, 1, 1), np.uint8)
+        return SamplesResult(settings.bits, empty, nothing, nothing)
+    grids = [np.concatenate([by_bits[bits][k] for k in whole]) for bits in settings.bits]
+    changes = [np.abs(grid.astype(np.float64) - grids[0]).mean(axis=(1, 2, 3)) for grid in grids]
+    return SamplesResult(
+        bits=settings.bits,
+        images=np.stack(grids),
+        pixel_change=np.array([mean(change) for change in changes]),
+        pixel_change_stderr=np.array([standard_error(change) for change in changes]),
+    )
+
+
+MEASURE = Measure(
+    name="samples",
+    question="What does it draw, and what do rounded weights draw from the same noise?",
+    version=1,
+    settings_type=SamplesSettings,
+    items=_items,
+    evaluate=_evaluate,
+    assemble=_assemble,
+    image_forwards=lambda settings, item, _: item[2] * settings.num_sampling_steps,
+)

@@ -1,0 +1,226 @@
+"""The store remembers every finished tile of every measurement, whatever happens to the programs.
+
+One SQLite file in WAL mode with full sync: many processes may read and write it, a kill at any
+moment loses nothing that was reported as saved. Arrays are NPZ without pickle, each with its
+SHA-256; a damaged tile is dropped and computed again.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flatdiff.arrays import decode_arrays, encode_arrays
+from flatdiff.database import Database
+from flatdiff.measures.base import Arrays
+from flatdiff.processes import is_alive, this_process
+from flatdiff.requests import Request
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+ACTIVE = (QUEUED, RUNNING)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A measurement in the store."""
+
+    key: str
+    request_json: str
+    state: str  # queued, running, done, failed or cancelled
+    num_items: int
+    num_done: int  # items in finished tiles
+    position: int  # order of arrival
+    created_at: float  # seconds since 1970, for people; nothing is decided by it
+    finished_at: float | None
+    seconds: float  # of computing, summed over tiles
+    error: str | None  # one sentence, where it failed
+    environment: str | None  # versions and device that computed it, JSON
+    cancel_requested: bool
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        return Request.from_json(self.request_json)
+
+
+_JOB_COLUMNS = """
+    key, request, state, jobs.num_items,
+    (SELECT coalesce(sum(num_items), 0) FROM tiles WHERE tiles.key = jobs.key),
+    position, created_at, finished_at,
+    (SELECT coalesce(sum(seconds), 0.0) FROM tiles WHERE tiles.key = jobs.key),
+    error, environment, cancel_requested
+"""
+
+
+class Store:
+    """The jobs and tiles of one store file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create; see `Database` for the errors."""
+        self.database = Database(path)
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.database.close()
+
+    # -- jobs -------------------------------------------------------------------------------
+
+    def submit(self, request: Request) -> Job:
+        """Queue a request, once: one that is queued, running or done is returned as it is.
+
+        A failed or cancelled one starts again where it stopped; its finished tiles count.
+        """
+        with self.database.transaction() as db:
+            place = db.execute("SELECT coalesce(max(position), 0) + 1 FROM jobs").fetchone()[0]
+            db.execute(
+                "INSERT OR IGNORE INTO jobs (key, request, state, num_items, position, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (request.key, request.to_json(), QUEUED, len(request.items), place, time.time()),
+            )
+            db.execute(
+                "UPDATE jobs SET state = ?, error = NULL, cancel_requested = 0, owner = NULL,"
+                " position = ? WHERE key = ? AND state IN (?, ?)",
+                (QUEUED, place, request.key, FAILED, CANCELLED),
+            )
+            # Asked for again before the cancel was carried out: it goes on.
+            db.execute("UPDATE jobs SET cancel_requested = 0 WHERE key = ?", (request.key,))
+        job = self.job(request.key)
+        assert job is not None, "just written"
+        return job
+
+    def job(self, key: str) -> Job | None:
+        """One job, or None."""
+        rows = self.database.connection().execute(
+            f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,)
+        )
+        return next((_job(row) for row in rows), None)
+
+    def jobs(self, states: Sequence[str] | None = None) -> list[Job]:
+        """Jobs in the order of their arrival, all or those in some states."""
+        marks = ",".join("?" * len(states or ()))
+        where = f"WHERE state IN ({marks})" if states else ""
+        rows = self.database.connection().execute(
+            f"SELECT {_JOB_COLUMNS} FROM jobs {where} ORDER BY position", tuple(states or ())
+        )
+        return [_job(row) for row in rows]
+
+    def claim(self, key: str) -> bool:
+        """Take an active job for this process; False where another living process has it."""
+        with self.database.transaction() as db:
+            row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
+            if row is None or row[1] not in ACTIVE or (row[0] and is_alive(row[0])):
+                return row is not None and row[1] in ACTIVE and row[0] == this_process()
+            db.execute(
+                "UPDATE jobs SET owner = ?, state = ? WHERE key = ?",
+                (this_process(), RUNNING, key),
+            )
+            return True
+
+    def finish(self, key: str, state: str, error: str | None = None) -> None:
+        """Close a job as done, failed or cancelled; done only where nothing is missing."""
+        with self.database.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
+                " cancel_requested = 0 WHERE key = ?",
+                (state, error, time.time(), key),
+            )
+
+    def request_cancel(self, key: str) -> None:
+        """Ask whoever computes a job to stop; one that nobody computes is cancelled at once."""
+        with self.database.transaction() as db:
+            row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
+            if row is None or row[1] not in ACTIVE:
+                return
+            if row[0] and is_alive(row[0]):
+                db.execute("UPDATE jobs SET cancel_requested = 1 WHERE key = ?", (key,))
+            else:
+                db.execute(
+                    "UPDATE jobs SET state = ?, finished_at = ?, owner = NULL WHERE key = ?",
+                    (CANCELLED, time.time(), key),
+                )
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Forget results; jobs in progress are left alone."""
+        with self.database.transaction() as db:
+            for key in keys:
+                row = db.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
+                if row and row[0] not in ACTIVE:
+                    db.execute("DELETE FROM tiles WHERE key = ?", (key,))
+                    db.execute("DELETE FROM jobs WHERE key = ?", (key,))
+
+    # -- tiles ------------------------------------------------------------------------------
+
+    def put_tile(
+        self,
+        key: str,
+        first_item: int,
+        results: Sequence[Arrays],
+        seconds: float,
+        environment: str,
+    ) -> None:
+        """Save consecutive items' arrays; a tile that is there already stays."""
+        blob = encode_arrays(results)
+        row = (key, first_item, len(results), blob, hashlib.sha256(blob).hexdigest(), seconds)
+        with self.database.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
+            db.execute("UPDATE jobs SET environment = ? WHERE key = ?", (environment, key))
+
+    def done_ranges(self, key: str) -> list[range]:
+        """Positions of finished items, without reading them."""
+        rows = self.database.connection().execute(
+            "SELECT first_item, num_items FROM tiles WHERE key = ? ORDER BY first_item", (key,)
+        )
+        return [range(first, first + count) for first, count in rows]
+
+    def items_done(self, key: str) -> dict[int, Arrays]:
+        """Every finished item's arrays by its position; damaged tiles are dropped, not read."""
+        rows = self.database.connection().execute(
+            "SELECT first_item, arrays, sha256 FROM tiles WHERE key = ?", (key,)
+        )
+        done: dict[int, Arrays] = {}
+        damaged: list[int] = []
+        for first, blob, sha256 in rows:
+            if hashlib.sha256(blob).hexdigest() != sha256:
+                damaged.append(first)
+                continue
+            done.update(enumerate(decode_arrays(blob), start=first))
+        if damaged:
+            self._drop_damaged(key, damaged)
+        return done
+
+    def _drop_damaged(self, key: str, first_items: Sequence[int]) -> None:
+        """A job that was done with a damaged tile is queued again for that tile alone."""
+        with self.database.transaction() as db:
+            for first in first_items:
+                db.execute("DELETE FROM tiles WHERE key = ? AND first_item = ?", (key, first))
+            db.execute(
+                "UPDATE jobs SET state = ? WHERE key = ? AND state = ?", (QUEUED, key, DONE)
+            )
+
+    # -- rates ------------------------------------------------------------------------------
+
+    def put_rate(self, architecture: str, measure: str, seconds_per_forward: float) -> None:
+        """Remember how long one image takes on one worker; recent tiles weigh more."""
+        with self.database.transaction() as db:
+            db.execute(
+                "INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds_per_forward"
+                " = 0.7 * seconds_per_forward + 0.3 * excluded.seconds_per_forward",
+                (architecture, measure, seconds_per_forward),
+            )
+
+    def rate(self, architecture: str, measure: str) -> float | None:
+        """Seconds for one image on one worker, or None where it was never measured here.
+
+        A measure that was not run yet takes the slowest rate of the others.
+        """
+        rows = self.database.connection().execute(
+            "SELECT seconds_per_forward FROM rates WHERE architecture = ?"
+            " ORDER BY measure = ? DESC, seconds_per_forward DESC LIMIT 1",
+            (architecture, measure),
+        )
+        return next((row[0] for row in rows), None)
+
+
+def _job(row: tuple) -> Job:
+    return Job(*row[:-1], cancel_requested=bool(row[-1]))

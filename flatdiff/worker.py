@@ -1,0 +1,118 @@
+"""What a worker process does: evaluate the items of one tile on a checkpoint it keeps loaded.
+
+Tiles arrive with everything that decides their numbers. The thread that computes runs at the lowest
+scheduling class, so that a page on the same machine stays quick while a job runs.
+"""
+
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import flatdiff
+from flatdiff.errors import CheckpointError
+from flatdiff.measures.base import Arrays
+from flatdiff.requests import Request
+
+# Share of the wall time below which the lowest scheduling class gets no processor at all.
+STARVED_SHARE = 0.15
+_priority = threading.local()
+
+
+@dataclass(frozen=True)
+class TileResult:
+    """The arrays of consecutive items and what they cost."""
+
+    results: Sequence[Arrays]
+    seconds: float  # of wall time, loading excluded
+    environment: str  # JSON: versions, device, priority
+
+
+def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str) -> TileResult:
+    """Evaluate items [first_item, first_item + num_items) of a request.
+
+    Args:
+        request_json: see `Request.to_json`.
+        first_item: position in the request's items.
+        num_items: how many.
+        root: folder of the checkpoints on this machine.
+
+    Raises:
+        FlatdiffError: the checkpoint or its dataset cannot be used.
+    """
+    _yield_to_others()
+    request = Request.from_json(request_json)
+    subject = _subject(request_json_of_subject(request), root)
+    wall, processor = time.perf_counter(), time.thread_time()
+    results = [
+        request.definition.evaluate(subject, request.settings, item)
+        for item in request.items[first_item : first_item + num_items]
+    ]
+    seconds = time.perf_counter() - wall
+    if seconds > 0.1 and time.thread_time() - processor < STARVED_SHARE * seconds:
+        _leave_idle_class()
+    return TileResult(results, seconds, _environment(subject.device.type))
+
+
+def request_json_of_subject(request: Request) -> str:
+    """What decides the subject: equal text, same subject."""
+    return json.dumps([request.checkpoint, request.checkpoint_digest, vars(request.panel)])
+
+
+@lru_cache(maxsize=2)
+def _subject(identity: str, root: str):
+    """Load a checkpoint; two stay loaded, so that A against B does not load for every tile."""
+    from flatdiff.cards import read_card
+    from flatdiff.checkpoints import load_model
+    from flatdiff.devices import pick_device
+    from flatdiff.panel import Panel
+    from flatdiff.subject import Subject
+
+    checkpoint, digest, panel = json.loads(identity)
+    card = read_card(Path(root), checkpoint)
+    if card.digest != digest:
+        raise CheckpointError(f"{checkpoint} has other weights now than when it was asked for")
+    return Subject(card, load_model(Path(root), card, pick_device()), Panel(**panel))
+
+
+def _yield_to_others() -> None:
+    """Put this thread, and those it will start, behind everything else on the machine."""
+    if getattr(_priority, "set", False):
+        return
+    _priority.set = True
+    if os.environ.get("FLATDIFF_WORKER_PRIORITY") == "normal":
+        return
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+        _priority.name = "idle"
+    else:
+        os.nice(19)
+        _priority.name = "nice 19"
+
+
+def _leave_idle_class() -> None:
+    """Where other work takes every cycle, idle means never: compete, but weakly."""
+    if getattr(_priority, "name", "") == "idle":
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+        _priority.name = "nice 19, because the machine is busy"
+
+
+def _environment(device: str) -> str:
+    import torch
+
+    described = {
+        "flatdiff": flatdiff.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        "dtype": "float32",
+        "num_threads": torch.get_num_threads(),
+        "priority": getattr(_priority, "name", "normal"),
+    }
+    return json.dumps(described, sort_keys=True)

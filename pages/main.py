@@ -1,0 +1,36 @@
+"""The frame around every page: its title, its navigation."""
+
+from pathlib import Path
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+st.set_page_config(page_title="flatdiff", page_icon=":material/terrain:", layout="wide")
+
+PAGES = {
+    "Gallery": [
+        st.Page(
+            HERE / "gallery/checkpoints.py",
+            title="Checkpoints",
+            icon=":material/grid_view:",
+            default=True,
+        ),
+    ],
+    "Measure": [
+        st.Page(HERE / "measure/surface.py", title="Surface", icon=":material/landscape:"),
+        st.Page(HERE / "measure/flatness.py", title="Flatness", icon=":material/blur_on:"),
+        st.Page(
+            HERE / "measure/exposure.py",
+            title="Exposure bias",
+            icon=":material/show_chart:",
+            url_path="exposure",
+        ),
+        st.Page(HERE / "measure/samples.py", title="Samples", icon=":material/apps:"),
+    ],
+    "System": [
+        st.Page(HERE / "system/activity.py", title="Activity", icon=":material/list_alt:"),
+    ],
+}
+
+st.navigation(PAGES).run()

@@ -1,0 +1,111 @@
+"""Flatness: the paper's Table 3, measured here."""
+
+import pandas as pd
+import streamlit as st
+
+from flatdiff.config import WEIGHT_KINDS, method_name
+from flatdiff.errors import SettingsError
+from flatdiff.figures.lpf import lpf_dots
+from flatdiff.figures.style import Series
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.requests import make_request
+from pages.shared.choose import all_cards, choose_checkpoints, seed_input
+from pages.shared.job import job_panel
+from pages.shared.record import numbers, record, series_of
+
+MODES = {"absolute": "absolute", "filter_relative": "relative to each filter"}
+# Table 3 of the paper: LPF on CIFAR-10, as reported.
+PAPER = pd.DataFrame(
+    {"raw": [0.097, 0.103, 0.063], "+EMA": [0.099, 0.101, 0.063], "+SWA": [0.099, 0.102, 0.063]},
+    index=["ADM", "+IP", "+SAM"],
+)
+
+
+def as_table(series: list[Series]) -> pd.DataFrame:
+    """Base methods in rows, kinds of weights in columns, as the paper prints it."""
+    scores = {s.method: f"{s.result.lpf:.4f} ± {s.result.stderr:.4f}" for s in series}
+    rows = {"ADM": "adm", "+IP": "ip", "+SAM": "sam"}
+    heads = {"raw": "raw", "ema": "+EMA", "swa": "+SWA"}
+    return pd.DataFrame(
+        {
+            heads[kind]: [scores.get(method_name(base, kind), "") for base in rows.values()]  # pyright: ignore[reportArgumentType]
+            for kind in WEIGHT_KINDS
+        },
+        index=pd.Index(list(rows)),
+    )
+
+
+st.title("Flatness")
+st.markdown(
+    "**LPF** is the mean loss under Gaussian noise on the weights: the lower, the flatter. The "
+    "paper finds that SAM flattens a diffusion model, and that EMA, SWA and input perturbation "
+    "hardly do."
+)
+cards = choose_checkpoints([card.id for card in all_cards()])
+columns = st.columns(4)
+with columns[0]:
+    mode = st.selectbox(
+        "Noise",
+        list(MODES),
+        format_func=MODES.__getitem__,
+        key="mode",
+        bind="query-params",
+        help="Absolute: one sigma for every weight. Relative: sigma in units of each filter's "
+        "size, which rescaling a layer does not change.",
+    )
+with columns[1]:
+    sigma = st.number_input(
+        "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
+    )
+with columns[2]:
+    perturbations = st.number_input(
+        "Perturbations",
+        4,
+        10_000,
+        100,
+        step=2,
+        key="num_perturbations",
+        bind="query-params",
+        help="In antithetic pairs; the error falls with their square root.",
+    )
+with columns[3]:
+    seed = seed_input("Of the weight noise; the same for every checkpoint.")
+
+try:
+    settings = LpfSettings(
+        mode=mode, lpf_sigma=sigma, num_perturbations=int(perturbations), seed=seed
+    )
+except SettingsError as error:
+    st.error(str(error))
+    st.stop()
+handles = job_panel([make_request("lpf", card, settings) for card in cards])
+series = series_of(cards, handles)
+if not series:
+    st.info("Nothing computed for this view yet: press Run for a score with its error.")
+    st.stop()
+
+for family in dict.fromkeys(card.family for card in cards):
+    st.subheader(f"LPF, {family}, measured", divider="gray")
+    own = [s for s, c in zip(series, cards, strict=False) if c.family == family]
+    st.table(as_table(own))
+if any(entry.result.num_perturbations < perturbations for entry in series):
+    st.caption("Preliminary: not all perturbations are done.")
+st.plotly_chart(lpf_dots(series), key="dots", alt="Loss and LPF of each checkpoint")
+norms = [entry.result.relative_perturbation_norm for entry in series]
+st.caption(
+    f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
+    f"{min(norms):.1%} to {max(norms):.1%} of their norm."
+)
+if mode == "absolute":
+    st.caption(
+        "Absolute noise is not comparable between networks whose layers are scaled differently; "
+        "switch to relative noise for that."
+    )
+with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
+    st.table(PAPER.style.format("{:.3f}"))
+    st.caption(
+        "Other network, other data, and a sigma the paper does not state: compare the pattern "
+        "of the rows, not the values."
+    )
+numbers(cards, handles)
+record(handles)

@@ -1,0 +1,78 @@
+"""Samples: what do rounded weights draw from the same noise?"""
+
+import streamlit as st
+
+from flatdiff.errors import SettingsError
+from flatdiff.figures.quantization import quantization_lines
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.samples import SamplesSettings
+from flatdiff.pictures import image_grid
+from flatdiff.requests import make_request
+from pages.shared.choose import choose_checkpoints, seed_input
+from pages.shared.job import job_panel
+from pages.shared.record import numbers, record, series_of
+
+GRID_COLUMNS = 8
+
+st.title("Samples")
+st.markdown(
+    "The same noise through the same network, once with 32-bit weights and once with weights "
+    "rounded to few bits. A flat model hardly notices the rounding."
+)
+cards = choose_checkpoints()
+columns = st.columns(4)
+with columns[0]:
+    bits = st.selectbox("Bits", [8, 7, 6, 5, 4, 3, 2], key="bits", bind="query-params")
+with columns[1]:
+    steps = st.number_input(
+        "Sampling steps", 2, 1000, 50, step=10, key="num_sampling_steps", bind="query-params"
+    )
+with columns[2]:
+    images = st.number_input("Images", 1, 256, 16, step=8, key="num_images", bind="query-params")
+with columns[3]:
+    seed = seed_input("Of x_T and of every noise; the same for every grid.")
+
+try:
+    settings = SamplesSettings(
+        num_images=int(images), num_sampling_steps=int(steps), bits=(32, bits), seed=seed
+    )
+except SettingsError as error:
+    st.error(str(error))
+    st.stop()
+handles = job_panel([make_request("samples", card, settings) for card in cards])
+series = [entry for entry in series_of(cards, handles) if entry.result.images.shape[1]]
+if not series:
+    st.info("Nothing computed for this view yet: press Run to draw both grids.")
+    st.stop()
+
+for entry in series:
+    st.subheader(entry.title, divider="gray")
+    for column, width, grid in zip(
+        st.columns(2), entry.result.bits, entry.result.images, strict=True
+    ):
+        column.image(
+            image_grid(grid, GRID_COLUMNS),
+            caption=f"{width} bits",
+            width="stretch",
+            alt=f"{len(grid)} samples of {entry.title} at {width} bits",
+        )
+    change, error = entry.result.pixel_change[1], entry.result.pixel_change_stderr[1]
+    st.caption(f"Mean change of a pixel: {change:.2f} ± {error:.2f} of 255.")
+
+st.subheader("What rounding does to the loss", divider="gray")
+loss_handles = job_panel(
+    [make_request("quantization", card, QuantizationSettings()) for card in cards], primary=False
+)
+losses = series_of(cards, loss_handles)
+if losses:
+    st.plotly_chart(
+        quantization_lines(losses),
+        key="quantization",
+        alt="Rise of the loss by bit width, one line a checkpoint",
+    )
+    numbers(cards, loss_handles)
+st.caption(
+    "Direct rounding without calibration, one scale a tensor, symmetric; the paper states neither "
+    "granularity nor symmetry."
+)
+record(handles)

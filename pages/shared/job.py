@@ -1,0 +1,145 @@
+"""The job panel of a measurement page: what it costs, Run, progress, Cancel, stored."""
+
+from bisect import bisect
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from flatdiff.engine import Handle, Progress, shared_engine
+from flatdiff.requests import Request
+
+# The picture is drawn again when so much is done: soon at first, then rarely.
+REFRESH_SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
+
+
+def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Handle]:
+    """Show where some requests stand and let the person run, stop or repeat them.
+
+    Args:
+        requests: what the page needs together.
+        primary: whether Ctrl+Enter runs this panel; only one on a page can be.
+
+    Returns:
+        A handle each; their results may be partial or empty.
+    """
+    handles = [shared_engine().handle(request) for request in requests]
+    progresses = [handle.progress() for handle in handles]
+    known = [progress for progress in progresses if progress is not None]
+    if any(progress.active for progress in known):
+        _running(handles, _stage(known))
+    elif len(known) == len(handles) and all(p.state == "done" for p in known):
+        _stored(handles, known)
+    else:
+        _ready(handles, known, primary)
+    return handles
+
+
+def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) -> None:
+    """Cost, Run, and what went wrong last time."""
+    engine = shared_engine()
+    for handle, progress in ((h, h.progress()) for h in handles):
+        if progress is not None and progress.state == "failed":
+            st.error(f"`{handle.request.checkpoint}`: {progress.error}")
+    if any(progress.state == "cancelled" for progress in known):
+        done, total = sum(p.done for p in known), sum(p.total for p in known)
+        st.caption(f"Cancelled at {done} of {total} evaluations; Run continues from there.")
+    estimate = engine.estimate([handle.request for handle in handles])
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            "Run",
+            key=f"run-{_name(handles)}",
+            type="primary",
+            icon=":material/play_arrow:",
+            shortcut="Ctrl+Enter" if primary else None,
+        ):
+            for handle in handles:
+                engine.submit(handle.request)
+            st.rerun()
+        st.caption(f"{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
+
+
+def _name(handles: Sequence[Handle]) -> str:
+    """Tells the buttons of two panels on one page apart."""
+    return handles[0].request.measure
+
+
+def _cost(seconds: float | None) -> str:
+    if seconds is None:
+        return "time unknown: the speed of this machine is not measured yet"
+    return f"about {duration(seconds)} on this machine"
+
+
+def _running(handles: Sequence[Handle], stage: int) -> None:
+    """Progress, once a second; the page itself is drawn again only when there is more to see."""
+
+    @st.fragment(run_every=1.0)
+    def watch() -> None:
+        found = [progress for handle in handles if (progress := handle.progress())]
+        if not any(progress.active for progress in found) or _stage(found) != stage:
+            st.rerun()
+        done, total = sum(p.done for p in found), sum(p.total for p in found)
+        st.progress(done / max(total, 1), text=_progress_text(found, done, total))
+        if st.button("Cancel", key=f"cancel-{_name(handles)}", icon=":material/stop:"):
+            for handle in handles:
+                handle.cancel()
+            st.rerun()
+
+    watch()
+
+
+def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
+    active = [progress for progress in found if progress.active]
+    parts = [f"{done:,} of {total:,} evaluations"]
+    rates = [progress.rate for progress in active if progress.rate]
+    if rates:
+        parts.append(f"{sum(rates) / len(rates):.1f} a second")
+    etas = [progress.eta for progress in active if progress.eta is not None]
+    parts.append(f"{duration(max(etas))} left" if etas else "measuring the speed")
+    ahead = max((progress.queue_position for progress in active), default=0)
+    if ahead and not done:
+        parts.append(f"{ahead} ahead in the queue")
+    return " · ".join(parts)
+
+
+def _stage(found: Sequence[Progress]) -> int:
+    done, total = sum(p.done for p in found), sum(p.total for p in found)
+    return bisect(REFRESH_SHARES, done / max(total, 1))
+
+
+def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
+    """When it was computed, and Recompute."""
+    seconds = sum(progress.seconds for progress in known)
+    times = [progress.finished_at for progress in known if progress.finished_at]
+    when = f"computed {moment(max(times))}, " if times else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"From store, {when}{duration(seconds)} of computing.")
+        if st.button(
+            "Recompute",
+            key=f"recompute-{_name(handles)}",
+            icon=":material/refresh:",
+            type="tertiary",
+        ):
+            for handle in handles:
+                shared_engine().recompute(handle.request)
+            st.rerun()
+
+
+def moment(timestamp: float) -> str:
+    """A time in the reader's own zone."""
+    zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
+    return datetime.fromtimestamp(timestamp, zone).strftime("%-d %b %Y, %H:%M")
+
+
+def duration(seconds: float) -> str:
+    """A span of time in one or two words.
+
+    >>> duration(0.4), duration(38.2), duration(150), duration(7300)
+    ('under a second', '38 s', '2.5 min', '2.0 h')
+    """
+    if seconds < 1:
+        return "under a second"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

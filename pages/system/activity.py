@@ -1,0 +1,67 @@
+"""Activity: what is being computed, what was, and what the store holds."""
+
+import streamlit as st
+
+from flatdiff.engine import shared_engine
+from flatdiff.store import ACTIVE, Job
+from pages.shared.job import duration, moment
+
+FINISHED_SHOWN = 50
+
+
+@st.fragment(run_every=1.0)
+def running() -> None:
+    """Queued and running jobs, each with a way to stop it."""
+    engine = shared_engine()
+    jobs = engine.store.jobs(ACTIVE)
+    if not jobs:
+        st.caption("Nothing is being computed. Run something on a page under Measure.")
+    for job in jobs:
+        progress = engine.progress(job)
+        name = f"{job.request.measure} of {job.request.checkpoint}"
+        left = f", {duration(progress.eta)} left" if progress.eta is not None else ""
+        bar, stop = st.columns([5, 1], vertical_alignment="center")
+        bar.progress(
+            progress.done / max(progress.total, 1),
+            text=f"{name}: {progress.state}, {progress.done} of {progress.total}{left}",
+        )
+        if stop.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop:"):
+            engine.handle(job.request).cancel()
+
+
+def as_row(job: Job) -> dict[str, object]:
+    """A finished job as the table shows it."""
+    return {
+        "measure": job.request.measure,
+        "checkpoint": job.request.checkpoint,
+        "state": job.state,
+        "evaluations": f"{job.num_done} of {job.num_items}",
+        "computing": duration(job.seconds),
+        "ended": moment(job.finished_at) if job.finished_at else "",
+        "reason": job.error or "",
+    }
+
+
+st.title("Activity")
+st.subheader("Running and queued", divider="gray")
+running()
+
+engine = shared_engine()
+finished = [job for job in reversed(engine.store.jobs()) if job.state not in ACTIVE]
+st.subheader(f"Finished: {len(finished)}", divider="gray")
+if finished:
+    st.dataframe(
+        [as_row(job) for job in finished[:FINISHED_SHOWN]], hide_index=True, alt="Finished jobs"
+    )
+    if len(finished) > FINISHED_SHOWN:
+        st.caption(f"The latest {FINISHED_SHOWN} are shown.")
+
+st.subheader("Store", divider="gray")
+size = engine.store.database.size_bytes() / 1e6
+st.markdown(f"{size:.1f} MB in `{engine.store.database.path}`")
+sure = st.checkbox("I want to delete every finished result; running jobs stay", key="sure")
+if st.button("Clear the store", disabled=not sure, icon=":material/delete:"):
+    engine.store.delete([job.key for job in finished])
+    engine.store.database.compact()
+    engine.result.cache_clear()
+    st.rerun()
