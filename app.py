@@ -19,9 +19,13 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     import pandas  # noqa: F401  (first import by many sessions at once can fail)
     import plotly.graph_objects  # noqa: F401
 
+    from flatdiff.bundle import import_bundle
+    from flatdiff.cards import Card, list_cards
     from flatdiff.engine import shared_engine
 
     engine = shared_engine()
+    import_bundle(engine.store)
+    engine.measure_speed(card for card in list_cards(engine.root) if isinstance(card, Card))
     yield
     engine.close()
 

@@ -101,7 +101,7 @@ def num_gpus() -> int:
 
 
 def _start_processes(num_workers: int):
-    from distributed.deploy import SubprocessCluster
+    from distributed.deploy.subprocess import SubprocessCluster
 
     # The children import flatdiff whatever folder the program was started in.
     paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]

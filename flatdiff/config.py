@@ -18,6 +18,11 @@ T = TypeVar("T")
 WeightKind = Literal["raw", "ema", "swa"]
 BaseMethod = Literal["adm", "ip", "sam"]
 Precision = Literal["float32", "bfloat16"]
+Normalization = Literal["filter", "layer", "none"]  # of random directions
+LpfMode = Literal["absolute", "filter_relative"]  # of Gaussian weight noise
+
+NORMALIZATIONS: tuple[Normalization, ...] = ("filter", "layer", "none")
+LPF_MODES: tuple[LpfMode, ...] = ("absolute", "filter_relative")
 
 WEIGHT_KINDS: tuple[WeightKind, ...] = ("raw", "ema", "swa")
 

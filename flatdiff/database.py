@@ -47,8 +47,8 @@ class Database:
                 self._prepare(db)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
-                f"the result store {path} cannot be opened: {error}; set FLATDIFF_HOME to a folder "
-                "that can be written"
+                f"the result store {path} cannot be opened: {error}; set FLATDIFF_HOME to a "
+                "folder that can be written"
             ) from None
 
     def _prepare(self, db: sqlite3.Connection) -> None:

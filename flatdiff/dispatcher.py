@@ -1,4 +1,4 @@
-"""The dispatcher is the one thread that turns queued jobs into tiles on workers and into the store.
+"""The dispatcher is the one thread that turns queued jobs into tiles and tiles into the store.
 
 It owns no truth: what is queued, done or to be cancelled is in the store, so that a kill at any
 moment loses at most the tiles in flight, and a restarted program goes on where the last one was.
@@ -40,7 +40,7 @@ class _Active:
 
     request: Request
     missing: deque[int]  # positions of items not yet sent to a worker
-    in_flight: dict[str, "Future"] = field(default_factory=dict)
+    in_flight: dict[Any, "Future"] = field(default_factory=dict)
 
 
 class Dispatcher(threading.Thread):

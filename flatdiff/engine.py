@@ -1,7 +1,7 @@
 """The engine takes a request for a measurement and gives a handle: progress, result, cancel.
 
-One engine a program. What it knows is in the store, so every page, program and later start sees the
-same jobs; what it computes with is a cluster, started in the background.
+One engine a program. What it knows is in the store, so every page, program and later start sees
+the same jobs; what it computes with is a cluster, started in the background.
 """
 
 import os
@@ -186,8 +186,10 @@ class Engine:
             costs = [cost for i, cost in enumerate(request.image_forwards) if i not in done]
             evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
             rate = self.store.rate(request.architecture, request.measure)
-            known = seconds is not None and rate is not None
-            seconds = seconds + sum(costs) * rate / self.cluster.num_workers if known else None
+            if seconds is None or rate is None:
+                seconds = None
+            else:
+                seconds += sum(costs) * rate / self.cluster.num_workers
         if not evaluations:
             seconds = 0.0
         return Estimate(evaluations, forwards, seconds, stored=evaluations == 0)

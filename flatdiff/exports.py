@@ -1,7 +1,7 @@
 """An export is a result as a file that still says how it was made.
 
-JSON and NPZ hold the result record under its field names; CSV its table; PNG the image grids. Every
-file names checkpoint digest, panel, settings, versions, device and time.
+JSON and NPZ hold the result record under its field names; CSV its table; PNG the image grids.
+Every file names checkpoint digest, panel, settings, versions, device and time.
 """
 
 import dataclasses
@@ -45,7 +45,7 @@ def measured(handle: Handle) -> Measured:
     if job is None:
         raise EngineError("nothing was computed yet")
     request = handle.request
-    finished = job.finished_at and datetime.fromtimestamp(job.finished_at, UTC)
+    finished = datetime.fromtimestamp(job.finished_at, UTC) if job.finished_at else None
     provenance = {
         "measure": request.measure,
         "checkpoint": request.checkpoint,
@@ -63,7 +63,7 @@ def measured(handle: Handle) -> Measured:
 
 
 def command_line(requests: Sequence[Request]) -> str:
-    """The command that computes the same from the same store; settings at their default are left out."""
+    """The command that computes the same from the same store, without what is default."""
     first = requests[0]
     words = ["python -m flatdiff measure", first.measure]
     words += [f"--checkpoint {request.checkpoint}" for request in requests]

@@ -25,7 +25,7 @@ def normal_kl(mean1: Image, log_variance1: Image, mean2: Image, log_variance2: I
 
 
 def discretized_nll(x: Image, mean: Image, log_scale: Image) -> Image:
-    """-log of a Gaussian's mass in the 8-bit bin around x in [-1, 1], in nats (Ho et al. Eq. 13)."""
+    """-log of a Gaussian's mass in the 8-bit bin around x in [-1, 1], nats (Ho et al. Eq. 13)."""
     inverse = torch.exp(-log_scale)
     above = _approx_normal_cdf(inverse * (x - mean + 1 / 255))
     below = _approx_normal_cdf(inverse * (x - mean - 1 / 255))

@@ -21,8 +21,9 @@ def ascend(parameters: Sequence[nn.Parameter], sam_rho: float) -> list[Tensor]:
     """
     saved = [parameter.clone() for parameter in parameters]
     gradients = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-    norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-    torch._foreach_add_(list(parameters), torch._foreach_mul(gradients, sam_rho / (norm + EPS)))
+    scale = sam_rho / (nn.utils.get_total_norm(gradients) + EPS)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.add_(gradient * scale)
     return saved
 
 

@@ -1,4 +1,4 @@
-"""Sampling runs the process backwards, from x_T of pure noise to an image, one network call a step.
+"""Sampling runs the process backwards, from noise to an image, one network call a step.
 
 Both samplers are generators of `SamplerStep`, so that the caller can watch, measure or stop; both
 take all their randomness as arguments, so that two networks can be fed the same.

@@ -1,11 +1,11 @@
-"""A noise schedule is the list of betas of a diffusion process, and a respacing is a subset of its
-timesteps to sample on.
+"""A noise schedule is the betas of a diffusion process; a respacing keeps some of its timesteps.
 
 Betas, their cumulated products and all that derives from them are float64 NumPy arrays of shape
 (T,); they become float32 only where they meet an image. Equations are those of Ho et al. 2020
 (arXiv 2006.11239) and Nichol & Dhariwal 2021 (arXiv 2102.09672).
 """
 
+import itertools
 import math
 
 import numpy as np
@@ -27,7 +27,7 @@ def make_betas(noise_schedule: NoiseSchedule, diffusion_steps: int) -> NDArray[n
         scale = 1000 / diffusion_steps
         return np.linspace(scale * 1e-4, scale * 0.02, diffusion_steps, dtype=np.float64)
     edges = [_cosine_alpha_bar(i / diffusion_steps) for i in range(diffusion_steps + 1)]
-    betas = [1 - after / before for before, after in zip(edges, edges[1:], strict=False)]
+    betas = [1 - after / before for before, after in itertools.pairwise(edges)]
     return np.minimum(np.array(betas), MAX_BETA)
 
 

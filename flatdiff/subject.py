@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.cards import Card
+from flatdiff.config import LpfMode, Normalization
 from flatdiff.data import ImageSet, load_images
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.gaussians import mean_over_pixels
@@ -33,7 +33,6 @@ from flatdiff.sampling import (
 from flatdiff.unet import AdmUNet
 from flatdiff.weights import (
     FlatWeights,
-    Normalization,
     Vector,
     filter_scales,
     gaussian,
@@ -41,7 +40,6 @@ from flatdiff.weights import (
     orthogonalize,
 )
 
-LpfMode = Literal["absolute", "filter_relative"]
 Losses = NDArray[np.float32]  # (N,), one a panel member
 
 # Values of one activation that a batch may hold: bounds memory whatever the network.

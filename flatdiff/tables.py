@@ -26,7 +26,7 @@ def surface_table(result: SurfaceResult) -> pd.DataFrame:
             "rise_stderr": result.rise_stderr.ravel(),
         }
     )
-    return table[result.computed.ravel()]
+    return table.loc[result.computed.ravel()]
 
 
 def lpf_table(result: LpfResult) -> pd.DataFrame:

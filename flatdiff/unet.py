@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from flatdiff.flags import AdmFlags
 
 Image = Float[Tensor, "b c h w"]
+Changed = Float[Tensor, "b c_out h_out w_out"]  # where a layer may change more than the values
 Embedding = Float[Tensor, "b e"]
 
 NUM_GROUPS = 32  # of every GroupNorm
@@ -78,7 +79,7 @@ def timestep_embedding(timesteps: Num[Tensor, " b"], dim: int) -> Embedding:
 class Stage(nn.Sequential):
     """Layers in a row, of which the residual blocks also hear the timestep embedding."""
 
-    def forward(self, x: Image, emb: Embedding) -> Image:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def forward(self, x: Image, emb: Embedding) -> Changed:  # pyright: ignore[reportIncompatibleMethodOverride]
         """(B, C, H, W) to (B, C', H', W')."""
         for layer in self:
             x = layer(x, emb) if isinstance(layer, ResBlock) else layer(x)
@@ -91,7 +92,7 @@ class GroupNorm32(nn.GroupNorm):
     def __init__(self, channels: int) -> None:
         super().__init__(NUM_GROUPS, channels)
 
-    def forward(self, input: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  (the parent's name)
         """Same shape and type out as in."""
         return super().forward(input.float()).to(input.dtype)
 
@@ -105,14 +106,14 @@ class Upsample(nn.Module):
             self.conv = nn.Conv2d(channels, channels, 3, padding=1)
         self.use_conv = use_conv
 
-    def forward(self, x: Image) -> Image:
+    def forward(self, x: Image) -> Changed:
         """(B, C, H, W) to (B, C, 2H, 2W)."""
         x = F.interpolate(x, scale_factor=2, mode="nearest")
         return self.conv(x) if self.use_conv else x
 
 
 class Downsample(nn.Module):
-    """Half the pixels a side: a strided convolution, or the mean of 2 x 2 where a block resizes."""
+    """Half the pixels a side: a strided convolution, or a mean of 2 x 2 where a block resizes."""
 
     def __init__(self, channels: int, use_conv: bool) -> None:
         super().__init__()
@@ -120,7 +121,7 @@ class Downsample(nn.Module):
             nn.Conv2d(channels, channels, 3, stride=2, padding=1) if use_conv else nn.AvgPool2d(2)
         )
 
-    def forward(self, x: Image) -> Image:
+    def forward(self, x: Image) -> Changed:
         """(B, C, H, W) to (B, C, H/2, W/2)."""
         return self.op(x)
 
@@ -155,7 +156,7 @@ class ResBlock(nn.Module):
         same = out_channels == channels
         self.skip_connection = nn.Identity() if same else nn.Conv2d(channels, out_channels, 1)
 
-    def forward(self, x: Image, emb: Embedding) -> Image:
+    def forward(self, x: Image, emb: Embedding) -> Changed:
         """(B, C, H, W) to (B, C', H', W')."""
         norm, act, conv = self.in_layers
         h = conv(self.resize(act(norm(x))))

@@ -8,14 +8,14 @@ normalised against the origin (Li et al. 2018, arXiv 1712.09913, Sec. 4).
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from flatdiff.config import Normalization
+
 Vector = Float[Tensor, " p"]
-Normalization = Literal["filter", "layer", "none"]
 
 EPS = 1e-10  # in the denominator of Li et al.'s reference code
 

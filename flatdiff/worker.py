@@ -1,7 +1,7 @@
 """What a worker process does: evaluate the items of one tile on a checkpoint it keeps loaded.
 
-Tiles arrive with everything that decides their numbers. The thread that computes runs at the lowest
-scheduling class, so that a page on the same machine stays quick while a job runs.
+Tiles arrive with everything that decides their numbers. The thread that computes runs at the
+lowest scheduling class, so that a page on the same machine stays quick while a job runs.
 """
 
 import json

@@ -10,7 +10,7 @@ from flatdiff.measures.exposure import ExposureResult
 
 
 def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
-    """Norm of the predicted noise by step: while sampling (line) and in training (thin, dotted)."""
+    """Norm of the predicted noise by step: sampling in strong lines, training thin and dotted."""
     figure = go.Figure()
     for entry in series:
         result, style = entry.result, style_of(entry.method)

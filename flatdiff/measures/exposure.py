@@ -1,7 +1,7 @@
 """Exposure bias: a sampler feeds the network its own predictions, training fed it real images.
 
-Two curves over the T' steps of a respaced process: the L2 norm of the raw predicted noise along the
-ancestral chain from N(0, I), and on real images noised to the same step (Ning et al. 2023,
+Two curves over the T' steps of a respaced process: the L2 norm of the raw predicted noise along
+the ancestral chain from N(0, I), and on real images noised to the same step (Ning et al. 2023,
 arXiv 2308.15321; paper Fig. 6). The distance between them is the bias. The paper's "gap" is not
 defined there, so every plausible one is reported under its own name.
 """

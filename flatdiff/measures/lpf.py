@@ -8,13 +8,13 @@ does not change; in mode `absolute` it is not.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from flatdiff.config import require, require_finite
+from flatdiff.config import LPF_MODES, LpfMode, require, require_finite
 from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
 
 if TYPE_CHECKING:
@@ -27,14 +27,13 @@ CONFIDENCE = 0.95
 class LpfSettings:
     """Which noise, how much, and how often."""
 
-    mode: Literal["absolute", "filter_relative"] = "absolute"
+    mode: LpfMode = "absolute"
     lpf_sigma: float = 0.01
     num_perturbations: int = 100  # an even number: they come in antithetic pairs
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = ("absolute", "filter_relative")
-        require(self.mode in known, "mode", " or ".join(known), self.mode)
+        require(self.mode in LPF_MODES, "mode", " or ".join(LPF_MODES), self.mode)
         require_finite("lpf_sigma", self.lpf_sigma)
         count = self.num_perturbations
         valid = isinstance(count, int) and 4 <= count <= 100_000 and count % 2 == 0

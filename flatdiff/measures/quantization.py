@@ -1,7 +1,7 @@
 """Loss under quantisation: what the loss becomes when the weights are rounded to few bits.
 
-Direct rounding after training, without calibration (paper Table 4); rounding is one perturbation of
-the weights among all that flatness speaks of, and its size is reported beside the loss.
+Direct rounding after training, without calibration (paper Table 4); rounding is one perturbation
+of the weights among all that flatness speaks of, and its size is reported beside the loss.
 """
 
 from collections.abc import Mapping, Sequence

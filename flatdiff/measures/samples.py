@@ -1,7 +1,7 @@
 """Samples of one checkpoint at several bit widths, from the same noise: what rounding changes.
 
-Each grid runs the same ancestral chain from the same x_T with the same noise at every step, so that
-a difference between two images is the weights' alone (paper Fig. 2 and 4).
+Each grid runs the same ancestral chain from the same x_T with the same noise at every step, so
+that a difference between two images is the weights' alone (paper Fig. 2 and 4).
 """
 
 from collections.abc import Mapping, Sequence

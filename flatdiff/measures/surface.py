@@ -1,8 +1,9 @@
 """A loss surface is the loss along one or two random directions through a checkpoint's weights.
 
 L(theta + a d1 [+ b d2]) for a, b in [-span, span] on the frozen panel (Li et al. 2018,
-arXiv 1712.09913; paper Fig. 1). With filter normalisation a = 1 moves every filter by its own norm.
-A cell whose loss is not finite stays so; a cell not computed yet is marked, never given a number.
+arXiv 1712.09913; paper Fig. 1). With filter normalisation a = 1 moves every filter by its own
+norm. A cell whose loss is not finite stays so; a cell not computed yet is marked, never given a
+number.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require, require_finite
+from flatdiff.config import NORMALIZATIONS, Normalization, require, require_finite
 from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class SurfaceSettings:
     resolution: int = 25  # cells along a
     resolution_b: int | None = None  # cells along b; None = as many as along a
     span: float = 1.0  # a and b run over [-span, span]
-    normalization: Literal["filter", "layer", "none"] = "filter"
+    normalization: Normalization = "filter"
     seed: int = 0  # of the directions
 
     def __post_init__(self) -> None:
@@ -43,7 +44,7 @@ class SurfaceSettings:
         cells = self.shape[0] * self.shape[1]
         require(cells <= MAX_CELLS, "resolution", f"at most {MAX_CELLS} cells in all", cells)
         require_finite("span", self.span, above=0)
-        known = ("filter", "layer", "none")
+        known = NORMALIZATIONS
         require(
             self.normalization in known, "normalization", " or ".join(known), self.normalization
         )

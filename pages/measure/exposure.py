@@ -65,7 +65,8 @@ st.dataframe(
     [
         {
             "checkpoint": entry.title,
-            "mean gap of ‖ε‖": f"{entry.result.mean_gap:+.4f} ± {entry.result.mean_gap_stderr:.4f}",
+            "mean gap of ‖ε‖": f"{entry.result.mean_gap:+.4f} ± "
+            f"{entry.result.mean_gap_stderr:.4f}",
             "summed over steps": f"{entry.result.summed_gap:+.3f}",
             "mean gap of ‖ε‖²": f"{entry.result.mean_squared_gap:+.3f} ± "
             f"{entry.result.mean_squared_gap_stderr:.3f}",

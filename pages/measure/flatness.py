@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from flatdiff.config import WEIGHT_KINDS, method_name
+from flatdiff.config import BaseMethod, LpfMode, WeightKind, method_name
 from flatdiff.errors import SettingsError
 from flatdiff.figures.lpf import lpf_dots
 from flatdiff.figures.style import Series
@@ -13,7 +13,7 @@ from pages.shared.choose import all_cards, choose_checkpoints, seed_input
 from pages.shared.job import job_panel
 from pages.shared.record import numbers, record, series_of
 
-MODES = {"absolute": "absolute", "filter_relative": "relative to each filter"}
+MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "relative to each filter"}
 # Table 3 of the paper: LPF on CIFAR-10, as reported.
 PAPER = pd.DataFrame(
     {"raw": [0.097, 0.103, 0.063], "+EMA": [0.099, 0.101, 0.063], "+SWA": [0.099, 0.102, 0.063]},
@@ -21,18 +21,15 @@ PAPER = pd.DataFrame(
 )
 
 
+BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
+KINDS: dict[WeightKind, str] = {"raw": "raw", "ema": "+EMA", "swa": "+SWA"}
+
+
 def as_table(series: list[Series]) -> pd.DataFrame:
     """Base methods in rows, kinds of weights in columns, as the paper prints it."""
     scores = {s.method: f"{s.result.lpf:.4f} ± {s.result.stderr:.4f}" for s in series}
-    rows = {"ADM": "adm", "+IP": "ip", "+SAM": "sam"}
-    heads = {"raw": "raw", "ema": "+EMA", "swa": "+SWA"}
-    return pd.DataFrame(
-        {
-            heads[kind]: [scores.get(method_name(base, kind), "") for base in rows.values()]  # pyright: ignore[reportArgumentType]
-            for kind in WEIGHT_KINDS
-        },
-        index=pd.Index(list(rows)),
-    )
+    cells = [[scores.get(method_name(base, kind), "") for kind in KINDS] for base in BASES]
+    return pd.DataFrame(cells, index=list(BASES.values()), columns=list(KINDS.values()))
 
 
 st.title("Flatness")

@@ -3,6 +3,7 @@
 import numpy as np
 import streamlit as st
 
+from flatdiff.config import NORMALIZATIONS
 from flatdiff.errors import SettingsError
 from flatdiff.figures.surface import common_range, surface_3d, surface_contour, surface_lines
 from flatdiff.measures.surface import SurfaceSettings
@@ -54,7 +55,7 @@ with columns[2]:
 with columns[3]:
     normalization = st.selectbox(
         "Normalization",
-        ["filter", "layer", "none"],
+        NORMALIZATIONS,
         key="normalization",
         bind="query-params",
         help="What a direction's length is measured against (Li et al. 2018).",
@@ -64,7 +65,7 @@ with columns[4]:
 
 try:
     settings = SurfaceSettings(
-        dimensions=dimensions,
+        dimensions=2 if dimensions == 2 else 1,
         resolution=int(resolution),
         span=span,
         normalization=normalization,
