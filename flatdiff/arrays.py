@@ -1,13 +1,31 @@
 """Arrays on their way to disk: NPZ without pickle, so that reading one can never run code."""
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from flatdiff.errors import StoreError
 from flatdiff.measures.base import Arrays
+
+# What NumPy and zipfile raise, by the byte that is wrong.
+UNREADABLE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    OSError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 
 
 def encode_arrays(results: Sequence[Arrays]) -> bytes:
@@ -34,6 +52,6 @@ def decode_arrays(blob: bytes) -> list[Arrays]:
             for label in archive.files:
                 index, _, name = label.partition("/")
                 items.setdefault(int(index), {})[name] = archive[label]
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise StoreError(f"a stored tile cannot be read: {error}") from None
     return [items[index] for index in sorted(items)]

@@ -46,8 +46,9 @@ def copy_results(source: Path, target: Store, keys: Sequence[str] | None = None)
     """
     db = target.database.connection()
     mode = "immutable=1" if source == BUNDLE_FILE else "mode=ro"
+    uri = f"{source.resolve().as_uri()}?{mode}"
     try:
-        db.execute("ATTACH DATABASE ? AS source", (f"{source.as_uri()}?{mode}",))
+        db.execute("ATTACH DATABASE ? AS source", (uri,))
         version = db.execute("PRAGMA source.user_version").fetchone()[0]
     except sqlite3.Error as error:
         raise StoreError(f"{source} cannot be read as a result store: {error}") from None
@@ -68,11 +69,10 @@ def _copy_attached(target: Store, keys: Sequence[str] | None) -> int:
         )
         wanted = [key for (key,) in rows.fetchall() if keys is None or key in keys]
         for key in wanted:
-            db.execute("DELETE FROM main.jobs WHERE key = ?", (key,))
+            # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
             for table in ("jobs", "tiles"):
+                db.execute(f"DELETE FROM main.{table} WHERE key = ?", (key,))
                 db.execute(
-                    f"INSERT OR IGNORE INTO main.{table} SELECT * FROM source.{table}"
-                    " WHERE key = ?",
-                    (key,),
+                    f"INSERT INTO main.{table} SELECT * FROM source.{table} WHERE key = ?", (key,)
                 )
     return len(wanted)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 60  # of private workers on a busy machine
+CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 
 _WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -66,7 +67,7 @@ class Cluster:
         from distributed import Client
 
         if self.address:
-            return Client(self.address, timeout=START_TIMEOUT_S, set_as_default=False)
+            return Client(self.address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
         self._processes = _start_processes(self._wanted or default_num_workers())
         client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=START_TIMEOUT_S)

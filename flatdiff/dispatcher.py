@@ -4,6 +4,7 @@ It owns no truth: what is queued, done or to be cancelled is in the store, so th
 moment loses at most the tiles in flight, and a restarted program goes on where the last one was.
 """
 
+import contextlib
 import importlib
 import logging
 import queue
@@ -95,6 +96,13 @@ class Dispatcher(threading.Thread):
                     log.exception("the dispatcher stumbled and goes on")
             self._wake.wait(0.0 if not self._finished.empty() else POLL_SECONDS)
             self._wake.clear()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Take the tiles in flight back; what is unfinished stays in the store for the next one."""
+        with contextlib.suppress(Exception):
+            for active in self._active.values():
+                self._cancel_futures(active)
         self._store.close()
 
     def _round(self) -> None:

@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -66,7 +67,7 @@ def command_line(requests: Sequence[Request]) -> str:
     """The command that computes the same from the same store, without what is default."""
     first = requests[0]
     words = ["python -m flatdiff measure", first.measure]
-    words += [f"--checkpoint {request.checkpoint}" for request in requests]
+    words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
     default = first.definition.settings_type()
     for name, value in asdict(first.settings).items():
         if value != getattr(default, name):
@@ -121,12 +122,14 @@ def to_png(items: Sequence[Measured]) -> bytes:
         if not isinstance(item.result, SamplesResult):
             raise SettingsError(f"png is for samples; export {item.measure} as json, csv or npz")
         rows += list(item.result.images)
+    columns = min((len(row) for row in rows), default=0)
+    if not columns:
+        raise SettingsError("png needs images; none is finished yet")
     text = PngImagePlugin.PngInfo()
     text.add_text("flatdiff", json.dumps([_plain(item.provenance) for item in items]))
     buffer = io.BytesIO()
-    Image.fromarray(image_grid(np.concatenate(rows), len(rows[0]))).save(
-        buffer, "png", pnginfo=text
-    )
+    grid = image_grid(np.concatenate([row[:columns] for row in rows]), columns)
+    Image.fromarray(grid).save(buffer, "png", pnginfo=text)
     return buffer.getvalue()
 
 

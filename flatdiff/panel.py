@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from flatdiff import config
-from flatdiff.config import require
+from flatdiff.config import require, require_seed
 from flatdiff.errors import DataError
 
 Split = Literal["train", "held_out"]
@@ -36,7 +36,7 @@ class Panel:
             self.size,
         )
         require(self.split in ("train", "held_out"), "split", "train or held_out", self.split)
-        require(self.seed >= 0, "panel seed", "an integer of at least 0", self.seed)
+        require_seed("panel seed", self.seed)
 
 
 def panel_digest(panel: Panel) -> str:

@@ -7,7 +7,7 @@ import psutil
 
 def this_process() -> str:
     """Names this process on this machine for good: a reused process id starts at another time."""
-    return f"{os.getpid()}@{psutil.Process().create_time():.2f}"
+    return f"{os.getpid()}@{_started(psutil.Process())}"
 
 
 def is_alive(owner: str) -> bool:
@@ -16,6 +16,12 @@ def is_alive(owner: str) -> bool:
     try:
         process = psutil.Process(int(pid))
         running = process.status() != psutil.STATUS_ZOMBIE
-        return running and f"{process.create_time():.2f}" == started
+        return running and _started(process) == started
     except (psutil.Error, ValueError):
         return False
+
+
+def _started(process: psutil.Process) -> str:
+    """In seconds, on a clock that nobody sets: Linux counts from the boot, which psutil adds."""
+    boot = psutil.boot_time() if psutil.LINUX else 0.0
+    return f"{process.create_time() - boot:.2f}"

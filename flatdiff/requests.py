@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from flatdiff import config
 from flatdiff.cards import Card
-from flatdiff.config import from_mapping
+from flatdiff.config import from_mapping, require
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.panel import Panel, panel_digest
@@ -83,6 +83,8 @@ class Request:
             SettingsError: an entry is unknown or out of range.
         """
         values = json.loads(text)
+        known = ", ".join(MEASURES)
+        require(values["measure"] in MEASURES, "measure", f"one of {known}", values["measure"])
         measure = MEASURES[values["measure"]]
         return cls(
             measure=measure.name,

@@ -5,6 +5,7 @@ history and environment in its header: kill the process at any moment, continue 
 the final weights have the bits of an uninterrupted run.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -59,7 +60,12 @@ class LossHistory:
         """Take in one step."""
         self.pending.append(record.loss)
         if record.step % HISTORY_EVERY_STEPS == 0:
-            self.rows.append([record.step, sum(self.pending) / len(self.pending)])
+            self.close_row(record.step)
+
+    def close_row(self, step: int) -> None:
+        """Put what is pending into a row, however few steps it is."""
+        if self.pending:
+            self.rows.append([step, sum(self.pending) / len(self.pending)])
             self.pending = []
 
 
@@ -83,6 +89,7 @@ def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
     except TrainingError as error:
         raise TrainingError(f"{error}. {_last_good(run)}") from None
     save_state(run, state, history)
+    history.close_row(state.step)
     write_checkpoints(run, state, history.rows)
 
 
@@ -95,6 +102,8 @@ def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
             f"{run.state_file} holds a run already; continue it with --resume, or delete "
             f"{run.state_file.parent}"
         )
+    for half_written in run.state_file.parent.glob(f".{run.state_file.name}.*"):
+        half_written.unlink()  # by a save that was killed
     state = new_state(run.recipe, run.device)
     if resume:
         return state, load_state(run, state)
@@ -109,13 +118,15 @@ def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
     Raises:
         FlatdiffError: it cannot be written; the one before is intact.
     """
+    tensors = _tensors(state)
     metadata = {
+        "digest": _digest(tensors),
         "step": str(state.step),
         "recipe": canonical_json(run.recipe),
         "environment": canonical_json(environment(run.device)),
         "history": canonical_json(history),
     }
-    atomic_write(run.state_file, save(_tensors(state), metadata))
+    atomic_write(run.state_file, save(tensors, metadata))
 
 
 def load_state(run: Run, state: TrainingState) -> LossHistory:
@@ -129,13 +140,20 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
         with safe_open(run.state_file, "pt", device=str(run.device)) as file:
             metadata = file.metadata() or {}
             _refuse_differences(run, metadata)
-            _restore(state, {name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if _digest(tensors) != metadata["digest"]:
+            raise ValueError("its content is not what was written")
+        _restore(state, tensors)
         state.step = int(metadata["step"])
         return LossHistory(**json.loads(metadata["history"]))
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
         raise TrainingError(
             f"{run.state_file} is damaged and cannot be resumed: {error}"
         ) from None
+
+
+def _digest(tensors: dict[str, Tensor]) -> str:
+    return hashlib.sha256(save(tensors)).hexdigest()
 
 
 def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:

@@ -99,7 +99,7 @@ def _ddim_stride(diffusion_steps: int, respacing: str) -> tuple[int, ...]:
 
 
 def _positive_count(text: str, respacing: str) -> int:
-    if text.strip().isdecimal() and int(text) >= 1:
+    if text.strip().isdecimal() and len(text) < 10 and int(text) >= 1:
         return int(text)
     raise SettingsError(
         f"timestep_respacing must be a count of at least 1 ('20'), counts by section "

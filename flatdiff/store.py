@@ -6,6 +6,7 @@ SHA-256; a damaged tile is dropped and computed again.
 """
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from flatdiff.arrays import decode_arrays, encode_arrays
 from flatdiff.database import Database
+from flatdiff.errors import StoreError
 from flatdiff.measures.base import Arrays
 from flatdiff.processes import is_alive, this_process
 from flatdiff.requests import Request
@@ -80,7 +82,7 @@ class Store:
             )
             db.execute(
                 "UPDATE jobs SET state = ?, error = NULL, cancel_requested = 0, owner = NULL,"
-                " position = ? WHERE key = ? AND state IN (?, ?)",
+                " finished_at = NULL, position = ? WHERE key = ? AND state IN (?, ?)",
                 (QUEUED, place, request.key, FAILED, CANCELLED),
             )
             # Asked for again before the cancel was carried out: it goes on.
@@ -120,6 +122,9 @@ class Store:
     def finish(self, key: str, state: str, error: str | None = None) -> None:
         """Close a job as done, failed or cancelled; done only where nothing is missing."""
         with self.database.transaction() as db:
+            if state == DONE and self._num_missing(key):
+                _requeue(db, key)  # a tile was damaged and dropped meanwhile
+                return
             db.execute(
                 "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
                 " cancel_requested = 0 WHERE key = ?",
@@ -161,7 +166,8 @@ class Store:
     ) -> None:
         """Save consecutive items' arrays; a tile that is there already stays."""
         blob = encode_arrays(results)
-        row = (key, first_item, len(results), blob, hashlib.sha256(blob).hexdigest(), seconds)
+        sha256 = _tile_digest(key, first_item, len(results), blob)
+        row = (key, first_item, len(results), blob, sha256, seconds)
         with self.database.transaction() as db:
             db.execute("INSERT OR IGNORE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
             db.execute("UPDATE jobs SET environment = ? WHERE key = ?", (environment, key))
@@ -173,18 +179,25 @@ class Store:
         )
         return [range(first, first + count) for first, count in rows]
 
+    def _num_missing(self, key: str) -> int:
+        job = self.job(key)
+        done = {i for found in self.done_ranges(key) for i in found}
+        return job.num_items - len(done) if job else 0
+
     def items_done(self, key: str) -> dict[int, Arrays]:
         """Every finished item's arrays by its position; damaged tiles are dropped, not read."""
         rows = self.database.connection().execute(
-            "SELECT first_item, arrays, sha256 FROM tiles WHERE key = ?", (key,)
+            "SELECT first_item, num_items, arrays, sha256 FROM tiles WHERE key = ?", (key,)
         )
         done: dict[int, Arrays] = {}
         damaged: list[int] = []
-        for first, blob, sha256 in rows:
-            if hashlib.sha256(blob).hexdigest() != sha256:
+        for first, count, blob, sha256 in rows:
+            try:
+                if _tile_digest(key, first, count, blob) != sha256:
+                    raise StoreError("a stored tile has changed")
+                done.update(enumerate(decode_arrays(blob), start=first))
+            except StoreError:
                 damaged.append(first)
-                continue
-            done.update(enumerate(decode_arrays(blob), start=first))
         if damaged:
             self._drop_damaged(key, damaged)
         return done
@@ -194,9 +207,9 @@ class Store:
         with self.database.transaction() as db:
             for first in first_items:
                 db.execute("DELETE FROM tiles WHERE key = ? AND first_item = ?", (key, first))
-            db.execute(
-                "UPDATE jobs SET state = ? WHERE key = ? AND state = ?", (QUEUED, key, DONE)
-            )
+            state = db.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
+            if state == (DONE,):
+                _requeue(db, key)
 
     # -- rates ------------------------------------------------------------------------------
 
@@ -220,6 +233,17 @@ class Store:
             (architecture, measure),
         )
         return next((row[0] for row in rows), None)
+
+
+def _requeue(db: sqlite3.Connection, key: str) -> None:
+    db.execute(
+        "UPDATE jobs SET state = ?, owner = NULL, finished_at = NULL WHERE key = ?", (QUEUED, key)
+    )
+
+
+def _tile_digest(key: str, first_item: int, num_items: int, blob: bytes) -> str:
+    """Over the numbers and their place, so that neither can change unseen."""
+    return hashlib.sha256(f"{key} {first_item} {num_items} ".encode() + blob).hexdigest()
 
 
 def _job(row: tuple) -> Job:

@@ -138,6 +138,8 @@ def _update(
             _backward(state, recipe, process, batch)
         finally:
             descend(parameters, saved)
+    norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    _require_finite("norm of the gradient", norm.item(), state, recipe)
     state.optimizer.step()
     return losses
 
@@ -161,15 +163,15 @@ def _backward(
         network, *(part.to(device) for part in (batch.x_start, batch.t, batch.noise, batch.x_t))
     )
     loss = losses.loss.mean()
-    _require_finite(loss.item(), state, recipe)
+    _require_finite("loss", loss.item(), state, recipe)
     loss.backward()
     return losses
 
 
-def _require_finite(loss: float, state: TrainingState, recipe: Recipe) -> None:
-    if not math.isfinite(loss):
+def _require_finite(what: str, value: float, state: TrainingState, recipe: Recipe) -> None:
+    if not math.isfinite(value):
         raise TrainingError(
-            f"the loss became {loss} at step {state.step + 1} with learning rate "
+            f"the {what} became {value} at step {state.step + 1} with learning rate "
             f"{recipe.learning_rate:g}; try a smaller learning rate"
             + (f" or sam_rho below {recipe.sam_rho:g}" if recipe.method == "sam" else "")
         )

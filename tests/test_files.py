@@ -79,7 +79,7 @@ def test_names_inside_are_paths(name: str, expected: str, root: Path) -> None:
     assert resolve_inside(root, name) == root.resolve() / expected
 
 
-def fail(*_: object) -> None:
+def fail(*_: object, **__: object) -> None:
     """The disk is full."""
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -67,12 +67,10 @@ def test_fingerprint_of_a_folder_changes_with_its_files(tmp_path: Path) -> None:
     """Added, resized, renamed, touched: five states, five fingerprints; none is remembered."""
     seen = [fingerprint(tmp_path)]
     file = tmp_path / "a.png"
-    file.write_bytes(b"1")
-    seen.append(fingerprint(tmp_path))
-    file.write_bytes(b"12")
-    seen.append(fingerprint(tmp_path))
-    os.utime(file, ns=(1, 1))
-    seen.append(fingerprint(tmp_path))
+    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
+        file.write_bytes(content)
+        os.utime(file, ns=(time, time))
+        seen.append(fingerprint(tmp_path))
     assert fingerprint(tmp_path) == seen[-1]
     file.rename(tmp_path / "b.png")
     seen.append(fingerprint(tmp_path))

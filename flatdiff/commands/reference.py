@@ -11,8 +11,12 @@ def reference(file: tyro.conf.Positional[Path]) -> int:
     Args:
         file: a safetensors file with a small network, inputs and recorded outputs.
     """
+    import torch
+
     from flatdiff.reference import check_reference
 
+    # Reference networks are small: on a busy machine threads would mostly wait for each other.
+    torch.set_num_threads(1)
     ok = True
     for agreement in check_reference(file):
         print(agreement)

@@ -50,9 +50,9 @@ def stream_seed(seed: int, *path: int) -> int:
 
 
 def standard_error(values: NDArray[Any]) -> float:
-    """Of the mean of independent values, (n,); NaN for fewer than two."""
+    """Of the mean of independent values, (n,); NaN for fewer than two or not finite ones."""
     values = np.asarray(values, dtype=np.float64)
-    if len(values) < 2:
+    if len(values) < 2 or not np.isfinite(values).all():
         return float("nan")
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 

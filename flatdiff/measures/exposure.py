@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require
+from flatdiff.config import require, require_seed
 from flatdiff.measures.base import (
     Arrays,
     Item,
@@ -45,7 +45,7 @@ class ExposureSettings:
         require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
         fits = isinstance(images, int) and 2 <= images <= 50_000
         require(fits, "num_images", "an integer in [2, 50000]", images)
-        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        require_seed("seed", self.seed)
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from flatdiff.config import LPF_MODES, LpfMode, require, require_finite
+from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
 from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
 CONFIDENCE = 0.95
+MAX_SIGMA = 1e6  # far beyond any weights, far below what float32 can hold
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +36,11 @@ class LpfSettings:
     def __post_init__(self) -> None:
         require(self.mode in LPF_MODES, "mode", " or ".join(LPF_MODES), self.mode)
         require_finite("lpf_sigma", self.lpf_sigma)
+        require(self.lpf_sigma <= MAX_SIGMA, "lpf_sigma", f"at most {MAX_SIGMA:g}", self.lpf_sigma)
         count = self.num_perturbations
         valid = isinstance(count, int) and 4 <= count <= 100_000 and count % 2 == 0
         require(valid, "num_perturbations", "an even integer in [4, 100000]", count)
-        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        require_seed("seed", self.seed)
 
     @property
     def num_pairs(self) -> int:

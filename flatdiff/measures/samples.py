@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require
+from flatdiff.config import require, require_seed
 from flatdiff.measures.base import Arrays, Item, Measure, chunks, mean, standard_error, stream_seed
 from flatdiff.measures.quantization import reference_first
 
@@ -37,7 +37,7 @@ class SamplesSettings:
         require(fits, "num_images", "an integer in [1, 10000]", images)
         fits = isinstance(steps, int) and 2 <= steps <= 4000
         require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
-        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        require_seed("seed", self.seed)
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import NORMALIZATIONS, Normalization, require, require_finite
+from flatdiff.config import NORMALIZATIONS, Normalization, require, require_finite, require_seed
 from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
 MAX_CELLS = 256 * 256
+MAX_SPAN = 1e6  # far beyond any weights, far below what float32 can hold
 NUM_FLOOR_PANELS = 8  # panel draws behind the noise floor
 
 
@@ -44,11 +45,12 @@ class SurfaceSettings:
         cells = self.shape[0] * self.shape[1]
         require(cells <= MAX_CELLS, "resolution", f"at most {MAX_CELLS} cells in all", cells)
         require_finite("span", self.span, above=0)
+        require(self.span <= MAX_SPAN, "span", f"at most {MAX_SPAN:g}", self.span)
         known = NORMALIZATIONS
         require(
             self.normalization in known, "normalization", " or ".join(known), self.normalization
         )
-        require(self.seed >= 0, "seed", "an integer of at least 0", self.seed)
+        require_seed("seed", self.seed)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -161,7 +163,7 @@ def _assemble(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> SurfaceR
         base_loss=mean(base["losses"]),
         base_stderr=standard_error(base["losses"]),
         base_vb=mean(base["vb"]),
-        noise_floor=float(np.std(floor, ddof=1)) if len(floor) > 1 else float("nan"),
+        noise_floor=standard_error(np.array(floor)) * len(floor) ** 0.5,
         nonfinite_fraction=float(1 - finite.mean()) if finite.size else 0.0,
         axes_cosine=float(base.get("axes_cosine", np.nan)),
         relative_step=float(base.get("relative_step", np.nan)),

@@ -7,7 +7,7 @@ from flatdiff.figures.exposure import exposure_curves, exposure_gaps
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.requests import make_request
 from pages.shared.choose import choose_checkpoints, seed_input
-from pages.shared.job import job_panel
+from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
 st.title("Exposure bias")
@@ -51,8 +51,7 @@ except SettingsError as error:
 handles = job_panel([make_request("exposure", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:
-    st.info("Nothing computed for this view yet: press Run to see the two curves.")
-    st.stop()
+    nothing_yet(handles, "press Run to see the two curves.")
 
 st.plotly_chart(
     exposure_curves(series),

@@ -10,10 +10,10 @@ from flatdiff.figures.style import Series
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.requests import make_request
 from pages.shared.choose import all_cards, choose_checkpoints, seed_input
-from pages.shared.job import job_panel
+from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
-MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "relative to each filter"}
+MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
 # Table 3 of the paper: LPF on CIFAR-10, as reported.
 PAPER = pd.DataFrame(
     {"raw": [0.097, 0.103, 0.063], "+EMA": [0.099, 0.101, 0.063], "+SWA": [0.099, 0.102, 0.063]},
@@ -78,8 +78,7 @@ except SettingsError as error:
 handles = job_panel([make_request("lpf", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:
-    st.info("Nothing computed for this view yet: press Run for a score with its error.")
-    st.stop()
+    nothing_yet(handles, "press Run for a score with its error.")
 
 for family in dict.fromkeys(card.family for card in cards):
     st.subheader(f"LPF, {family}, measured", divider="gray")

@@ -9,7 +9,7 @@ from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
 from pages.shared.choose import choose_checkpoints, seed_input
-from pages.shared.job import job_panel
+from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
 GRID_COLUMNS = 8
@@ -42,8 +42,7 @@ except SettingsError as error:
 handles = job_panel([make_request("samples", card, settings) for card in cards])
 series = [entry for entry in series_of(cards, handles) if entry.result.images.shape[1]]
 if not series:
-    st.info("Nothing computed for this view yet: press Run to draw both grids.")
-    st.stop()
+    nothing_yet(handles, "press Run to draw both grids.")
 
 for entry in series:
     st.subheader(entry.title, divider="gray")

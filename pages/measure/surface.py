@@ -9,7 +9,7 @@ from flatdiff.figures.surface import common_range, surface_3d, surface_contour, 
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import make_request
 from pages.shared.choose import choose_checkpoints, seed_input
-from pages.shared.job import job_panel
+from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
 st.title("Loss surface")
@@ -78,8 +78,7 @@ handles = job_panel([make_request("surface", card, settings) for card in cards])
 series = series_of(cards, handles)
 limits = common_range([entry.result for entry in series]) if series else None
 if limits is None:
-    st.info("Nothing computed for this view yet: press Run, and a coarse picture comes first.")
-    st.stop()
+    nothing_yet(handles, "press Run, and a coarse picture comes first.")
 
 log = st.toggle("Logarithmic loss", key="log", bind="query-params")
 if dimensions == 1:
@@ -109,7 +108,7 @@ checks = [
         "noise floor": entry.result.noise_floor,
         "highest rise": float(np.nanmax(entry.result.loss)) - entry.result.base_loss,
         "not a number": f"{entry.result.nonfinite_fraction:.1%}",
-        "cosine of the axes": entry.result.axes_cosine,
+        "cosine of the axes": f"{entry.result.axes_cosine:.4f}",
         "a = 1 is, of ‖θ‖": f"{entry.result.relative_step:.2f}",
     }
     for entry in series

@@ -36,7 +36,6 @@ def choose_checkpoints(default: Sequence[str] = METHOD_PAIR) -> list[Card]:
         "Checkpoints",
         list(by_id),
         default=preset,
-        format_func=lambda name: label(by_id[name]),
         key="checkpoints",
         bind="query-params",
         help="What is compared is measured on the same panel with the same directions and noise.",
@@ -48,8 +47,9 @@ def choose_checkpoints(default: Sequence[str] = METHOD_PAIR) -> list[Card]:
 
 
 def label(card: Card) -> str:
-    """How a checkpoint is called in lists and legends."""
-    return f"{card.family}: {card.title}" if card.name in METHODS else card.id
+    """How a checkpoint is called in headings and legends."""
+    known = card.name in METHODS
+    return f"{card.title} ({card.family})" if known else card.id
 
 
 def seed_input(help_text: str) -> int:

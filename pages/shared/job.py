@@ -3,6 +3,7 @@
 from bisect import bisect
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NoReturn
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -124,6 +125,16 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
             for handle in handles:
                 shared_engine().recompute(handle.request)
             st.rerun()
+
+
+def nothing_yet(handles: Sequence[Handle], how: str) -> NoReturn:
+    """Say why a page has no picture yet, and end it."""
+    running = any(p.active for handle in handles if (p := handle.progress()) is not None)
+    if running:
+        st.info("Computing: the first results appear here in a moment.")
+    else:
+        st.info(f"Nothing computed for this view yet: {how}")
+    st.stop()
 
 
 def moment(timestamp: float) -> str:

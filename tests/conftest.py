@@ -1,0 +1,71 @@
+"""What every test shares: a state directory of its own, one thread, small checkpoints."""
+
+import dataclasses
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Before anything reads it: no test ever touches the user's own results.
+os.environ["FLATDIFF_HOME"] = tempfile.mkdtemp(prefix="flatdiff-tests-")
+for _name in ("FLATDIFF_SCHEDULER", "FLATDIFF_CHECKPOINTS", "FLATDIFF_WORKERS"):
+    os.environ.pop(_name, None)
+# Tests wait for workers, so workers need not wait for anybody.
+os.environ["FLATDIFF_WORKER_PRIORITY"] = "normal"
+
+import torch
+
+from flatdiff.cards import Card
+from flatdiff.checkpoints import serialize_weights, write_checkpoint
+from flatdiff.recipe import PRESETS
+from flatdiff.store import Store
+from flatdiff.unet import AdmUNet
+
+torch.set_num_threads(1)
+
+TINY_FLAGS = dataclasses.replace(
+    PRESETS["digits"].flags, channel_mult="1", attention_resolutions="", dropout=0.0
+)
+
+
+def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
+    """An untrained network whose every tensor is random: nothing in it is zero by construction."""
+    torch.manual_seed(seed)
+    model = AdmUNet(TINY_FLAGS)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    content, digest = serialize_weights(model.state_dict())
+    card = Card(
+        family="tiny",
+        name=name,
+        method=name,
+        weights="raw",
+        dataset="digits",
+        split="train",
+        flags=TINY_FLAGS,
+        step=0,
+        num_parameters=sum(p.numel() for p in model.parameters()),
+        digest=digest,
+        recipe=None,
+    )
+    write_checkpoint(root / "tiny" / name, card, content)
+    return card
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint root with tiny/adm and tiny/sam; only read."""
+    root = tmp_path_factory.mktemp("checkpoints")
+    for seed, name in enumerate(("adm", "sam")):
+        write_tiny_checkpoint(root, name, seed)
+    return root
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    opened = Store(tmp_path / "home" / "results.sqlite")
+    yield opened
+    opened.close()

@@ -1,0 +1,213 @@
+"""Exports, read back with other people's readers: json, pandas, NumPy, Pillow, shlex."""
+
+import dataclasses
+import io
+import json
+import shlex
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from results import RESULTS, samples, surface
+from subjects import arrays_of, changed, surface_request
+
+from flatdiff.engine import Handle
+from flatdiff.errors import EngineError, SettingsError
+from flatdiff.exports import EXPORTS, Measured, command_line, measured
+from flatdiff.measures import MEASURES
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.panel import Panel, panel_digest
+from flatdiff.store import Store
+
+PROVENANCE = {"measure": "?", "checkpoint": "digits/adm", "key": "k", "seconds": 1.5}
+
+
+def item(measure: str, result: Any, checkpoint: str = "digits/adm") -> Measured:
+    """A result with a short provenance."""
+    return Measured({**PROVENANCE, "checkpoint": checkpoint, "measure": measure}, measure, result)
+
+
+def strict(content: bytes) -> Any:
+    """JSON without Python's own NaN and Infinity."""
+
+    def refuse(token: str) -> None:
+        raise AssertionError(f"{token} is not JSON")
+
+    return json.loads(content, parse_constant=refuse)
+
+
+def same(shown: Any, value: Any) -> bool:
+    """A field as JSON against the record's: null where not finite, else equal."""
+    if isinstance(shown, list):
+        value = list(value)
+        return len(shown) == len(value) and all(map(same, shown, value))
+    return shown == value if shown is not None else not np.isfinite(value)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("count", [None, 0, 1])
+def test_json_has_every_field_at_the_top(measure: str, count: int | None) -> None:
+    """Whole and in the making; a strict parser finds each field under its own name."""
+    result = RESULTS[measure](count)
+    record = strict(EXPORTS[".json"]([item(measure, result)]))
+    fields = {field.name for field in dataclasses.fields(result)}
+    assert record.keys() == fields | PROVENANCE.keys()
+    assert not fields & PROVENANCE.keys()
+    assert all(same(record[name], getattr(result, name)) for name in fields)
+    assert record["checkpoint"] == "digits/adm"
+
+
+def test_json_of_several_checkpoints_is_a_list() -> None:
+    """In the order given."""
+    content = EXPORTS[".json"]([item("lpf", RESULTS["lpf"](), name) for name in ("a/b", "c/d")])
+    assert [record["checkpoint"] for record in strict(content)] == ["a/b", "c/d"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_csv_through_pandas(measure: str) -> None:
+    """Two checkpoints in one table below their comment lines, to the last digit but one."""
+    result = RESULTS[measure]()
+    content = EXPORTS[".csv"]([item(measure, result, "a/b"), item(measure, result, "c/d")])
+    table = pd.read_csv(io.BytesIO(content), comment="#")
+    assert table.columns[0] == "checkpoint"
+    half = len(table) // 2
+    assert table.checkpoint.tolist() == ["a/b"] * half + ["c/d"] * half
+    name = {"surface": "rise", "samples": "pixel_change", "exposure": "gap"}.get(measure, "loss")
+    expected = {
+        "surface": lambda: (result.loss - result.base_loss).ravel(),
+        "lpf": lambda: [result.loss],
+    }.get(measure, lambda: getattr(result, name))()
+    np.testing.assert_allclose(table[name][:half], expected, rtol=1e-15)
+    comments = [line for line in content.decode().splitlines() if line.startswith("# ")]
+    assert [strict(line[2:].encode())["checkpoint"] for line in comments] == ["a/b", "c/d"]
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_csv_of_a_result_in_the_making(measure: str) -> None:
+    """A whole one beside an empty one, without a warning: pandas warns where types disagree."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        content = EXPORTS[".csv"](
+            [item(measure, RESULTS[measure](0), "a/b"), item(measure, RESULTS[measure](), "c/d")]
+        )
+    table = pd.read_csv(io.BytesIO(content), comment="#")
+    assert (table.checkpoint == "c/d").sum() > 0
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("count", [None, 0])
+def test_npz_without_pickle(measure: str, count: int | None) -> None:
+    """NumPy refuses object arrays here; every field comes back bit by bit, NaN included."""
+    result = RESULTS[measure](count)
+    content = EXPORTS[".npz"]([item(measure, result, "a/b"), item(measure, result, "c/d")])
+    with np.load(io.BytesIO(content), allow_pickle=False) as archive:
+        assert json.loads(str(archive["1/provenance"]))["checkpoint"] == "c/d"
+        for index in (0, 1):
+            for name, value in vars(result).items():
+                stored, original = archive[f"{index}/{name}"], np.asarray(value)
+                assert (stored.dtype, stored.shape) == (original.dtype, original.shape)
+                assert stored.tobytes() == original.tobytes()
+
+
+def test_png_shows_the_images_and_says_where_they_come_from() -> None:
+    """Pillow reads it back: a row a bit width, and each image's middle pixels in their places."""
+    result = samples()
+    with Image.open(io.BytesIO(EXPORTS[".png"]([item("samples", result)]))) as image:
+        pixels = np.asarray(image)
+        provenance = json.loads(image.info["flatdiff"])
+    assert provenance == [{**PROVENANCE, "measure": "samples"}]
+    scale, step = 6, 9 * 6
+    assert pixels.shape == (2 * step - scale, 3 * step - scale)
+    for row in range(2):
+        for column in range(3):
+            top, left = row * step + scale // 2, column * step + scale // 2
+            shown = pixels[top : top + 8 * scale : scale, left : left + 8 * scale : scale]
+            assert np.array_equal(shown, result.images[row, column, :, :, 0])
+
+
+def test_png_of_checkpoints_that_are_not_equally_far() -> None:
+    """A column is one noise: only the columns that every row has."""
+    result = samples()
+    fewer = changed(result, images=result.images[:, :2])
+    content = EXPORTS[".png"]([item("samples", result), item("samples", fewer)])
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == (2 * 9 * 6 - 6, 4 * 9 * 6 - 6)
+
+
+@pytest.mark.parametrize(
+    ("measure", "result", "sentence"),
+    [
+        ("surface", surface(), "png is for samples; export surface as json, csv or npz"),
+        ("samples", samples(0), "png needs images; none is finished yet"),
+    ],
+)
+def test_png_without_images_is_refused(measure: str, result: Any, sentence: str) -> None:
+    """A sentence that says what to do."""
+    with pytest.raises(SettingsError, match=sentence):
+        EXPORTS[".png"]([item(measure, result)])
+
+
+@dataclasses.dataclass
+class StoreAlone:
+    """What `measured` needs of an engine."""
+
+    store: Store
+
+    def result(self, request: Any, num_done: int) -> Any:
+        """Assembled from the store."""
+        return request.definition.assemble(request.settings, self.store.items_done(request.key))
+
+
+def test_provenance_of_a_stored_measurement(store: Store) -> None:
+    """What is needed to compute it again, from the request; what computed it, from the store."""
+    request = surface_request()
+    handle = Handle(request, StoreAlone(store))  # pyright: ignore[reportArgumentType]
+    with pytest.raises(EngineError, match="nothing was computed yet"):
+        measured(handle)
+    store.submit(request)
+    assert measured(handle).provenance["computed_at"] is None
+    arrays = {"losses": arrays_of(0)["losses"][4:], "vb": np.array([])}
+    store.put_tile(request.key, 0, [arrays] * 14, 2.5, '{"torch": "x"}')
+    store.finish(request.key, "done")
+    found = measured(handle).provenance
+    assert found["checkpoint_digest"] == "0" * 64
+    assert found["panel"] == {"dataset": "digits", "split": "held_out", "size": 4, "seed": 0}
+    assert found["panel_digest"] == panel_digest(Panel(size=4))
+    assert found["settings"]["resolution"] == 5
+    assert (found["evaluations"], found["seconds"]) == ([14, 14], 2.5)
+    assert found["environment"] == {"torch": "x"}
+    assert pd.Timestamp(found["computed_at"]).tzinfo is not None
+
+
+def words_of(*requests: Any) -> list[str]:
+    """The command as a shell would cut it."""
+    return shlex.split(command_line(requests).replace("\\\n", " "))
+
+
+def test_command_names_what_is_not_default() -> None:
+    """Cut by shlex; defaults are left out, so that the command says what was chosen."""
+    request = surface_request(span=0.5)
+    assert words_of(request) == [
+        *("python", "-m", "flatdiff", "measure", "surface", "--checkpoint", "digits/adm"),
+        *("--dimensions", "1", "--resolution", "5", "--span", "0.5"),
+        *("--panel-size", "4", "--out", "surface.json"),
+    ]
+    default = changed(request, settings=MEASURES["surface"].settings_type(), panel=Panel())
+    other = changed(default, checkpoint="digits/sam")
+    assert words_of(default, other)[5:-2] == [
+        *("--checkpoint", "digits/adm", "--checkpoint", "digits/sam"),
+    ]
+    settings = QuantizationSettings(bits=(3, 2))
+    bits = changed(default, measure="quantization", settings=settings, panel=Panel(seed=7))
+    assert words_of(bits)[7:-2] == ["--bits", "32", "3", "2", "--panel-seed", "7"]
+
+
+@pytest.mark.parametrize("name", ["my family/a b", "x/$(touch y)", "x/a;b", "Ünï/😀", "x/it's"])
+def test_command_survives_any_name(name: str) -> None:
+    """A person pastes it into a shell: the name must stay one word and run nothing."""
+    words = words_of(changed(surface_request(), checkpoint=name))
+    assert words[words.index("--checkpoint") + 1] == name
+    assert words[-2:] == ["--out", "surface.json"]

@@ -1,0 +1,124 @@
+"""Keys: another one as soon as any number could differ, the same one otherwise."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from subjects import card_of, changed, surface_request
+from tiny import TINY, command_line
+
+from flatdiff.errors import SettingsError
+from flatdiff.measures import MEASURES
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.panel import Panel
+from flatdiff.requests import Request, make_request
+
+BASE = surface_request()
+
+OTHER_KEYS: list[dict[str, Any]] = [
+    {"checkpoint_digest": "1" * 64},
+    {"panel": Panel(size=4, seed=1)},
+    {"panel": Panel(size=5)},
+    {"panel": Panel(size=4, split="train")},
+    {"panel": Panel(size=4, dataset="cifar10")},
+    {"settings": changed(BASE.settings, resolution=6)},
+    {"settings": changed(BASE.settings, span=1.0000001)},
+    {"settings": changed(BASE.settings, normalization="layer")},
+    {"settings": changed(BASE.settings, seed=1)},
+    {"settings": changed(BASE.settings, dimensions=2)},
+    {"measure": "lpf", "settings": LpfSettings()},
+]
+
+
+def test_each_ingredient_has_its_own_key() -> None:
+    """One change at a time; two equal keys would serve one question's numbers to the other."""
+    keys = {BASE.key, *(changed(BASE, **changes).key for changes in OTHER_KEYS)}
+    assert len(keys) == 1 + len(OTHER_KEYS)
+
+
+def test_measures_of_equal_settings_have_their_own_keys() -> None:
+    """Seed and size may agree in name and value; the measure's name and version must tell."""
+    requests = [changed(BASE, measure=n, settings=m.settings_type()) for n, m in MEASURES.items()]
+    assert len({request.key for request in requests}) == len(MEASURES)
+
+
+def test_raised_version_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Results of an older definition must not answer for the newer one."""
+    newer = changed(MEASURES["surface"], version=MEASURES["surface"].version + 1)
+    monkeypatch.setitem(MEASURES, "surface", newer)
+    assert surface_request().key != BASE.key
+
+
+@pytest.mark.parametrize("changes", [{"checkpoint": "x/y"}, {"architecture": "b" * 64}])
+def test_names_do_not_enter(changes: dict[str, Any]) -> None:
+    """A renamed copy has the same weights, hence the same numbers."""
+    assert changed(BASE, **changes).key == BASE.key
+
+
+REQUESTS = [
+    BASE,
+    changed(BASE, settings=SurfaceSettings(resolution=3, resolution_b=7, span=0.1)),
+    changed(BASE, measure="lpf", settings=LpfSettings(lpf_sigma=1 / 3)),
+    changed(BASE, measure="quantization", settings=QuantizationSettings(bits=(8, 2))),
+    changed(BASE, checkpoint="Ünï 😀/<script>", panel=Panel(size=7, seed=9)),
+]
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_comes_back_from_json_equal(request_: Request) -> None:
+    """The worker and the next program see this text only."""
+    again = Request.from_json(request_.to_json())
+    assert again == request_
+    assert again.key == request_.key
+    assert again.items == request_.items
+
+
+def test_key_is_the_same_in_another_process() -> None:
+    """Nothing of a process (hash seed, dict order, address) may enter a key that is stored."""
+    code = "import sys; from flatdiff.requests import *; print(Request.from_json(sys.argv[1]).key)"
+    for request in REQUESTS[:2]:
+        done = command_line(request.to_json(), code=code)
+        assert done.stdout.strip() == request.key, done.stderr
+
+
+DAMAGE: list[tuple[dict[str, Any], str]] = [
+    ({"measure": "sharpness"}, "measure must be one of surface, .*; got 'sharpness'"),
+    ({"settings": {"resolution": 1}}, "resolution must be"),
+    ({"settings": {"colour": "red"}}, "settings has unknown entries: colour"),
+    ({"panel": {"size": 0}}, "panel size must be"),
+    ({"panel": {"sizes": 4}}, "panel has unknown entries: sizes"),
+]
+
+
+@pytest.mark.parametrize(("changes", "sentence"), DAMAGE)
+def test_what_this_program_does_not_know_is_refused(
+    changes: dict[str, Any], sentence: str
+) -> None:
+    """A store may hold requests of a newer flatdiff; each is one sentence, no traceback."""
+    text = json.dumps({**json.loads(BASE.to_json()), **changes})
+    with pytest.raises(SettingsError, match=sentence):
+        Request.from_json(text)
+
+
+@pytest.mark.parametrize("request_", REQUESTS)
+def test_total_is_the_sum_of_the_items(request_: Request) -> None:
+    """Progress and estimate count items one by one; the measure counts in one go."""
+    assert len(request_.image_forwards) == len(request_.items)
+    expected = request_.definition.total_forwards(request_.settings, request_.panel.size)
+    assert request_.total_forwards == sum(request_.image_forwards) == expected
+
+
+def test_request_for_a_card(tmp_path: Path) -> None:
+    """Digest and dataset come from the card; equal flags share a speed, other flags do not."""
+    card = card_of(digest="7" * 64, dataset="cifar10", family="f", name="n")
+    request = make_request("lpf", card, LpfSettings())
+    assert (request.checkpoint, request.checkpoint_digest) == ("f/n", "7" * 64)
+    assert request.panel == Panel(dataset="cifar10")
+    other = make_request("surface", card_of(), SurfaceSettings(), Panel(size=3))
+    assert other.architecture == request.architecture
+    assert other.panel == Panel(size=3)
+    wide = make_request("lpf", card_of(changed(TINY, num_channels=64)), LpfSettings())
+    assert wide.architecture != request.architecture
