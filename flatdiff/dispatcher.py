@@ -99,7 +99,7 @@ class Dispatcher(threading.Thread):
         self._leave()
 
     def _leave(self) -> None:
-        """Take the tiles in flight back; what is unfinished stays in the store for the next one."""
+        """Take the tiles in flight back; what is unfinished stays in the store."""
         with contextlib.suppress(Exception):
             for active in self._active.values():
                 self._cancel_futures(active)

@@ -120,7 +120,7 @@ def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
     """
     tensors = _tensors(state)
     metadata = {
-        "digest": _digest(tensors),
+        "digest": canonical_json(_digest(tensors)),
         "step": str(state.step),
         "recipe": canonical_json(run.recipe),
         "environment": canonical_json(environment(run.device)),
@@ -141,7 +141,7 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
             metadata = file.metadata() or {}
             _refuse_differences(run, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _digest(tensors) != metadata["digest"]:
+        if _digest(tensors) != json.loads(metadata["digest"]):
             raise ValueError("its content is not what was written")
         _restore(state, tensors)
         state.step = int(metadata["step"])

@@ -108,8 +108,7 @@ def test_same_key_is_computed_once(
 
 
 def test_cancel_keeps_what_is_done_and_run_goes_on(engine: Engine, tiny_root: Path) -> None:
-    """Compares tile digests before and after: a tile computed again would be found by its absence
-    from the first set or by other bytes."""
+    """Compares tile digests before and after: one computed again would have to equal them all."""
     request = request_for(tiny_root, LONG)
     handle = engine.submit(request)
     until(lambda: handle.progress().done > 20)
@@ -123,7 +122,6 @@ def test_cancel_keeps_what_is_done_and_run_goes_on(engine: Engine, tiny_root: Pa
     partial = handle.result()
     assert 0 < partial.computed.sum() < partial.computed.size
     engine.submit(request)
-    until(lambda: handle.progress().done > sum(map(len, engine.store.done_ranges(request.key))) - 1)
     until(lambda: len(tiles_of(engine.store, request.key)) > len(kept))
     handle.cancel()
     until(lambda: not handle.progress().active, 5)
@@ -212,8 +210,7 @@ def program(root: Path, store: Store, resolution: int) -> subprocess.Popen:
 def test_killed_app_leaves_no_process_and_is_resumed(
     store: Store, tiny_root: Path, cluster: Cluster
 ) -> None:
-    """The program is killed with SIGKILL mid-surface; another one finishes its job, and the tiles
-    that were saved are still the same bytes."""
+    """SIGKILL lets the program say nothing; another finds its job and its tiles in the store."""
     request = request_for(tiny_root, SurfaceSettings(resolution=31))
     victim = program(tiny_root, store, 31)
     until(lambda: sum(map(len, store.done_ranges(request.key))) > 20)
@@ -233,9 +230,7 @@ def test_killed_app_leaves_no_process_and_is_resumed(
     assert engine.handle(request).result().computed.all()
 
 
-def test_two_programs_share_one_computation(
-    store: Store, tiny_root: Path
-) -> None:
+def test_two_programs_share_one_computation(store: Store, tiny_root: Path) -> None:
     """The other program holds the job, so this one must not even start a cluster for it."""
     request = request_for(tiny_root, SurfaceSettings(resolution=21))
     other = program(tiny_root, store, 21)

@@ -4,96 +4,93 @@ import shlex
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from flatdiff.config import BaseMethod, Precision, require
-from flatdiff.recipe import make_recipe
+from flatdiff.recipe import Recipe, make_recipe
 
 if TYPE_CHECKING:
     from flatdiff.training import StepRecord
 
 
-def train(
-    out: Path,
-    preset: str = "digits",
-    method: BaseMethod = "adm",
-    steps: int | None = None,
-    seed: int | None = None,
-    batch_size: int | None = None,
-    learning_rate: float | None = None,
-    sam_rho: float | None = None,
-    input_perturbation: float | None = None,
-    ema_decay: float | None = None,
-    swa_start_step: int | None = None,
-    swa_every_steps: int | None = None,
-    dataset: str | None = None,
-    precision: Annotated[Precision | Literal["auto"], tyro.conf.arg(name="precision")] = "auto",
-    device: str = "auto",
-    num_threads: int | None = None,
-    save_every_steps: int = 500,
-    resume: bool = False,
-) -> int:
-    """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints.
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Where and how to train; a recipe setting left out is the preset's."""
 
-    Args:
-        out: the family's folder; checkpoints are written to OUT/<method>, -ema and -swa.
-        preset: digits or cifar10; settings left out are the preset's.
-        method: adm (plain), ip (input perturbation) or sam.
-        steps: optimizer steps.
-        seed: of initial weights, data order, timesteps, noise and dropout.
-        batch_size: images a step.
-        learning_rate: of Adam, constant.
-        sam_rho: radius of SAM's ascent, in weight space.
-        input_perturbation: gamma of IP, in units of the noise.
-        ema_decay: share of the old average kept at each step.
-        swa_start_step: first step whose weights enter the SWA mean.
-        swa_every_steps: how often weights enter it afterwards.
-        dataset: digits, cifar10 or folder:<path>.
-        precision: of activations in training; auto is bfloat16 where the hardware computes it.
-        device: cpu, cuda, or auto for a GPU where there is one.
-        num_threads: processor threads; equal bits need equal threads.
-        save_every_steps: how often the state is saved for --resume.
-        resume: continue a stopped run; its settings must be the same.
-    """
+    out: Path
+    """The family's folder; checkpoints are written to OUT/<method>, -ema and -swa."""
+    preset: str = "digits"
+    """digits or cifar10."""
+    method: BaseMethod = "adm"
+    """adm (plain), ip (input perturbation) or sam."""
+    steps: int | None = None
+    """Optimizer steps."""
+    seed: int | None = None
+    """Of initial weights, data order, timesteps, noise and dropout."""
+    batch_size: int | None = None
+    """Images a step."""
+    learning_rate: float | None = None
+    """Of Adam, constant."""
+    sam_rho: float | None = None
+    """Radius of SAM's ascent, in weight space."""
+    input_perturbation: float | None = None
+    """Gamma of IP, in units of the noise."""
+    ema_decay: float | None = None
+    """Share of the old average kept at each step."""
+    swa_start_step: int | None = None
+    """First step whose weights enter the SWA mean."""
+    swa_every_steps: int | None = None
+    """How often weights enter it afterwards."""
+    dataset: str | None = None
+    """digits, cifar10 or folder:<path>."""
+    precision: Precision | Literal["auto"] = "auto"
+    """Of activations in training; auto is bfloat16 where the hardware computes it."""
+    device: str = "auto"
+    """cpu, cuda, or auto for a GPU where there is one."""
+    num_threads: int | None = None
+    """Processor threads; equal bits need equal threads."""
+    save_every_steps: int = 500
+    """How often the state is saved for --resume."""
+    resume: bool = False
+    """Continue a stopped run; its settings must be the same."""
+
+    def __post_init__(self) -> None:
+        for name in ("save_every_steps", "num_threads"):
+            value = getattr(self, name)
+            require(value is None or value >= 1, name, "an integer of at least 1", value)
+
+    def recipe(self, native_precision: Precision) -> Recipe:
+        """The preset with this command's changes."""
+        shared = {field.name for field in fields(Recipe)} & {field.name for field in fields(self)}
+        changes = {name: getattr(self, name) for name in shared - {"preset", "method"}}
+        changes["precision"] = native_precision if self.precision == "auto" else self.precision
+        return make_recipe(self.preset, self.method, **changes)
+
+
+def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+    """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints."""
     import torch
 
     from flatdiff.devices import pick_device, pick_precision
     from flatdiff.runs import Run, execute
 
-    require(
-        save_every_steps >= 1, "save_every_steps", "an integer of at least 1", save_every_steps
-    )
-    if num_threads is not None:
-        require(num_threads >= 1, "num_threads", "an integer of at least 1", num_threads)
-        torch.set_num_threads(num_threads)
-    chosen = pick_device(device)
-    recipe = make_recipe(
-        preset,
-        method,
-        steps=steps,
-        seed=seed,
-        batch_size=batch_size,
-        learning_rate=learning_rate,
-        sam_rho=sam_rho,
-        input_perturbation=input_perturbation,
-        ema_decay=ema_decay,
-        swa_start_step=swa_start_step,
-        swa_every_steps=swa_every_steps,
-        dataset=dataset,
-        precision=pick_precision(chosen) if precision == "auto" else precision,
-    )
+    if options.num_threads is not None:
+        torch.set_num_threads(options.num_threads)
+    device = pick_device(options.device)
     run = Run(
-        recipe=recipe,
-        out=out.resolve(),
-        device=chosen,
+        recipe=options.recipe(pick_precision(device)),
+        out=options.out.resolve(),
+        device=device,
         command=shlex.join(["python", "-m", "flatdiff", *_own_arguments()]),
-        save_every_steps=save_every_steps,
+        save_every_steps=options.save_every_steps,
     )
-    _show_progress(execute(run, resume), recipe.steps)
-    print(f"done: {recipe.method}, {recipe.method}-ema and {recipe.method}-swa in {out}")
+    _show_progress(execute(run, options.resume), run.recipe.steps)
+    method = run.recipe.method
+    print(f"done: {method}, {method}-ema and {method}-swa in {options.out}")
     return 0
 
 

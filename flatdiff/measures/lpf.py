@@ -34,6 +34,7 @@ class LpfSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "lpf_sigma", float(self.lpf_sigma))  # 0 and 0.0 have one key
         require(self.mode in LPF_MODES, "mode", " or ".join(LPF_MODES), self.mode)
         require_finite("lpf_sigma", self.lpf_sigma)
         require(self.lpf_sigma <= MAX_SIGMA, "lpf_sigma", f"at most {MAX_SIGMA:g}", self.lpf_sigma)

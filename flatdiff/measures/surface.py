@@ -36,6 +36,10 @@ class SurfaceSettings:
     seed: int = 0  # of the directions
 
     def __post_init__(self) -> None:
+        # One spelling of one setting: equal numbers must have equal keys.
+        object.__setattr__(self, "span", float(self.span))
+        if self.dimensions == 1 or self.resolution_b == self.resolution:
+            object.__setattr__(self, "resolution_b", None)
         require(self.dimensions in (1, 2), "dimensions", "1 or 2", self.dimensions)
         for name in ("resolution", "resolution_b"):
             value = getattr(self, name)

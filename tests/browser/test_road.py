@@ -1,0 +1,114 @@
+"""The whole road in a real browser: open, choose, run, watch, stop, go on, come back."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "surface", "flatness", "exposure", "samples", "activity")
+ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
+
+
+def open_page(page: Page, server: Server, path: str) -> None:
+    """Go there and wait for the title and the end of the first run."""
+    page.goto(f"{server.url}/{path}")
+    expect(page.locator("h1")).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+
+
+def set_number(page: Page, label: str, value: float) -> None:
+    """Type into a number box as a person does."""
+    box = page.get_by_label(label, exact=True)
+    box.fill(str(value))
+    box.press("Enter")
+
+
+def test_choose_run_cancel_continue_and_come_back(page: Page, server: Server) -> None:
+    """Drives only what a visitor sees, and reads the outcome from the page."""
+    open_page(page, server, "surface")
+    expect(page.get_by_text("Nothing computed for this view yet")).to_be_visible()
+    set_number(page, "Resolution", 41)
+    expect(page).to_have_url(re.compile("resolution=41"))
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text(re.compile(r"\d+ of 3,380 evaluations"))).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()  # coarse, while it runs
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
+    page.reload()
+    expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
+    set_number(page, "Resolution", 7)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_deep_link_shows_the_stored_view_at_once(
+    page: Page, server: Server, browser: Browser
+) -> None:
+    """A second visitor follows the first one's link; nothing may be computed for that."""
+    link = "surface?checkpoints=tiny%2Fsam&dimensions=1-D&resolution=5&seed=3"
+    open_page(page, server, link)
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
+    jobs = len(server.store.jobs())
+    visitor = browser.new_context().new_page()
+    open_page(visitor, server, link)
+    expect(visitor.get_by_text("From store, computed")).to_be_visible()
+    expect(visitor.locator(".js-plotly-plot").first).to_be_visible()
+    expect(visitor.get_by_label("Resolution", exact=True)).to_have_value("5")
+    expect(visitor.get_by_label("Seed", exact=True)).to_have_value("3")
+    assert len(server.store.jobs()) == jobs
+    visitor.context.close()
+
+
+def test_two_browsers_cause_one_computation(page: Page, server: Server, browser: Browser) -> None:
+    """Both press Run for the same surface; the store counts jobs, and tiles that overlap."""
+    link = "surface?checkpoints=tiny%2Fadm&resolution=21&seed=11"
+    other = browser.new_context().new_page()
+    before = len(server.store.jobs())
+    for visitor in (page, other):
+        open_page(visitor, server, link)
+    page.get_by_role("button", name="Run").click()
+    run = other.get_by_role("button", name="Run")
+    if run.count():
+        run.click()
+    for visitor in (page, other):
+        expect(visitor.get_by_text("From store, computed")).to_be_visible(timeout=90_000)
+    (job,) = server.store.jobs()[before:]
+    ranges = server.store.done_ranges(job.key)
+    assert sum(map(len, ranges)) == job.num_items == len({i for r in ranges for i in r})
+    other.context.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_every_page_opens_and_fits(
+    browser: Browser, server: Server, width: int, theme: str
+) -> None:
+    """No exception box, no horizontal scrolling; screenshots are kept for a person's eyes."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if theme == "dark" else "light",
+    )
+    page = context.new_page()
+    ARTIFACTS.mkdir(exist_ok=True)
+    for path in PAGES:
+        open_page(page, server, path)
+        assert page.get_by_test_id("stException").count() == 0
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) <= 0
+        page.screenshot(path=ARTIFACTS / f"{path or 'checkpoints'}-{width}-{theme}.png")
+    context.close()
+
+
+def test_foreign_host_name_is_refused(server: Server, browser: Browser) -> None:
+    """The same address under another name, as a page on another site would reach it."""
+    context = browser.new_context(extra_http_headers={"Host": "evil.example"})
+    answer = context.request.get(server.url, headers={"Host": "evil.example"})
+    assert answer.status == 403
+    context.close()

@@ -1,0 +1,194 @@
+"""Every page, empty, running, full and failed, without a browser.
+
+The results behind a full page are arrays of the right shape made here: what is tested is that the
+page shows what the store holds, not what a network computes.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flatdiff import engine as engine_module
+from flatdiff.cards import Card, list_cards
+from flatdiff.engine import Engine
+from flatdiff.measures import MEASURES
+from flatdiff.measures.base import Arrays, Item
+from flatdiff.requests import Request, make_request
+from flatdiff.store import DONE, FAILED, Store
+
+PAGES = Path(__file__).resolve().parents[2] / "pages"
+# Each page and the measures it asks for at its default settings.
+MEASURING = {
+    "measure/surface.py": ("surface",),
+    "measure/flatness.py": ("lpf",),
+    "measure/exposure.py": ("exposure",),
+    "measure/samples.py": ("samples", "quantization"),
+    "gallery/checkpoints.py": ("samples", "quantization"),
+}
+
+
+@pytest.fixture
+def engine(store: Store, tiny_root: Path) -> Iterator[Engine]:
+    """The program's engine for one test; never started, so that nothing moves by itself."""
+    made = Engine(store=store, root=tiny_root)
+    engine_module._engines[os.getpid()] = made
+    yield made
+    del engine_module._engines[os.getpid()]
+
+
+def opened(page: str) -> AppTest:
+    """A page, run once."""
+    return AppTest.from_file(str(PAGES / page), default_timeout=30).run()
+
+
+def requests_of(engine: Engine, page: str) -> list[Request]:
+    """What a page asks for when nobody has touched it."""
+    cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
+    return [
+        make_request(name, card, MEASURES[name].settings_type())
+        for name in MEASURING[page]
+        for card in cards
+    ]
+
+
+def arrays_for(item: Item, settings: Any) -> Arrays:
+    """Plausible numbers for one item, different from item to item."""
+    generator = np.random.default_rng(abs(hash(item)) % 2**32)
+    losses = generator.uniform(0.1, 0.2, 8).astype(np.float32)
+    match item:
+        case ("pair", _):
+            return {"losses": np.stack([losses, losses + 0.01]), "relative_norm": np.array(0.1)}
+        case ("bits", _):
+            return {"losses": losses, "relative_error": np.array(0.01)}
+        case ("chunk", _, size):
+            norms = generator.uniform(7, 8, (settings.num_sampling_steps, size))
+            return {"sampling": norms, "training": norms - 0.1, "dimension": np.array(64)}
+        case ("chunk", _, size, _):
+            return {"images": generator.integers(0, 256, (size, 8, 8, 1), dtype=np.uint8)}
+    extra = {"axes_cosine": np.array(0.0), "relative_step": np.array(0.5)}
+    return {"losses": losses, "vb": losses, **extra}
+
+
+def fill(engine: Engine, request: Request, share: float = 1.0) -> None:
+    """Put a share of a request's items into the store as one tile."""
+    count = int(len(request.items) * share)
+    results = [arrays_for(item, request.settings) for item in request.items[:count]]
+    engine.store.submit(request)
+    engine.store.put_tile(request.key, 0, results, 1.5, "{}")
+    if share == 1.0:
+        engine.store.finish(request.key, DONE)
+
+
+def texts(page: AppTest) -> str:
+    """Everything a person reads on a page, in one string."""
+    parts = [*page.markdown, *page.caption, *page.info, *page.error, *page.warning, *page.title]
+    return "\n".join(str(part.value) for part in parts)
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_empty_page_teaches_and_offers_run(engine: Engine, page: str) -> None:
+    """An empty store: no picture can come from anywhere, so the page must say what to do."""
+    shown = opened(page)
+    assert not shown.exception
+    assert any(button.label == "Run" for button in shown.button)
+    assert "evaluations" in texts(shown)
+    assert "time unknown" in texts(shown), "no speed was measured, so none may be claimed"
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_run_queues_what_the_page_asks_for(engine: Engine, page: str) -> None:
+    """The jobs in the store are compared with requests made here from the default settings."""
+    shown = opened(page)
+    next(button for button in shown.button if button.label == "Run").click()
+    shown.run()
+    assert not shown.exception
+    queued = {job.key for job in engine.store.jobs(("queued",))}
+    first = MEASURING[page][0]
+    expected = {r.key for r in requests_of(engine, page) if r.measure == first}
+    assert expected <= queued
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_running_page_shows_progress_and_cancel(engine: Engine, page: str) -> None:
+    """Half of the items are put in by hand; the page has to show and cancel them."""
+    for request in requests_of(engine, page):
+        fill(engine, request, 0.5)
+    shown = opened(page)
+    assert not shown.exception
+    cancel = next(button for button in shown.button if button.label == "Cancel")
+    cancel.click()
+    shown.run()
+    assert any(job.state == "cancelled" for job in engine.store.jobs())
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_full_page_comes_from_the_store(engine: Engine, page: str) -> None:
+    """Nothing computes in this test, so whatever is shown was stored."""
+    for request in requests_of(engine, page):
+        fill(engine, request)
+    shown = opened(page)
+    assert not shown.exception
+    assert "From store, computed" in texts(shown)
+    assert not any(button.label == "Run" for button in shown.button)
+    assert "Nothing computed" not in texts(shown)
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_failed_page_says_why_and_stays_usable(engine: Engine, page: str) -> None:
+    """The reason is a sentence that only this test knows."""
+    for request in requests_of(engine, page):
+        engine.store.submit(request)
+        engine.store.finish(request.key, FAILED, "the cat sat on the weights")
+    shown = opened(page)
+    assert not shown.exception
+    assert any("the cat sat on the weights" in str(error.value) for error in shown.error)
+    assert any(button.label == "Run" for button in shown.button)
+
+
+def test_flatness_table_puts_scores_in_the_papers_cells(engine: Engine) -> None:
+    """The score is computed here from the arrays that were stored."""
+    (request, _) = requests_of(engine, "measure/flatness.py")
+    fill(engine, request)
+    pairs = [arrays_for(item, request.settings)["losses"] for item in request.items[1:]]
+    expected = float(np.mean([pair.mean(axis=1, dtype=np.float64).mean() for pair in pairs]))
+    table = opened("measure/flatness.py").table[0].value
+    assert table.loc["ADM", "raw"].startswith(f"{expected:.4f} ±")
+    assert table.loc["+IP", "+EMA"] == ""
+
+
+def test_no_checkpoints_says_how_to_train_one(store: Store, tmp_path: Path) -> None:
+    """An empty folder is all a stranger may have."""
+    engine_module._engines[os.getpid()] = Engine(store=store, root=tmp_path)
+    try:
+        shown = opened("measure/surface.py")
+    finally:
+        del engine_module._engines[os.getpid()]
+    assert not shown.exception
+    assert "flatdiff train" in shown.code[0].value
+
+
+def test_activity_lists_cancels_and_clears(engine: Engine) -> None:
+    """One job of each kind is put into the store by hand."""
+    done, failed, queued = requests_of(engine, "gallery/checkpoints.py")[:3]
+    fill(engine, done)
+    engine.store.submit(failed)
+    engine.store.finish(failed.key, FAILED, "out of patience")
+    engine.store.submit(queued)
+    shown = opened("system/activity.py")
+    assert not shown.exception
+    table = shown.dataframe[0].value
+    assert set(table["state"]) == {"done", "failed"}
+    assert "out of patience" in set(table["reason"])
+    next(b for b in shown.button if b.label == "Cancel").click()
+    shown.run()
+    assert engine.store.job(queued.key).state == "cancelled"  # pyright: ignore[reportOptionalMemberAccess]
+    shown.checkbox[0].check()
+    shown.run()
+    next(b for b in shown.button if b.label == "Clear the store").click()
+    shown.run()
+    assert engine.store.jobs() == []
