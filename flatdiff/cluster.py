@@ -24,7 +24,7 @@ ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
 START_TIMEOUT_S = 60  # of private workers on a busy machine
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 
-_WORKER_ENVIRONMENT = {
+WORKER_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -120,7 +120,7 @@ def _start_processes(num_workers: int):
         },
         worker_kwargs={
             "preload_nanny": ["flatdiff.lifeline"],
-            "env": _WORKER_ENVIRONMENT,
+            "env": WORKER_ENVIRONMENT,
             "memory_limit": 0,
             "dashboard": False,
             "dashboard_address": "127.0.0.1:0",

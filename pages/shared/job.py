@@ -12,7 +12,7 @@ from flatdiff.engine import Handle, Progress, shared_engine
 from flatdiff.requests import Request
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
-REFRESH_SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75)
+REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
 
 
 def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Handle]:

@@ -68,7 +68,7 @@ def test_deep_link_shows_the_stored_view_at_once(
 
 def test_two_browsers_cause_one_computation(page: Page, server: Server, browser: Browser) -> None:
     """Both press Run for the same surface; the store counts jobs, and tiles that overlap."""
-    link = "surface?checkpoints=tiny%2Fadm&resolution=21&seed=11"
+    link = "surface?checkpoints=tiny%2Fadm&resolution=9&seed=11"
     other = browser.new_context().new_page()
     before = len(server.store.jobs())
     for visitor in (page, other):
@@ -78,7 +78,7 @@ def test_two_browsers_cause_one_computation(page: Page, server: Server, browser:
     if run.count():
         run.click()
     for visitor in (page, other):
-        expect(visitor.get_by_text("From store, computed")).to_be_visible(timeout=90_000)
+        expect(visitor.get_by_text("From store, computed")).to_be_visible(timeout=120_000)
     (job,) = server.store.jobs()[before:]
     ranges = server.store.done_ranges(job.key)
     assert sum(map(len, ranges)) == job.num_items == len({i for r in ranges for i in r})

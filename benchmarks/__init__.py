@@ -1,0 +1,1 @@
+"""Side-by-side timings, one command each; ratios with their spread."""

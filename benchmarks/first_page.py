@@ -1,0 +1,90 @@
+"""How soon a visitor sees the first page of a server that has just come up.
+
+    python -m benchmarks.first_page [--rounds 5]
+
+Each round starts a server on an empty state directory, waits until it answers, opens the first
+page in a fresh Chromium and measures until its title is on the screen; then once more in the same
+browser for the second visit.
+"""
+
+import argparse
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+
+from playwright.sync_api import Browser, sync_playwright
+
+from flatdiff.files import PROJECT_ROOT
+
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+def start_server(home: str) -> tuple[subprocess.Popen, str]:
+    """A server that answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    process = subprocess.Popen(
+        [*command, "--server.port", str(port)],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "FLATDIFF_HOME": home},
+        stdout=subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
+            return process, url
+        except OSError:
+            time.sleep(0.05)
+
+
+def visit_seconds(browser: Browser, url: str) -> tuple[float, float]:
+    """Until the title is on the screen: first visit, second visit."""
+    context = browser.new_context()
+    page = context.new_page()
+    times = []
+    for _ in range(2):
+        started = time.perf_counter()
+        page.goto(url)
+        page.locator("h1").wait_for()
+        times.append(time.perf_counter() - started)
+    context.close()
+    return times[0], times[1]
+
+
+def main() -> None:
+    """Print one line a round and the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    firsts, seconds = [], []
+    with sync_playwright() as playwright:
+        for _ in range(parser.parse_args().rounds):
+            # A new browser each time: nothing is cached.
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium"), args=FLAGS
+            )
+            with tempfile.TemporaryDirectory() as home:
+                process, url = start_server(home)
+                first, second = visit_seconds(browser, url)
+                process.terminate()
+                process.wait()
+            browser.close()
+            firsts.append(first)
+            seconds.append(second)
+            print(f"first visit {first:.2f} s   second visit {second:.2f} s", flush=True)
+    print(
+        f"median: first {statistics.median(firsts):.2f} s (worst {max(firsts):.2f}), "
+        f"second {statistics.median(seconds):.2f} s"
+    )
+
+
+if __name__ == "__main__":
+    main()
