@@ -1,18 +1,44 @@
 """A bundle is a store file that travels with the project: results a first visitor finds ready.
 
-`import_bundle` copies what the visitor's store lacks; `export_bundle` makes the file.
+`import_bundle` copies what the visitor's store lacks; `export_bundle` makes the file. To make it
+again after a measure has changed: `python -m flatdiff bundle`.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from flatdiff.cards import Card
+from flatdiff.config import METHOD_PAIR
 from flatdiff.database import STORE_VERSION
 from flatdiff.errors import StoreError
 from flatdiff.files import PROJECT_ROOT
+from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.requests import Request, make_request
 from flatdiff.store import DONE, QUEUED, RUNNING, Store
 
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
+
+
+def default_requests(cards: Sequence[Card]) -> list[Request]:
+    """What every page asks for when nobody has touched it, and the README's table.
+
+    The two checkpoints that pages compare at first are METHOD_PAIR.
+    """
+    everywhere = [
+        ("samples", SamplesSettings()),
+        ("quantization", QuantizationSettings()),
+        ("lpf", LpfSettings()),
+        ("lpf", LpfSettings(mode="filter_relative")),
+    ]
+    pair = [card for card in cards if card.id in METHOD_PAIR]
+    requests = [make_request(name, c, settings) for name, settings in everywhere for c in cards]
+    requests += [make_request("exposure", card, ExposureSettings()) for card in pair]
+    return requests + [make_request("surface", card, SurfaceSettings()) for card in pair]
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:

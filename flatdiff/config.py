@@ -42,6 +42,9 @@ METHODS: dict[str, str] = {
     "sam-swa": "ADM +SAM+SWA",
 }
 
+# Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
+METHOD_PAIR = ("digits/adm", "digits/sam")
+
 
 def method_name(base: BaseMethod, weights: WeightKind) -> str:
     """The key into `METHODS`.

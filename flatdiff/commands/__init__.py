@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from flatdiff.commands.bundle import bundle
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.reference import reference
 from flatdiff.commands.train import train
@@ -10,4 +11,5 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "train": train,
     "measure": measure_commands(),
     "reference": reference,
+    "bundle": bundle,
 }

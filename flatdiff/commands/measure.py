@@ -1,8 +1,6 @@
 """`measure`: the same measurements as the pages, through the same engine and store."""
 
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,9 +8,9 @@ from typing import Annotated, Any
 import tyro
 
 from flatdiff.cards import Card, read_card
+from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
-from flatdiff.engine import Engine, Handle
-from flatdiff.errors import EngineError
+from flatdiff.engine import Engine
 from flatdiff.exports import EXPORTS, measured
 from flatdiff.files import atomic_write
 from flatdiff.measures import MEASURES
@@ -76,35 +74,10 @@ def run_measure(measure: str, settings: Any, target: Target) -> int:
     try:
         handles = [start(r) for r in target.requests(measure, settings, engine.root)]
         engine.start()
-        _show_progress(handles)
+        show_progress(handles)
         export = EXPORTS[target.out.suffix]
         atomic_write(target.out, export([measured(handle) for handle in handles]))
     finally:
         engine.close()
     print(f"written: {target.out}")
     return 0
-
-
-def _show_progress(handles: Sequence[Handle]) -> None:
-    """One line that keeps up with the jobs until the last is done.
-
-    Raises:
-        EngineError: one failed or was cancelled.
-    """
-    terminal = sys.stderr.isatty()
-    while True:
-        found = [progress for handle in handles if (progress := handle.progress())]
-        if not any(progress.active for progress in found):
-            break
-        if terminal:
-            done, total = sum(p.done for p in found), sum(p.total for p in found)
-            etas = [p.eta for p in found if p.active]
-            left = f"{max(e or 0.0 for e in etas):.0f} s left" if all(etas) else "measuring speed"
-            print(f"\r{done}/{total} evaluations, {left}   ", end="", file=sys.stderr, flush=True)
-        time.sleep(0.2)
-    if terminal:
-        print(file=sys.stderr)
-    for handle in handles:
-        handle.wait()
-    if len(found) < len(handles):
-        raise EngineError("a result was cleared while it was being waited for")

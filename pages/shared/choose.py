@@ -5,10 +5,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from flatdiff.cards import BrokenCard, Card, list_cards
-from flatdiff.config import METHODS
+from flatdiff.config import METHOD_PAIR, METHODS
 from flatdiff.engine import shared_engine
-
-METHOD_PAIR = ("digits/adm", "digits/sam")
 
 
 def all_cards() -> list[Card]:
