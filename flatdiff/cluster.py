@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 from flatdiff.errors import EngineError
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
 START_TIMEOUT_S = 60  # of private workers on a busy machine
+COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 
 WORKER_ENVIRONMENT = {
@@ -30,22 +32,37 @@ WORKER_ENVIRONMENT = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 
+# Of scheduler and nannies, from which a worker inherits it. Dask's own setting gives every freed
+# activation back to the kernel and takes it again at the next layer: three quarters of the time.
+_CHILD_ENVIRONMENT = {
+    "DASK_LOGGING__DISTRIBUTED": "error",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc's largest
+}
+
 
 class Cluster:
     """Started on demand, and again where it was lost."""
 
     def __init__(self, address: str | None = None, num_workers: int | None = None) -> None:
         self.address = address or os.environ.get("FLATDIFF_SCHEDULER")
-        self._wanted = num_workers
+        self._wanted = num_workers or default_num_workers()
+        self._counted, self._counted_at = 1, -COUNT_EVERY_S
         self._client: Client | None = None
         self._processes = None
 
     @property
     def num_workers(self) -> int:
-        """Workers there are, or will be once it is started."""
-        if self._client is not None:
-            return max(1, len(self._client.scheduler_info(n_workers=-1)["workers"]))
-        return self._wanted or default_num_workers()
+        """Workers there are, or will be once it is started; cheap to ask."""
+        if self.address is None:
+            return self._wanted
+        now = time.monotonic()
+        if self._client is not None and now - self._counted_at > COUNT_EVERY_S:
+            self._counted, self._counted_at = (
+                len(self._client.scheduler_info(n_workers=-1)["workers"]),
+                now,
+            )
+        return max(1, self._counted)
 
     def client(self) -> "Client":
         """A live client; starts the private cluster (3 s) where none is running.
@@ -68,7 +85,7 @@ class Cluster:
 
         if self.address:
             return Client(self.address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
-        self._processes = _start_processes(self._wanted or default_num_workers())
+        self._processes = _start_processes(self._wanted)
         client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=START_TIMEOUT_S)
         return client
@@ -106,7 +123,7 @@ def _start_processes(num_workers: int):
 
     # The children import flatdiff whatever folder the program was started in.
     paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
-    os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "error")
+    os.environ.update(_CHILD_ENVIRONMENT)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(paths)))
     return SubprocessCluster(
         host="127.0.0.1",

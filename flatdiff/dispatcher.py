@@ -164,6 +164,8 @@ class Dispatcher(threading.Thread):
             self._cluster.client().cancel(futures, force=True)
 
     def _claim_jobs(self) -> None:
+        if len(self._active) >= MAX_ACTIVE_JOBS:
+            return
         for job in self._store.jobs(ACTIVE):
             if len(self._active) >= MAX_ACTIVE_JOBS:
                 return
@@ -218,7 +220,7 @@ class Dispatcher(threading.Thread):
     def _next_tile(self, active: _Active) -> tuple[int, int]:
         """Take consecutive missing items worth about TILE_SECONDS off the queue."""
         request = active.request
-        rate = self._store.rate(request.architecture, request.measure)
+        rate = self._store.rates().of(request.architecture, request.measure)
         budget = TILE_SECONDS / rate if rate else FIRST_TILE_FORWARDS
         first = active.missing.popleft()
         count, cost = 1, request.image_forwards[first]

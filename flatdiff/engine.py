@@ -7,7 +7,7 @@ the same jobs; what it computes with is a cluster, started in the background.
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from flatdiff.errors import EngineError
 from flatdiff.files import checkpoint_root, state_home
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
-from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Store
+from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 
 STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.1
@@ -75,7 +75,7 @@ class Handle:
     def progress(self) -> Progress | None:
         """Where it stands, or None where it was never asked for."""
         job = self.job()
-        return None if job is None else self.engine.progress(job)
+        return None if job is None else self.engine.progress([job])[0]
 
     def result(self) -> Any:
         """The measure's result of all items done so far; absent ones are NaN or missing."""
@@ -174,18 +174,19 @@ class Engine:
             probe = make_request("surface", card, SurfaceSettings(dimensions=1, resolution=5))
             new = probe.architecture not in seen
             seen.add(probe.architecture)
-            if new and self.store.rate(probe.architecture, "surface") is None:
+            if new and self.store.rates().of(probe.architecture, "surface") is None:
                 self.submit(probe)
 
     def estimate(self, requests: Iterable[Request]) -> Estimate:
         """The cost of what several requests still need together."""
         evaluations = forwards = 0
         seconds: float | None = 0.0
+        rates = self.store.rates()
         for request in requests:
             done = {i for found in self.store.done_ranges(request.key) for i in found}
             costs = [cost for i, cost in enumerate(request.image_forwards) if i not in done]
             evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
-            rate = self.store.rate(request.architecture, request.measure)
+            rate = rates.of(request.architecture, request.measure)
             if seconds is None or rate is None:
                 seconds = None
             else:
@@ -194,40 +195,59 @@ class Engine:
             seconds = 0.0
         return Estimate(evaluations, forwards, seconds, stored=evaluations == 0)
 
-    def progress(self, job: Job) -> Progress:
-        """A job's row as a person reads it."""
-        rate = eta = None
+    def progress(self, jobs: Sequence[Job]) -> list[Progress]:
+        """Jobs as a person reads them; one look at the store for all of them."""
+        active = self.store.jobs(ACTIVE)
+        rates = self.store.rates()
+        left = {job.key: self._seconds_left(job, rates) for job in active}
+        return [self._progress(job, active, left) for job in jobs]
+
+    def _progress(
+        self, job: Job, active: Sequence[Job], left: Mapping[str, float | None]
+    ) -> Progress:
+        rate = None
         if job.num_done and job.seconds:
             rate = job.num_done / job.seconds * self.cluster.num_workers
-        if job.state in ACTIVE:
-            eta = self._eta(job)
-        ahead = 0
-        if job.state == QUEUED:
-            ahead = sum(other.position < job.position for other in self.store.jobs((QUEUED,)))
+        waiting = [other for other in active if other.state == QUEUED]
         return Progress(
             state=job.state,
             done=job.num_done,
             total=job.num_items,
-            eta=eta,
+            eta=_eta(job, active, left),
             rate=rate,
-            queue_position=ahead,
+            queue_position=sum(other.position < job.position for other in waiting)
+            if job.state == QUEUED
+            else 0,
             error=job.error,
             finished_at=job.finished_at,
             seconds=job.seconds,
         )
 
-    def _eta(self, job: Job) -> float | None:
-        """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
-        own = self.estimate([job.request]).seconds
-        if own is None:
+    def _seconds_left(self, job: Job, rates: Rates) -> float | None:
+        """On all workers, if nothing else were running."""
+        request = job.request
+        rate = rates.of(request.architecture, request.measure)
+        if rate is None:
             return None
-        others = [j for j in self.store.jobs(ACTIVE) if j.key != job.key]
-        sharing = [j for j in others if j.state == RUNNING or j.position < job.position]
-        return own + sum(min(self.estimate([j.request]).seconds or 0.0, own) for j in sharing)
+        share = 1 - job.num_done / max(job.num_items, 1)
+        return share * request.total_forwards * rate / self.cluster.num_workers
 
     def _result(self, request: Request, num_done: int) -> Any:
         """Assembled once for every number of items done; `num_done` is part of the cache's key."""
         return request.definition.assemble(request.settings, self.store.items_done(request.key))
+
+
+def _eta(job: Job, active: Sequence[Job], left: Mapping[str, float | None]) -> float | None:
+    """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
+    own = left.get(job.key)
+    if own is None:
+        return None
+    sharing = [
+        other
+        for other in active
+        if other.key != job.key and (other.state == RUNNING or other.position < job.position)
+    ]
+    return own + sum(min(left[other.key] or 0.0, own) for other in sharing)
 
 
 _lock = threading.Lock()

@@ -8,8 +8,9 @@ SHA-256; a damaged tile is dropped and computed again.
 import hashlib
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from flatdiff.arrays import decode_arrays, encode_arrays
@@ -43,7 +44,26 @@ class Job:
     @property
     def request(self) -> Request:
         """What was asked."""
-        return Request.from_json(self.request_json)
+        return _parsed(self.request_json)
+
+
+@lru_cache(maxsize=1024)  # a progress bar asks once a second for what never changes
+def _parsed(request_json: str) -> Request:
+    return Request.from_json(request_json)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds that one image takes through a network on one worker, as measured here."""
+
+    by_measure: Mapping[tuple[str, str], float]  # (architecture, measure) to seconds
+
+    def of(self, architecture: str, measure: str) -> float | None:
+        """One rate; a measure that was not run yet takes the slowest of the others, or None."""
+        if (architecture, measure) in self.by_measure:
+            return self.by_measure[architecture, measure]
+        others = [rate for (known, _), rate in self.by_measure.items() if known == architecture]
+        return max(others, default=None)
 
 
 _JOB_COLUMNS = """
@@ -222,17 +242,10 @@ class Store:
                 (architecture, measure, seconds_per_forward),
             )
 
-    def rate(self, architecture: str, measure: str) -> float | None:
-        """Seconds for one image on one worker, or None where it was never measured here.
-
-        A measure that was not run yet takes the slowest rate of the others.
-        """
-        rows = self.database.connection().execute(
-            "SELECT seconds_per_forward FROM rates WHERE architecture = ?"
-            " ORDER BY measure = ? DESC, seconds_per_forward DESC LIMIT 1",
-            (architecture, measure),
-        )
-        return next((row[0] for row in rows), None)
+    def rates(self) -> Rates:
+        """Every rate measured on this machine."""
+        rows = self.database.connection().execute("SELECT * FROM rates")
+        return Rates({(architecture, measure): rate for architecture, measure, rate in rows})
 
 
 def _requeue(db: sqlite3.Connection, key: str) -> None:

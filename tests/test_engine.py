@@ -16,7 +16,7 @@ import torch
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine
+from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.errors import EngineError
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.surface import SurfaceSettings
@@ -59,6 +59,19 @@ def until(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def state_of(store: Store, request: Request) -> str:
+    """Of the job behind a request."""
+    job = store.job(request.key)
+    return job.state if job is not None else "absent"
+
+
+def progress_of(handle: Handle) -> Progress:
+    """Of a job that exists."""
+    progress = handle.progress()
+    assert progress is not None
+    return progress
 
 
 def tiles_of(store: Store, key: str) -> dict[int, str]:
@@ -111,10 +124,10 @@ def test_cancel_keeps_what_is_done_and_run_goes_on(engine: Engine, tiny_root: Pa
     """Compares tile digests before and after: one computed again would have to equal them all."""
     request = request_for(tiny_root, LONG)
     handle = engine.submit(request)
-    until(lambda: handle.progress().done > 20)
+    until(lambda: progress_of(handle).done > 20)
     asked = time.monotonic()
     handle.cancel()
-    until(lambda: handle.progress().state == "cancelled", 5)
+    until(lambda: progress_of(handle).state == "cancelled", 5)
     assert time.monotonic() - asked < 1.0
     kept = tiles_of(engine.store, request.key)
     with pytest.raises(EngineError, match="cancelled"):
@@ -124,7 +137,7 @@ def test_cancel_keeps_what_is_done_and_run_goes_on(engine: Engine, tiny_root: Pa
     engine.submit(request)
     until(lambda: len(tiles_of(engine.store, request.key)) > len(kept))
     handle.cancel()
-    until(lambda: not handle.progress().active, 5)
+    until(lambda: not progress_of(handle).active, 5)
     assert kept.items() <= tiles_of(engine.store, request.key).items()
 
 
@@ -142,7 +155,7 @@ def test_killed_worker_loses_no_finished_tile(engine: Engine, tiny_root: Path) -
     """SIGKILL gives the worker no chance to tidy up; finished tiles must be byte-equal after."""
     request = request_for(tiny_root, SurfaceSettings(resolution=25))
     handle = engine.submit(request)
-    until(lambda: handle.progress().done > 20)
+    until(lambda: progress_of(handle).done > 20)
     before = tiles_of(engine.store, request.key)
     for process in worker_processes():
         process.kill()
@@ -164,7 +177,7 @@ def test_failed_job_says_why(store: Store, tmp_path: Path, cluster: Cluster) -> 
     request = request_for(tmp_path, SurfaceSettings(resolution=3))
     with pytest.raises(EngineError, match="SHA-256"):
         engine.submit(request).wait(60)
-    assert "SHA-256" in engine.store.job(request.key).error
+    assert "SHA-256" in (progress_of(engine.handle(request)).error or "")
     engine.dispatcher.stop()
 
 
@@ -183,7 +196,7 @@ import sys, time
 from pathlib import Path
 from flatdiff.cards import read_card
 from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine
+from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
 from flatdiff.requests import make_request
@@ -222,9 +235,9 @@ def test_killed_app_leaves_no_process_and_is_resumed(
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
     engine = Engine(store=store, cluster=cluster, root=tiny_root)
-    assert store.job(request.key).state == "running"
+    assert state_of(store, request) == "running"
     engine.start()  # nobody submits again
-    until(lambda: store.job(request.key).state == "done", 120)
+    until(lambda: state_of(store, request) == "done", 120)
     engine.dispatcher.stop()
     assert saved.items() <= tiles_of(store, request.key).items()
     assert engine.handle(request).result().computed.all()
@@ -235,7 +248,7 @@ def test_two_programs_share_one_computation(store: Store, tiny_root: Path) -> No
     request = request_for(tiny_root, SurfaceSettings(resolution=21))
     other = program(tiny_root, store, 21)
     try:
-        until(lambda: (job := store.job(request.key)) is not None and job.state == "running")
+        until(lambda: state_of(store, request) == "running")
         idle = Cluster(num_workers=1)
         engine = Engine(store=store, cluster=idle, root=tiny_root, adopt=False)
         engine.start()

@@ -190,12 +190,12 @@ def test_lists_by_state_in_order_of_arrival(store: Store) -> None:
 
 def test_rates_by_hand(store: Store) -> None:
     """0.7 old + 0.3 new; an unknown measure takes the slowest; another network knows nothing."""
-    assert store.rate("a", "lpf") is None
+    assert store.rates().of("a", "lpf") is None
     store.put_rate("a", "surface", 1.0)
-    assert store.rate("a", "surface") == 1.0
+    assert store.rates().of("a", "surface") == 1.0
     store.put_rate("a", "surface", 2.0)
-    assert store.rate("a", "surface") == pytest.approx(1.3)
+    assert store.rates().of("a", "surface") == pytest.approx(1.3)
     store.put_rate("a", "samples", 0.5)
-    assert store.rate("a", "samples") == 0.5
-    assert store.rate("a", "lpf") == pytest.approx(1.3)
-    assert store.rate("b", "surface") is None
+    assert store.rates().of("a", "samples") == 0.5
+    assert store.rates().of("a", "lpf") == pytest.approx(1.3)
+    assert store.rates().of("b", "surface") is None

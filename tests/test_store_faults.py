@@ -211,7 +211,7 @@ def test_a_crowd_of_writers_loses_nothing(store: Store) -> None:
     done = store.items_done(REQUEST.key)
     assert sorted(done) == list(range(120))
     assert all((arrays["x"] == item).all() for item, arrays in done.items())
-    assert store.rate("a", "surface") == pytest.approx(1)
+    assert store.rates().of("a", "surface") == pytest.approx(1)
 
 
 KILLED_WRITERS = """

@@ -16,13 +16,14 @@ def show_progress(handles: Sequence[Handle]) -> None:
     """
     terminal = sys.stderr.isatty()
     while True:
-        found = [progress for handle in handles if (progress := handle.progress())]
+        jobs = [job for handle in handles if (job := handle.job())]
+        found = handles[0].engine.progress(jobs)
         if not any(progress.active for progress in found):
             break
         if terminal:
             done, total = sum(p.done for p in found), sum(p.total for p in found)
-            etas = [p.eta for p in found if p.active]
-            left = f"{max(e or 0.0 for e in etas):.0f} s left" if all(etas) else "measuring speed"
+            etas = [progress.eta for progress in found if progress.eta is not None]
+            left = f"{max(etas):.0f} s left" if etas else "measuring the speed"
             print(f"\r{done}/{total} evaluations, {left}   ", end="", file=sys.stderr, flush=True)
         time.sleep(0.2)
     if terminal:

@@ -16,8 +16,7 @@ def running() -> None:
     jobs = engine.store.jobs(ACTIVE)
     if not jobs:
         st.caption("Nothing is being computed. Run something on a page under Measure.")
-    for job in jobs:
-        progress = engine.progress(job)
+    for job, progress in zip(jobs, engine.progress(jobs), strict=True):
         name = f"{job.request.measure} of {job.request.checkpoint}"
         left = f", {duration(progress.eta)} left" if progress.eta is not None else ""
         bar, stop = st.columns([5, 1], vertical_alignment="center")
