@@ -1,7 +1,6 @@
 """Results made by hand, whole and partial, one of every measure."""
 
 import numpy as np
-from subjects import QuadraticSubject, computed, digits_subject, random_hessians
 
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
@@ -10,6 +9,7 @@ from flatdiff.measures.quantization import QuantizationResult, QuantizationSetti
 from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
+from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 
 
 def surface(count: int | None = None, dimensions: int = 2, shift: float = 10.0) -> SurfaceResult:

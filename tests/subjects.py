@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tiny import CPU, TINY, random_network, tiny_recipe
 from torch import Tensor, nn
 
 from flatdiff.cards import Card
@@ -22,6 +21,7 @@ from flatdiff.requests import Request
 from flatdiff.subject import Subject
 from flatdiff.unet import AdmUNet
 from flatdiff.weights import FlatWeights
+from tests.tiny import CPU, TINY, random_network, tiny_recipe
 
 torch.set_num_threads(1)
 

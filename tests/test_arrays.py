@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from subjects import arrays_of, same_arrays
 
 from flatdiff.arrays import decode_arrays, encode_arrays
 from flatdiff.errors import StoreError
 from flatdiff.measures.base import Arrays
+from tests.subjects import arrays_of, same_arrays
 
 DTYPES = st.sampled_from(["f4", "f8", "i8", "u1", "?"])
 ARRAYS = npst.arrays(DTYPES, npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))

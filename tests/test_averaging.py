@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from tiny import gaussian, tiny_recipe
 from torch import nn
 
 from flatdiff.averaging import is_swa_step, make_ema, make_swa
+from tests.tiny import gaussian, tiny_recipe
 
 
 def walk(model: nn.Linear, steps: int) -> list[np.ndarray]:

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from subjects import arrays_of, same_arrays, surface_request
 
 from flatdiff import bundle as module
 from flatdiff.bundle import copy_results, export_bundle, import_bundle
 from flatdiff.errors import StoreError
 from flatdiff.requests import Request
 from flatdiff.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
+from tests.subjects import arrays_of, same_arrays, surface_request
 
 FIRST, SECOND, THIRD = (surface_request(seed=seed) for seed in range(3))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import TINY, tiny_recipe
 
 from flatdiff.cards import (
     BrokenCard,
@@ -22,6 +21,7 @@ from flatdiff.cards import (
 from flatdiff.checkpoints import write_checkpoint
 from flatdiff.config import METHODS
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
+from tests.tiny import TINY, tiny_recipe
 
 CONTENT = random.Random(0).randbytes(2000)
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load, save
-from test_cards import card_of
-from tiny import CPU, TINY, random_network
 
 from flatdiff.checkpoints import load_model, serialize_weights, write_checkpoint
 from flatdiff.errors import CheckpointError
 from flatdiff.flags import AdmFlags
+from tests.test_cards import card_of
+from tests.tiny import CPU, TINY, random_network
 
 
 def place(root: Path, content: bytes, flags: AdmFlags = TINY) -> None:

@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from subjects import arrays_of, surface_request
 
 from flatdiff.database import STORE_VERSION, Database
 from flatdiff.errors import StoreError
 from flatdiff.store import Store
+from tests.subjects import arrays_of, surface_request
 
 
 def raw(path: Path) -> sqlite3.Connection:

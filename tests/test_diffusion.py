@@ -10,10 +10,10 @@ import math
 
 import pytest
 import torch
-from tiny import BAR, BETAS, LINEAR, exact_denoiser, gaussian
 from torch import Tensor
 
 from flatdiff.diffusion import DiffusionProcess
+from tests.tiny import BAR, BETAS, LINEAR, exact_denoiser, gaussian
 
 LEARNED = dataclasses.replace(LINEAR, learn_sigma=True)
 SHAPE = (4, 1, 8, 8)

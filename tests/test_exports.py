@@ -11,8 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from results import RESULTS, samples, surface
-from subjects import arrays_of, changed, surface_request
 
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
@@ -21,6 +19,8 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.panel import Panel, panel_digest
 from flatdiff.store import Store
+from tests.results import RESULTS, samples, surface
+from tests.subjects import arrays_of, changed, surface_request
 
 PROVENANCE = {"measure": "?", "checkpoint": "digits/adm", "key": "k", "seconds": 1.5}
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import TINY
 
 from flatdiff.errors import SettingsError
 from flatdiff.flags import AdmFlags
 from flatdiff.recipe import PRESETS
+from tests.tiny import TINY
 
 SWITCHES = [name for name, value in TINY.to_json().items() if isinstance(value, bool)]
 

@@ -4,10 +4,10 @@ import math
 
 import pytest
 import torch
-from tiny import gaussian
 from torch.distributions import Normal, kl_divergence
 
 from flatdiff.gaussians import discretized_nll, mean_over_pixels, normal_kl
+from tests.tiny import gaussian
 
 PIXELS = torch.arange(256, dtype=torch.float64).reshape(1, 1, 16, 16) * (2 / 255) - 1
 

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from tiny import TESTS
 
 from flatdiff import panel as module
 from flatdiff.errors import DataError, SettingsError
 from flatdiff.panel import Panel, dataset_fingerprint, panel_digest
+from tests.tiny import TESTS
 
 
 @pytest.mark.parametrize(

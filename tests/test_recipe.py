@@ -5,11 +5,11 @@ import json
 from typing import Any
 
 import pytest
-from tiny import tiny_recipe
 
 from flatdiff.config import METHODS, WEIGHT_KINDS, digest, method_name
 from flatdiff.errors import SettingsError
 from flatdiff.recipe import PRESETS, Recipe, make_recipe
+from tests.tiny import tiny_recipe
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tiny import REFERENCE_FILES, command_line
 from torch import Tensor
 
 from flatdiff.errors import CheckpointError
 from flatdiff.reference import QUANTITIES, check_reference
+from tests.tiny import REFERENCE_FILES, command_line
 
 # What each file must hold at least: without it, a check of nothing would pass.
 OUTPUTS = [name for name in QUANTITIES if name != "loss_vb"]

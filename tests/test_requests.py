@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from subjects import card_of, changed, surface_request
-from tiny import TINY, command_line
 
 from flatdiff.errors import SettingsError
 from flatdiff.measures import MEASURES
@@ -15,6 +13,8 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
+from tests.subjects import card_of, changed, surface_request
+from tests.tiny import TINY, command_line
 
 BASE = surface_request()
 

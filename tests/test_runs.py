@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import CPU, file_digests, finished, tiny_recipe
 
 from flatdiff import runs
 from flatdiff.cards import BrokenCard, list_cards
@@ -14,6 +13,7 @@ from flatdiff.errors import DataError, FlatdiffError, TrainingError
 from flatdiff.recipe import Recipe
 from flatdiff.runs import LossHistory, Run, execute, load_state
 from flatdiff.training import StepRecord, new_state
+from tests.tiny import CPU, file_digests, finished, tiny_recipe
 
 
 def tiny_run(out: Path, method: BaseMethod = "adm", **changes: Any) -> Run:

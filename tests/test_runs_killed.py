@@ -11,7 +11,6 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
-from tiny import CPU, command_line, file_digests, finished, gaussian
 from torch import Tensor
 
 from flatdiff.cards import Card, list_cards
@@ -19,6 +18,7 @@ from flatdiff.checkpoints import load_model
 from flatdiff.recipe import make_recipe
 from flatdiff.runs import Run, load_state
 from flatdiff.training import new_state, weights_of
+from tests.tiny import CPU, command_line, file_digests, finished, gaussian
 
 SETTINGS: dict[str, Any] = {
     "steps": 12,

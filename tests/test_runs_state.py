@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import CPU, tiny_recipe
 
 from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
 from flatdiff.runs import Run, execute
 from flatdiff.training import new_state, train
+from tests.tiny import CPU, tiny_recipe
 
 
 def finished_run(out: Path) -> Run:

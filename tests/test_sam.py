@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from tiny import gaussian
 from torch import Tensor, nn
 
 from flatdiff.sam import ascend, descend
+from tests.tiny import gaussian
 
 
 def parameters_of(*shapes: tuple[int, ...]) -> list[nn.Parameter]:

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny import BAR, LINEAR, exact_denoiser, gaussian
 from torch import Tensor
 
 from flatdiff.diffusion import DiffusionProcess
@@ -18,6 +17,7 @@ from flatdiff.sampling import (
     last_sample,
     to_uint8,
 )
+from tests.tiny import BAR, LINEAR, exact_denoiser, gaussian
 
 STD = 0.5
 SMALL = dataclasses.replace(LINEAR, sigma_small=True)

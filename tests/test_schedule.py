@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny import BAR, SCHEDULES, TINY
 
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import SettingsError
 from flatdiff.schedule import make_betas, respaced_betas, respaced_timesteps
+from tests.tiny import BAR, SCHEDULES, TINY
 
 RECORDED: dict[str, list[float]] = json.loads(SCHEDULES.read_text())
 BETAS = sorted(name for name in RECORDED if name.startswith("betas"))

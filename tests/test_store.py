@@ -4,9 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 
 import pytest
-from subjects import arrays_of, changed, same_arrays, surface_request
 
 from flatdiff.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Store
+from tests.subjects import arrays_of, changed, same_arrays, surface_request
 
 REQUEST = surface_request()  # 14 items
 OTHERS = [surface_request(seed=seed) for seed in (1, 2, 3)]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from subjects import arrays_of, same_arrays, surface_request
-from tiny import TESTS, command_line
 
 from flatdiff.errors import StoreError
 from flatdiff.store import DONE, QUEUED, RUNNING, Store
+from tests.subjects import arrays_of, same_arrays, surface_request
+from tests.tiny import TESTS, command_line
 
 REQUEST = surface_request()
 

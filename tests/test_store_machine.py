@@ -7,9 +7,9 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from subjects import arrays_of, same_arrays, surface_request
 
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
+from tests.subjects import arrays_of, same_arrays, surface_request
 
 REQUESTS = [surface_request(seed=seed, resolution=2) for seed in range(2)]
 NUM_ITEMS = len(REQUESTS[0].items)  # 11

@@ -6,8 +6,6 @@ from collections.abc import Callable, Generator
 import numpy as np
 import pytest
 import torch
-from subjects import computed, constant_network, digits_subject
-from tiny import TINY, random_network
 from torch import Tensor
 
 from flatdiff import subject as module
@@ -17,6 +15,8 @@ from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.recipe import PRESETS
 from flatdiff.subject import Subject
+from tests.subjects import computed, constant_network, digits_subject
+from tests.tiny import TINY, random_network
 
 
 def cosine_alphas_cumprod() -> np.ndarray:

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_digits
-from subjects import digits_subject
-from tiny import TINY, random_network
 
 from flatdiff.data import load_images
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
+from tests.subjects import digits_subject
+from tests.tiny import TINY, random_network
 
 
 @pytest.mark.parametrize("size", [1, 8, 50, 250, 1000])

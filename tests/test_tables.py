@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from results import RESULTS, exposure, lpf, quantization, samples, surface
 
 from flatdiff.tables import TABLES
+from tests.results import RESULTS, exposure, lpf, quantization, samples, surface
 
 
 @pytest.mark.parametrize("count", [None, 5])

@@ -7,7 +7,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny import CPU, TINY, tiny_recipe
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -17,6 +16,7 @@ from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import TrainingError
 from flatdiff.recipe import Recipe
 from flatdiff.training import TrainingState, draw_batch, new_state, train, weights_of
+from tests.tiny import CPU, TINY, tiny_recipe
 
 PROCESS = DiffusionProcess(TINY)
 METHODS: list[BaseMethod] = ["adm", "ip", "sam"]

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from tiny import TINY, gaussian, random_network
 from torch import Tensor, nn
 
 from flatdiff.errors import SettingsError
 from flatdiff.flags import AdmFlags
 from flatdiff.recipe import PRESETS
 from flatdiff.unet import AdmUNet, AttentionBlock, timestep_embedding
+from tests.tiny import TINY, gaussian, random_network
 
 SMALL = PRESETS["digits"].flags  # two levels, attention at the coarse one
 

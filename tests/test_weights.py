@@ -5,8 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from subjects import TINY, wide_weights
-from tiny import random_network
 from torch import Tensor, nn
 
 from flatdiff.unet import AdmUNet
@@ -18,6 +16,8 @@ from flatdiff.weights import (
     normalize_direction,
     orthogonalize,
 )
+from tests.subjects import TINY, wide_weights
+from tests.tiny import random_network
 
 
 class Zoo(nn.Module):

@@ -74,7 +74,7 @@ def start_server(home: Path, checkpoints: Path) -> Server:
     return Server(url, Store(home / "results.sqlite"), process)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_root: Path) -> Iterator[Server]:
     """One dashboard for all browser tests, on the tiny checkpoints and an empty store."""
     started = start_server(tmp_path_factory.mktemp("home"), tiny_root)
@@ -84,7 +84,7 @@ def server(tmp_path_factory: pytest.TempPathFactory, tiny_root: Path) -> Iterato
     started.store.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Headless Chromium of the system."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")

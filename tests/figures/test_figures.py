@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 import pytest
-from results import exposure, lpf, quantization, surface
-from subjects import changed
 
 from flatdiff.config import METHODS
 from flatdiff.figures.exposure import exposure_curves, exposure_gaps
@@ -25,6 +23,8 @@ from flatdiff.figures.surface import (
 )
 from flatdiff.figures.training import loss_history_lines
 from flatdiff.measures.surface import SurfaceResult, grid
+from tests.results import exposure, lpf, quantization, surface
+from tests.subjects import changed
 
 
 def drawn(figure: go.Figure) -> dict[str, Any]:

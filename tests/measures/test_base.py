@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
-from subjects import linear_subject
 
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import chunks, mean, standard_error, stream_seed
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.surface import SurfaceSettings
+from tests.subjects import linear_subject
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=50))

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from subjects import computed, constant_network, digits_subject
 
 from flatdiff.measures.base import Arrays
 from flatdiff.measures.exposure import MEASURE, ExposureResult, ExposureSettings
+from tests.subjects import computed, constant_network, digits_subject
 
 SETTINGS = ExposureSettings(num_sampling_steps=5, num_images=40)
 

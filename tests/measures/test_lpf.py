@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from subjects import (
+
+from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
+from flatdiff.weights import filter_scales
+from tests.subjects import (
     QuadraticSubject,
     computed,
     digits_subject,
     linear_subject,
     random_hessians,
 )
-
-from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
-from flatdiff.weights import filter_scales
 
 SIGMA = 0.3
 SEEDS = range(60)

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from subjects import QuadraticSubject, computed, digits_subject, random_hessians
-from tiny import TINY, random_network
 
 from flatdiff.measures.quantization import MEASURE, QuantizationSettings
 from flatdiff.quantization import fake_quantize
+from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
+from tests.tiny import TINY, random_network
 
 
 def test_quadratic_loss_of_rounded_weights() -> None:

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from subjects import computed, constant_network, digits_subject
 
 from flatdiff.measures.base import Arrays
 from flatdiff.measures.samples import MEASURE, SamplesSettings
+from tests.subjects import computed, constant_network, digits_subject
 
 SETTINGS = SamplesSettings(num_images=11, bits=(8, 4))
 

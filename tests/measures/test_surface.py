@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from subjects import (
+
+from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings, grid
+from tests.subjects import (
     QuadraticSubject,
     computed,
     constant_network,
     digits_subject,
     random_hessians,
 )
-
-from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings, grid
 
 
 def parabola(subject: QuadraticSubject, settings: SurfaceSettings) -> np.ndarray:

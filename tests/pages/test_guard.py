@@ -1,6 +1,7 @@
 """The host guard, asked directly."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -22,7 +23,8 @@ def answer(host: str, kind: str = "http") -> list[dict[str, Any]]:
         sent.append(dict(message))
 
     scope = {"type": kind, "headers": [(b"host", host.encode())], "method": "GET", "path": "/"}
-    asyncio.run(HostGuard(app)(scope, receive, send))
+    with ThreadPoolExecutor(1) as thread:  # a thread of its own has no event loop yet
+        thread.submit(lambda: asyncio.run(HostGuard(app)(scope, receive, send))).result()
     return sent
 
 
