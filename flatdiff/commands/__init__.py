@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from flatdiff.commands.bundle import bundle
+from flatdiff.commands.download import download
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.reference import reference
 from flatdiff.commands.train import train
@@ -11,5 +12,6 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "train": train,
     "measure": measure_commands(),
     "reference": reference,
+    "download": download,
     "bundle": bundle,
 }

@@ -22,8 +22,8 @@ def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
                 line={"color": style.color, "width": 1},
                 marker={**marker, "symbol": [f"{style.symbol}-open", style.symbol]},
                 error_x={
-                    "array": [0, result.ci_high - result.lpf],
-                    "arrayminus": [0, result.lpf - result.ci_low],
+                    "array": [None, result.ci_high - result.lpf],
+                    "arrayminus": [None, result.lpf - result.ci_low],
                 },
                 hovertemplate="%{y}: %{x:.4f}<extra></extra>",
                 showlegend=False,

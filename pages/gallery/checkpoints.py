@@ -69,4 +69,5 @@ card = next(card for card in cards if card.id == chosen)
 if card.command:
     st.caption("Trained with:")
     st.code(card.command, language="bash")
-st.json({k: v for k, v in card.to_json().items() if k != "loss_history"}, expanded=1)
+with st.expander("The whole card"):
+    st.json({k: v for k, v in card.to_json().items() if k != "loss_history"}, expanded=2)

@@ -108,7 +108,7 @@ checks = [
         "noise floor": entry.result.noise_floor,
         "highest rise": float(np.nanmax(entry.result.loss)) - entry.result.base_loss,
         "not a number": f"{entry.result.nonfinite_fraction:.1%}",
-        "cosine of the axes": f"{entry.result.axes_cosine:.4f}",
+        "|cosine| of the axes": f"{abs(entry.result.axes_cosine):.4f}",
         "a = 1 is, of ‖θ‖": f"{entry.result.relative_step:.2f}",
     }
     for entry in series

@@ -48,16 +48,15 @@ def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) 
         st.caption(f"Cancelled at {done} of {total} evaluations; Run continues from there.")
     estimate = engine.estimate([handle.request for handle in handles])
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
+        st.button(
             "Run",
             key=f"run-{_name(handles)}",
             type="primary",
             icon=":material/play_arrow:",
             shortcut="Ctrl+Enter" if primary else None,
-        ):
-            for handle in handles:
-                engine.submit(handle.request)
-            st.rerun()
+            on_click=_run,
+            args=(handles,),
+        )
         st.caption(f"{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
 
 
@@ -82,10 +81,13 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(done / max(total, 1), text=_progress_text(found, done, total))
-        if st.button("Cancel", key=f"cancel-{_name(handles)}", icon=":material/stop:"):
-            for handle in handles:
-                handle.cancel()
-            st.rerun()
+        st.button(
+            "Cancel",
+            key=f"cancel-{_name(handles)}",
+            icon=":material/stop:",
+            on_click=_cancel,
+            args=(handles,),
+        )
 
     watch()
 
@@ -116,15 +118,33 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
     when = f"computed {moment(max(times))}, " if times else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"From store, {when}{duration(seconds)} of computing.")
-        if st.button(
+        st.button(
             "Recompute",
             key=f"recompute-{_name(handles)}",
             icon=":material/refresh:",
             type="tertiary",
-        ):
-            for handle in handles:
-                shared_engine().recompute(handle.request)
-            st.rerun()
+            on_click=_recompute,
+            args=(handles,),
+        )
+
+
+# What buttons do is done in callbacks: they run before the page does, so that a click is never lost
+# to a page that decides to draw itself again first.
+
+
+def _run(handles: Sequence[Handle]) -> None:
+    for handle in handles:
+        shared_engine().submit(handle.request)
+
+
+def _cancel(handles: Sequence[Handle]) -> None:
+    for handle in handles:
+        handle.cancel()
+
+
+def _recompute(handles: Sequence[Handle]) -> None:
+    for handle in handles:
+        shared_engine().recompute(handle.request)
 
 
 def nothing_yet(handles: Sequence[Handle], how: str) -> NoReturn:

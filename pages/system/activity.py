@@ -24,8 +24,12 @@ def running() -> None:
             progress.done / max(progress.total, 1),
             text=f"{name}: {progress.state}, {progress.done} of {progress.total}{left}",
         )
-        if stop.button("Cancel", key=f"cancel-{job.key}", icon=":material/stop:"):
-            engine.handle(job.request).cancel()
+        stop.button(
+            "Cancel",
+            key=f"cancel-{job.key}",
+            icon=":material/stop:",
+            on_click=engine.handle(job.request).cancel,
+        )
 
 
 def as_row(job: Job) -> dict[str, object]:
