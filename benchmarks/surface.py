@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from flatdiff.cards import read_card
-from flatdiff.cluster import WORKER_ENVIRONMENT, Cluster
+from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
 from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT, checkpoint_root
 from flatdiff.measures.surface import SurfaceSettings
@@ -52,7 +52,7 @@ with torch.inference_mode():
 
 def bare_rate(num_processes: int) -> float:
     """Forward passes of the panel a second, summed over processes that run at once."""
-    environment = {**os.environ, **WORKER_ENVIRONMENT}
+    environment = {**os.environ, **CHILD_ENVIRONMENT, **WORKER_ENVIRONMENT}
     running = [
         subprocess.Popen(
             [sys.executable, "-c", BARE],

@@ -31,6 +31,7 @@ FIRST_TILE_FORWARDS = 512  # where no rate is known yet
 MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
 TILES_AHEAD = 2  # a worker: one computing, one waiting
 POLL_SECONDS = 0.2
+RATE_EVERY_S = 1.0  # of computing between two notes of the speed
 
 log = logging.getLogger("flatdiff.engine")
 
@@ -42,6 +43,8 @@ class _Active:
     request: Request
     missing: deque[int]  # positions of items not yet sent to a worker
     in_flight: dict[Any, "Future"] = field(default_factory=dict)
+    seconds: float = 0.0  # of computing since the speed was last written down
+    forwards: int = 0  # images through the network in that time
 
 
 class Dispatcher(threading.Thread):
@@ -134,9 +137,12 @@ class Dispatcher(threading.Thread):
     def _save(self, active: _Active, first_item: int, tile: "TileResult") -> None:
         request, count = active.request, len(tile.results)
         self._store.put_tile(request.key, first_item, tile.results, tile.seconds, tile.environment)
-        forwards = sum(request.image_forwards[first_item : first_item + count])
-        rate = tile.seconds / max(forwards, 1)
-        self._store.put_rate(request.architecture, request.measure, rate)
+        active.forwards += sum(request.image_forwards[first_item : first_item + count])
+        active.seconds += tile.seconds
+        if active.seconds >= RATE_EVERY_S or not active.missing:
+            rate = active.seconds / max(active.forwards, 1)
+            self._store.put_rate(request.architecture, request.measure, rate)
+            active.seconds, active.forwards = 0.0, 0
 
     def _fail(self, active: _Active, error: BaseException | None) -> None:
         self._cancel_futures(active)

@@ -23,7 +23,7 @@ from flatdiff.requests import Request, make_request
 from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 
 STORE_FILE = "results.sqlite"
-WAIT_POLL_S = 0.1
+WAIT_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ class Handle:
             EngineError: it failed, was cancelled, or took longer than the timeout.
         """
         deadline = time.monotonic() + timeout_s
-        while (progress := self.progress()) is not None and progress.active:
+        while (job := self.job()) is not None and job.state in ACTIVE:
             if time.monotonic() > deadline:
                 raise EngineError(f"no result within {timeout_s:g} s; it goes on computing")
             time.sleep(WAIT_POLL_S)
-        if progress is None or progress.state == CANCELLED:
+        if job is None or job.state == CANCELLED:
             raise EngineError(f"{self.request.measure} of {self.request.checkpoint} was cancelled")
-        if progress.state == FAILED:
+        if job.state == FAILED:
             raise EngineError(
-                f"{self.request.measure} of {self.request.checkpoint} failed: {progress.error}"
+                f"{self.request.measure} of {self.request.checkpoint} failed: {job.error}"
             )
         return self.result()
 

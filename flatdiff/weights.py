@@ -60,9 +60,10 @@ class FlatWeights:
         Each point is computed from the origin, never from the last point: no rounding adds up.
         """
         try:
-            self.theta.copy_(self.origin)
+            base = self.origin
             for coefficient, direction in terms:
-                self.theta.add_(direction, alpha=coefficient)
+                torch.add(base, direction, alpha=coefficient, out=self.theta)
+                base = self.theta
             yield
         finally:
             self.theta.copy_(self.origin)

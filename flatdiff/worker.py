@@ -46,7 +46,7 @@ def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str)
         FlatdiffError: the checkpoint or its dataset cannot be used.
     """
     _yield_to_others()
-    request = Request.from_json(request_json)
+    request = _request(request_json)
     subject = _subject(request_json_of_subject(request), root)
     wall, processor = time.perf_counter(), time.thread_time()
     results = [
@@ -62,6 +62,12 @@ def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str)
 def request_json_of_subject(request: Request) -> str:
     """What decides the subject: equal text, same subject."""
     return json.dumps([request.checkpoint, request.checkpoint_digest, vars(request.panel)])
+
+
+@lru_cache(maxsize=8)
+def _request(request_json: str) -> Request:
+    """Tiles of one job share their request, and its list of items."""
+    return Request.from_json(request_json)
 
 
 @lru_cache(maxsize=2)

@@ -128,8 +128,8 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
         )
 
 
-# What buttons do is done in callbacks: they run before the page does, so that a click is never lost
-# to a page that decides to draw itself again first.
+# What buttons do is done in callbacks: they run before the page does, so that a click is never
+# lost to a page that decides to draw itself again first.
 
 
 def _run(handles: Sequence[Handle]) -> None:

@@ -14,8 +14,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff import engine as engine_module
+from flatdiff.bundle import import_bundle
 from flatdiff.cards import Card, list_cards
 from flatdiff.engine import Engine
+from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Arrays, Item
 from flatdiff.requests import Request, make_request
@@ -192,3 +194,17 @@ def test_activity_lists_cancels_and_clears(engine: Engine) -> None:
     next(b for b in shown.button if b.label == "Clear the store").click()
     shown.run()
     assert engine.store.jobs() == []
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+def test_first_visit_finds_results(store: Store, page: str) -> None:
+    """On the shipped checkpoints and results nothing is left to compute for any page's default."""
+    import_bundle(store)
+    engine_module._engines[os.getpid()] = Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    try:
+        shown = opened(page)
+    finally:
+        del engine_module._engines[os.getpid()]
+    assert not shown.exception
+    assert "From store, computed" in texts(shown)
+    assert not any(button.label == "Run" for button in shown.button)
