@@ -30,6 +30,16 @@ CREATE INDEX jobs_by_state ON jobs (state, position);
 """
 
 
+class _Connection:
+    """Closes with the thread it belongs to: every rerun of a page is a new thread."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self.db = db
+
+    def __del__(self) -> None:
+        self.db.close()
+
+
 class Database:
     """One SQLite file; every thread gets its own connection."""
 
@@ -66,14 +76,19 @@ class Database:
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, for reading."""
-        if not hasattr(self._local, "db"):
+        if not hasattr(self._local, "open"):
             db = sqlite3.connect(
-                self.path.as_uri(), uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None
+                self.path.as_uri(),
+                uri=True,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,  # closed by whoever buries the thread
             )
+            connection = _Connection(db)  # closes it, too, where the file is no database
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            self._local.db = db
-        return self._local.db
+            self._local.open = connection
+        return self._local.open.db
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -99,6 +114,5 @@ class Database:
 
     def close(self) -> None:
         """Close this thread's connection."""
-        if hasattr(self._local, "db"):
-            self._local.db.close()
-            del self._local.db
+        if hasattr(self._local, "open"):
+            del self._local.open

@@ -43,7 +43,8 @@ def resolve_inside(root: Path, name: str) -> Path:
         path = (root / name).resolve()
     except (ValueError, RuntimeError):  # a NUL or a lone surrogate; a link to itself
         path = root
-    if path == root or not path.is_relative_to(root):
+    # From Python 3.13 on, a link to itself is resolved to itself without a word.
+    if path == root or path.is_symlink() or not path.is_relative_to(root):
         raise FlatdiffError(f"{name!r} is not a name inside {root}")
     return path
 

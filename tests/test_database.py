@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from contextlib import closing
 import threading
 from pathlib import Path
 
@@ -18,6 +19,12 @@ def raw(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None)
 
 
+def ask(path: Path, question: str) -> list[tuple]:
+    """One question by another program, which then goes."""
+    with closing(raw(path)) as db:
+        return db.execute(question).fetchall()
+
+
 @pytest.mark.parametrize("version", [STORE_VERSION + 1, 99, -1])
 def test_other_version_is_left_alone(version: int, tmp_path: Path) -> None:
     """Written by a newer program: refused with both versions, and its content stays."""
@@ -30,8 +37,8 @@ def test_other_version_is_left_alone(version: int, tmp_path: Path) -> None:
         StoreError, match=f"version {version}, this flatdiff reads .*FLATDIFF_HOME"
     ):
         Database(path)
-    assert raw(path).execute("SELECT name FROM sqlite_master").fetchall() == [("newer",)]
-    assert raw(path).execute("PRAGMA user_version").fetchone() == (version,)
+    assert ask(path, "SELECT name FROM sqlite_master") == [("newer",)]
+    assert ask(path, "PRAGMA user_version") == [(version,)]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +80,7 @@ def test_any_folder_name_works(name: str, tmp_path: Path) -> None:
     path = tmp_path / name / "results.sqlite"
     Database(path).close()
     assert path.is_file()
-    assert raw(path).execute("PRAGMA user_version").fetchone() == (STORE_VERSION,)
+    assert ask(path, "PRAGMA user_version") == [(STORE_VERSION,)]
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
@@ -87,10 +94,10 @@ def test_failed_transaction_leaves_nothing(store: Store) -> None:
     """The row is looked for by another connection."""
     with pytest.raises(ZeroDivisionError):
         insert_and_fail(store)
-    assert raw(store.database.path).execute("SELECT * FROM rates").fetchall() == []
+    assert ask(store.database.path, "SELECT * FROM rates") == []
     with store.database.transaction() as db:
         db.execute("INSERT INTO rates VALUES ('a', 'b', 1)")
-    assert len(raw(store.database.path).execute("SELECT * FROM rates").fetchall()) == 1
+    assert len(ask(store.database.path, "SELECT * FROM rates")) == 1
 
 
 def test_writes_survive_a_power_cut_by_contract(store: Store) -> None:
