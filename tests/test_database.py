@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
