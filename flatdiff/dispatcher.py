@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -110,8 +110,9 @@ class Dispatcher(threading.Thread):
 
     def _round(self) -> None:
         self._collect()
-        self._carry_out_cancels()
-        self._claim_jobs()
+        jobs = self._store.jobs(ACTIVE)
+        self._carry_out_cancels(jobs)
+        self._claim_jobs(jobs)
         if self._active or self._warm_up:
             self._warm_up = False
             self._send(self._cluster.client())
@@ -157,8 +158,8 @@ class Dispatcher(threading.Thread):
         del self._active[active.request.key]
         self._store.finish(active.request.key, state, error)
 
-    def _carry_out_cancels(self) -> None:
-        for job in self._store.jobs(ACTIVE):
+    def _carry_out_cancels(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             active = self._active.get(job.key)
             if active is not None and job.cancel_requested:
                 self._cancel_futures(active)
@@ -169,10 +170,8 @@ class Dispatcher(threading.Thread):
         if futures:
             self._cluster.client().cancel(futures, force=True)
 
-    def _claim_jobs(self) -> None:
-        if len(self._active) >= MAX_ACTIVE_JOBS:
-            return
-        for job in self._store.jobs(ACTIVE):
+    def _claim_jobs(self, jobs: Sequence[Job]) -> None:
+        for job in jobs:
             if len(self._active) >= MAX_ACTIVE_JOBS:
                 return
             if job.key not in self._active and self._accept(job) and self._has_weights(job):
