@@ -23,10 +23,11 @@ from playwright.sync_api import Browser, sync_playwright
 from flatdiff.files import PROJECT_ROOT
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+START_TIMEOUT_S = 60
 
 
-def start_server(home: str) -> tuple[subprocess.Popen, str]:
-    """A server that answers."""
+def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
+    """`streamlit run app.py` on a free port, waited for until it answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -34,15 +35,18 @@ def start_server(home: str) -> tuple[subprocess.Popen, str]:
     process = subprocess.Popen(
         [*command, "--server.port", str(port)],
         cwd=PROJECT_ROOT,
-        env={**os.environ, "FLATDIFF_HOME": home},
+        env={**os.environ, "FLATDIFF_HOME": home, **environment},
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
+    deadline = time.monotonic() + START_TIMEOUT_S
     url = f"http://127.0.0.1:{port}"
     while True:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()  # noqa: S310  (our own server)
             return process, url
         except OSError:
+            assert time.monotonic() < deadline, "the server did not come up"
             time.sleep(0.05)
 
 

@@ -1,13 +1,7 @@
 """A real server and a real Chromium; skipped, with the reason, where there is no Chromium."""
 
-import os
 import shutil
-import socket
 import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
+from benchmarks.first_page import start_server as launch
 from flatdiff.store import Store
 
 # On a busy machine with two cores; what must be quick is measured in benchmarks/.
 expect.set_options(timeout=30_000)
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -42,35 +36,7 @@ class Server:
 
 def start_server(home: Path, checkpoints: Path) -> Server:
     """`streamlit run app.py` on a free port, and wait until it answers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "streamlit",
-            "run",
-            "app.py",
-            "--server.headless",
-            "true",
-            "--server.port",
-            str(port),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "FLATDIFF_HOME": str(home), "FLATDIFF_CHECKPOINTS": str(checkpoints)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    url = f"http://127.0.0.1:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()
-            break
-        except (urllib.error.URLError, OSError):
-            assert time.monotonic() < deadline, "the server did not come up"
-            time.sleep(0.2)
+    process, url = launch(str(home), FLATDIFF_CHECKPOINTS=str(checkpoints))
     return Server(url, Store(home / "results.sqlite"), process)
 
 
