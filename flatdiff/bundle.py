@@ -4,14 +4,11 @@
 again after a measure has changed: `python -m flatdiff bundle`.
 """
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
 from flatdiff.cards import Card
 from flatdiff.config import METHOD_PAIR
-from flatdiff.database import STORE_VERSION
-from flatdiff.errors import StoreError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.lpf import LpfSettings
@@ -19,7 +16,8 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
-from flatdiff.store import DONE, QUEUED, RUNNING, Store
+from flatdiff.store import Store
+from flatdiff.transfer import copy_results
 
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
@@ -49,7 +47,7 @@ def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:
     """
     if not bundle.exists():
         return 0
-    return copy_results(bundle, store)
+    return copy_results(bundle, store, immutable=True)
 
 
 def export_bundle(store: Store, keys: Sequence[str], bundle: Path = BUNDLE_FILE) -> int:
@@ -62,43 +60,3 @@ def export_bundle(store: Store, keys: Sequence[str], bundle: Path = BUNDLE_FILE)
     target.database.connection().execute("PRAGMA journal_mode = DELETE")
     target.database.close()
     return copied
-
-
-def copy_results(source: Path, target: Store, keys: Sequence[str] | None = None) -> int:
-    """Copy finished results that the target neither has nor computes.
-
-    Raises:
-        StoreError: the source is no store of this version.
-    """
-    db = target.database.connection()
-    mode = "immutable=1" if source == BUNDLE_FILE else "mode=ro"
-    uri = f"{source.resolve().as_uri()}?{mode}"
-    try:
-        db.execute("ATTACH DATABASE ? AS source", (uri,))
-        version = db.execute("PRAGMA source.user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise StoreError(f"{source} cannot be read as a result store: {error}") from None
-    try:
-        if version != STORE_VERSION:
-            raise StoreError(f"{source} has store version {version}, expected {STORE_VERSION}")
-        return _copy_attached(target, keys)
-    finally:
-        db.execute("DETACH DATABASE source")
-
-
-def _copy_attached(target: Store, keys: Sequence[str] | None) -> int:
-    with target.database.transaction() as db:
-        rows = db.execute(
-            "SELECT key FROM source.jobs WHERE state = ? AND key NOT IN"
-            " (SELECT key FROM main.jobs WHERE state IN (?, ?, ?))",
-            (DONE, DONE, QUEUED, RUNNING),
-        )
-        wanted = [key for (key,) in rows.fetchall() if keys is None or key in keys]
-        for key in wanted:
-            # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
-            for table in ("jobs", "tiles"):
-                db.execute(f"DELETE FROM main.{table} WHERE key = ?", (key,))
-                db.execute(
-                    f"INSERT INTO main.{table} SELECT * FROM source.{table} WHERE key = ?", (key,)
-                )
-    return len(wanted)

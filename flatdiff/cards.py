@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
@@ -70,7 +70,7 @@ class Card:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Self:
+    def from_json(cls, values: dict[str, Any]) -> "Card":
         """Back from card.json.
 
         Raises:

@@ -14,6 +14,8 @@ from flatdiff.errors import CheckpointError
 from flatdiff.files import atomic_write, resolve_inside
 from flatdiff.unet import AdmUNet
 
+MISFITS_SHOWN = 5
+
 
 def serialize_weights(state: Mapping[str, Tensor]) -> tuple[bytes, str]:
     """Safetensors bytes of a state dict as float32, and their SHA-256."""
@@ -41,8 +43,31 @@ def load_model(root: Path, card: Card, device: torch.device) -> AdmUNet:
     verify_weights(folder, card)
     try:
         state = load((folder / WEIGHTS_FILE).read_bytes())
+    except SafetensorError as error:
+        raise CheckpointError(f"the weights of {card.id} cannot be read: {error}") from None
+    with torch.device("meta"):  # shapes only: a card may promise more than memory holds
         model = AdmUNet(card.flags)
-        model.load_state_dict(state)
-    except (SafetensorError, RuntimeError) as error:
-        raise CheckpointError(f"the weights of {card.id} do not fit its card: {error}") from None
-    return model.to(device).eval().requires_grad_(False)
+    if misfits := _misfits(model.state_dict(), state):
+        raise CheckpointError(f"the weights of {card.id} do not fit its card: {misfits}")
+    model.to_empty(device=device).load_state_dict(state)
+    return model.eval().requires_grad_(False)
+
+
+def _misfits(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
+    """What is missing, unexpected or of another shape, the first few of each; "" if nothing."""
+    shapes = [
+        f"{name} is {tuple(got[name].shape)}, not {tuple(expected[name].shape)}"
+        for name in expected
+        if name in got and got[name].shape != expected[name].shape
+    ]
+    found = {
+        "missing": [name for name in expected if name not in got],
+        "unexpected": [name for name in got if name not in expected],
+        "of another shape": shapes,
+    }
+    return "; ".join(
+        f"{len(names)} {what} ({', '.join(names[:MISFITS_SHOWN])}"
+        + (", ...)" if len(names) > MISFITS_SHOWN else ")")
+        for what, names in found.items()
+        if names
+    )

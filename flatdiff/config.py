@@ -91,7 +91,7 @@ def require_finite(name: str, value: float, *, above: float | None = None) -> No
         require(math.isfinite(value) and value > above, name, f"finite and above {above}", value)
 
 
-def require_seed(name: str, value: int) -> None:
+def require_seed(name: str, value: object) -> None:
     """An integer that every generator takes."""
     fits = isinstance(value, int) and 0 <= value < 2**32
     require(fits, name, "an integer in [0, 4294967295]", value)

@@ -51,6 +51,23 @@ class ImageSet:
         """The chosen images in [-1, 1], float32."""
         return self.values[indices].float() * (2 / self.white) - 1
 
+    def labels_for(
+        self, num_classes: int | None, indices: Int[Tensor, " b"]
+    ) -> Int[Tensor, " b"] | None:
+        """What a network of so many classes is told; None where it is unconditional.
+
+        Raises:
+            DataError: the images have no labels, or more classes than the network knows.
+        """
+        if num_classes is None:
+            return None
+        if self.labels is None:
+            raise DataError("the network wants class labels, and these images have none")
+        classes = int(self.labels.max()) + 1
+        if classes > num_classes:
+            raise DataError(f"the network knows {num_classes} classes, the images have {classes}")
+        return self.labels[indices]
+
 
 def load_images(dataset: str, split: Split, image_size: int, channels: int) -> ImageSet:
     """One split of a dataset, checked against the network that will see it.

@@ -1,15 +1,24 @@
-"""A result store's file: SQLite in WAL mode with full sync, shared by threads and processes."""
+"""A result store's file: SQLite in WAL mode with full sync, shared by threads and processes.
 
+A file that turns out to be damaged is marked, and set aside under another name by the next program
+that opens it; nothing is ever deleted.
+"""
+
+import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from flatdiff.errors import StoreError
 
 STORE_VERSION = 1
 BUSY_TIMEOUT_S = 30
+DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+log = logging.getLogger("flatdiff.store")
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -41,25 +50,74 @@ class _Connection:
 
 
 class Database:
-    """One SQLite file; every thread gets its own connection."""
+    """One SQLite file; every thread gets its own connection.
+
+    Attributes:
+        set_aside: where this opening has put a damaged file; None where there was none.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open or create.
 
         Raises:
-            StoreError: the folder cannot be written, or the file is newer or no store.
+            StoreError: the folder cannot be written, or the file is newer.
         """
         self.path = path.resolve()
+        self.set_aside: Path | None = None
         self._local = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with self.transaction() as db:
-                self._prepare(db)
+            if self._marker.exists():
+                self._set_aside()
+            self._open()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"the result store {path} cannot be opened: {error}; set FLATDIFF_HOME to a "
                 "folder that can be written"
             ) from None
+
+    @property
+    def _marker(self) -> Path:
+        """Its being there says that the file is damaged."""
+        return self.path.with_name(f"{self.path.name}.is-damaged")
+
+    def _open(self) -> None:
+        try:
+            with self.transaction() as db:
+                self._prepare(db)
+        except StoreError:
+            if not self._marker.exists():
+                raise
+            self._set_aside()
+            with self.transaction() as db:
+                self._prepare(db)
+
+    def _set_aside(self) -> None:
+        """Rename the file and its write-ahead log, so that a new one can begin."""
+        self.close()
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.name}.damaged-{number}")).exists():
+            number += 1
+        for suffix in ("-wal", "-shm", ""):
+            part = self.path.with_name(self.path.name + suffix)
+            if part.exists():
+                part.replace(aside.with_name(aside.name + suffix))
+        self._marker.unlink(missing_ok=True)
+        self.set_aside = aside
+        log.warning("the result store was damaged; it is kept as %s, and a new one begins", aside)
+
+    def damaged_files(self) -> list[Path]:
+        """Files that were set aside, by this opening or an earlier one."""
+        found = self.path.parent.glob(f"{self.path.name}.damaged-*")
+        return sorted(path for path in found if path.suffix[-1].isdecimal())
+
+    def _damaged(self, error: sqlite3.DatabaseError) -> StoreError:
+        """Mark the file, and say so."""
+        self._marker.touch()
+        return StoreError(
+            f"the result store {self.path} is damaged ({error}); start flatdiff again: it keeps "
+            "the file under another name, takes over what can be read and begins a new one"
+        )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -75,7 +133,7 @@ class Database:
         db.execute(f"PRAGMA user_version = {STORE_VERSION}")
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, for reading."""
+        """This thread's connection."""
         if not hasattr(self._local, "open"):
             db = sqlite3.connect(
                 self.path.as_uri(),
@@ -84,23 +142,41 @@ class Database:
                 isolation_level=None,
                 check_same_thread=False,  # closed by whoever buries the thread
             )
+            # A byte that is no text is a damaged value, to be found by its digest.
+            db.text_factory = lambda raw: raw.decode(errors="replace")
             connection = _Connection(db)  # closes it, too, where the file is no database
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             self._local.open = connection
         return self._local.open.db
 
+    def rows(self, question: str, values: Sequence[Any] = ()) -> list[tuple]:
+        """The answer to a SELECT.
+
+        Raises:
+            StoreError: the file is damaged.
+        """
+        try:
+            return self.connection().execute(question, values).fetchall()
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from None
+
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, begun as a writer so that two processes never deadlock."""
-        db = self.connection()
-        db.execute("BEGIN IMMEDIATE")
+        """One transaction, begun as a writer so that two processes never deadlock.
+
+        Raises:
+            StoreError: the file is damaged; nothing was written.
+        """
         try:
-            yield db
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+            with _committed(self.connection()) as db:
+                yield db
+        except sqlite3.DatabaseError as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: sqlite3.DatabaseError) -> Exception:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
+        return self._damaged(error) if code in DAMAGED else error
 
     def size_bytes(self) -> int:
         """On disk, the write-ahead log included."""
@@ -116,3 +192,15 @@ class Database:
         """Close this thread's connection."""
         if hasattr(self._local, "open"):
             del self._local.open
+
+
+@contextmanager
+def _committed(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield db
+    except BaseException:
+        if db.in_transaction:  # some errors have ended it already
+            db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from flatdiff.cards import read_card
 from flatdiff.cluster import ALLOWED_DEATHS, Cluster
-from flatdiff.errors import EngineError, FlatdiffError
+from flatdiff.errors import EngineError, FlatdiffError, StoreError
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 
@@ -94,6 +94,9 @@ class Dispatcher(threading.Thread):
                 self._round()
             except EngineError as error:
                 self._fail_all(str(error))
+            except StoreError as error:  # damaged: only a new start can mend it
+                log.error(error)
+                break
             except Exception:
                 if not self._stopping.is_set():
                     log.exception("the dispatcher stumbled and goes on")
@@ -188,7 +191,7 @@ class Dispatcher(threading.Thread):
     def _recount(self, active: _Active) -> None:
         """Forget every tile in flight and take what is missing from the store."""
         active.in_flight.clear()
-        done = {i for found in self._store.done_ranges(active.request.key) for i in found}
+        done = self._store.positions_done(active.request.key)
         active.missing = deque(i for i in range(len(active.request.items)) if i not in done)
 
     def _has_weights(self, job: Job) -> bool:

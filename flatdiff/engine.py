@@ -21,6 +21,7 @@ from flatdiff.files import checkpoint_root, state_home
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
+from flatdiff.transfer import open_store
 
 STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.2
@@ -126,7 +127,7 @@ class Engine:
             root: of the checkpoints; default: the bundled ones.
             adopt: also continue jobs that other programs left unfinished in the store.
         """
-        self.store = store or Store(state_home() / STORE_FILE)
+        self.store = store or open_store(state_home() / STORE_FILE)
         self.root = root or checkpoint_root()
         self.cluster = cluster or Cluster()
         self._own: set[str] = set()
@@ -183,7 +184,7 @@ class Engine:
         seconds: float | None = 0.0
         rates = self.store.rates()
         for request in requests:
-            done = {i for found in self.store.done_ranges(request.key) for i in found}
+            done = self.store.positions_done(request.key)
             costs = [cost for i, cost in enumerate(request.image_forwards) if i not in done]
             evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
             rate = rates.of(request.architecture, request.measure)

@@ -22,7 +22,7 @@ class DataError(FlatdiffError):
 
 
 class StoreError(FlatdiffError):
-    """The result store cannot be opened, is newer than this program, or holds a damaged entry."""
+    """The result store cannot be opened, is newer than this program, or is damaged."""
 
 
 class EngineError(FlatdiffError):

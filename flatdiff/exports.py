@@ -4,6 +4,7 @@ JSON and NPZ hold the result record under its field names; CSV its table; PNG th
 Every file names checkpoint digest, panel, settings, versions, device and time.
 """
 
+import csv
 import dataclasses
 import io
 import json
@@ -96,7 +97,7 @@ def to_csv(items: Sequence[Measured]) -> bytes:
     header = "".join(f"# {json.dumps(_plain(item.provenance))}\n" for item in items)
     table = pd.concat(tables)
     table = table[["checkpoint", *(name for name in table.columns if name != "checkpoint")]]
-    return (header + table.to_csv(index=False)).encode()
+    return (header + table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)).encode()
 
 
 def to_npz(items: Sequence[Measured]) -> bytes:

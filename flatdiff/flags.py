@@ -7,7 +7,7 @@ paper. What guided-diffusion hard-codes (3 image channels, 1000 classes) is a fl
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from flatdiff.config import from_mapping, require
 from flatdiff.errors import SettingsError
@@ -24,6 +24,16 @@ DEFAULT_CHANNEL_MULT = {
 
 # Flags that change speed or memory in guided-diffusion, never the result: accepted and dropped.
 IRRELEVANT_FLAGS = ("use_checkpoint", "use_fp16", "timestep_respacing", "class_cond")
+
+# Far beyond any ADM, and small enough that flags from a stranger cannot exhaust the machine.
+BOUNDS = {
+    "image_size": (1, 4096),
+    "in_channels": (1, 64),
+    "num_channels": (1, 8192),
+    "num_res_blocks": (1, 64),
+    "num_heads": (1, 8192),
+    "diffusion_steps": (2, 100_000),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +64,11 @@ class AdmFlags:
     rescale_learned_sigmas: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("image_size", "in_channels", "num_channels", "num_res_blocks", "num_heads"):
+        for name, (low, high) in BOUNDS.items():
             value = getattr(self, name)
-            require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
+            whole = isinstance(value, int) and low <= value <= high
+            require(whole, name, f"an integer in [{low}, {high}]", value)
         require(0 <= self.dropout < 1, "dropout", "in [0, 1)", self.dropout)
-        steps = self.diffusion_steps
-        require(isinstance(steps, int) and steps >= 2, "diffusion_steps", "at least 2", steps)
         known = ("linear", "cosine")
         require(
             self.noise_schedule in known, "noise_schedule", "linear or cosine", self.noise_schedule
@@ -130,7 +139,7 @@ class AdmFlags:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Mapping[str, Any]) -> "AdmFlags":
         """Back from a card.
 
         Raises:
@@ -139,7 +148,9 @@ class AdmFlags:
         return from_mapping(cls, values, "flags")
 
     @classmethod
-    def from_guided_diffusion(cls, values: Mapping[str, Any], num_classes: int | None) -> Self:
+    def from_guided_diffusion(
+        cls, values: Mapping[str, Any], num_classes: int | None
+    ) -> "AdmFlags":
         """From guided-diffusion's own flag set; classes come from the weights, not from the flags.
 
         Raises:

@@ -7,7 +7,7 @@ except in the `digits` preset, whose run is short enough for a laptop.
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from flatdiff.config import BaseMethod, Precision, from_mapping, require, require_finite
 from flatdiff.errors import SettingsError
@@ -56,7 +56,7 @@ class Recipe:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Self:
+    def from_json(cls, values: Mapping[str, Any]) -> "Recipe":
         """Back from a card.
 
         Raises:

@@ -7,7 +7,7 @@ programs, is asking once. The checkpoint enters by the digest of its weights, no
 import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 from flatdiff import config
 from flatdiff.cards import Card
@@ -76,7 +76,7 @@ class Request:
         )
 
     @classmethod
-    def from_json(cls, text: str) -> Self:
+    def from_json(cls, text: str) -> "Request":
         """Back from `to_json`.
 
         Raises:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from flatdiff.arrays import decode_arrays, encode_arrays
 from flatdiff.database import Database
-from flatdiff.errors import StoreError
+from flatdiff.errors import FlatdiffError, StoreError
 from flatdiff.measures.base import Arrays
 from flatdiff.processes import is_alive, this_process
 from flatdiff.requests import Request
@@ -44,12 +44,29 @@ class Job:
     @property
     def request(self) -> Request:
         """What was asked."""
-        return _parsed(self.request_json)
+        request = _parsed(self.request_json)
+        assert request is not None, "the store gives out what it can read"
+        return request
+
+    @property
+    def readable(self) -> bool:
+        """Whether this flatdiff would ask the same under the same key.
+
+        Not where another version of the measure was asked, or where the text is damaged.
+        """
+        request = _parsed(self.request_json)
+        try:
+            return request is not None and request.key == self.key
+        except FlatdiffError:  # of a dataset that is not there any more
+            return False
 
 
 @lru_cache(maxsize=1024)  # a progress bar asks once a second for what never changes
-def _parsed(request_json: str) -> Request:
-    return Request.from_json(request_json)
+def _parsed(request_json: str) -> Request | None:
+    try:
+        return Request.from_json(request_json)
+    except (FlatdiffError, ValueError, TypeError, KeyError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -113,19 +130,20 @@ class Store:
 
     def job(self, key: str) -> Job | None:
         """One job, or None."""
-        rows = self.database.connection().execute(
-            f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,)
-        )
+        rows = self.database.rows(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,))
         return next((_job(row) for row in rows), None)
 
     def jobs(self, states: Sequence[str] | None = None) -> list[Job]:
-        """Jobs in the order of their arrival, all or those in some states."""
+        """Jobs in the order of their arrival, all or those in some states.
+
+        Those of other versions of flatdiff stay in the file and are left out here.
+        """
         marks = ",".join("?" * len(states or ()))
         where = f"WHERE state IN ({marks})" if states else ""
-        rows = self.database.connection().execute(
+        rows = self.database.rows(
             f"SELECT {_JOB_COLUMNS} FROM jobs {where} ORDER BY position", tuple(states or ())
         )
-        return [_job(row) for row in rows]
+        return [job for row in rows if (job := _job(row)).readable]
 
     def claim(self, key: str) -> bool:
         """Take an active job for this process; False where another living process has it."""
@@ -165,12 +183,12 @@ class Store:
                     (CANCELLED, time.time(), key),
                 )
 
-    def delete(self, keys: Sequence[str]) -> None:
-        """Forget results; jobs in progress are left alone."""
+    def delete(self, keys: Sequence[str] | None = None) -> None:
+        """Forget some results, or all there are; jobs in progress are left alone."""
         with self.database.transaction() as db:
-            for key in keys:
-                row = db.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
-                if row and row[0] not in ACTIVE:
+            rows = db.execute("SELECT key FROM jobs WHERE state NOT IN (?, ?)", ACTIVE).fetchall()
+            for (key,) in rows:
+                if keys is None or key in keys:
                     db.execute("DELETE FROM tiles WHERE key = ?", (key,))
                     db.execute("DELETE FROM jobs WHERE key = ?", (key,))
 
@@ -192,21 +210,18 @@ class Store:
             db.execute("INSERT OR IGNORE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
             db.execute("UPDATE jobs SET environment = ? WHERE key = ?", (environment, key))
 
-    def done_ranges(self, key: str) -> list[range]:
+    def positions_done(self, key: str) -> set[int]:
         """Positions of finished items, without reading them."""
-        rows = self.database.connection().execute(
-            "SELECT first_item, num_items FROM tiles WHERE key = ? ORDER BY first_item", (key,)
-        )
-        return [range(first, first + count) for first, count in rows]
+        rows = self.database.rows("SELECT first_item, num_items FROM tiles WHERE key = ?", (key,))
+        return {position for first, count in rows for position in range(first, first + count)}
 
     def _num_missing(self, key: str) -> int:
         job = self.job(key)
-        done = {i for found in self.done_ranges(key) for i in found}
-        return job.num_items - len(done) if job else 0
+        return job.num_items - len(self.positions_done(key)) if job else 0
 
     def items_done(self, key: str) -> dict[int, Arrays]:
         """Every finished item's arrays by its position; damaged tiles are dropped, not read."""
-        rows = self.database.connection().execute(
+        rows = self.database.rows(
             "SELECT first_item, num_items, arrays, sha256 FROM tiles WHERE key = ?", (key,)
         )
         done: dict[int, Arrays] = {}
@@ -244,7 +259,7 @@ class Store:
 
     def rates(self) -> Rates:
         """Every rate measured on this machine."""
-        rows = self.database.connection().execute("SELECT * FROM rates")
+        rows = self.database.rows("SELECT * FROM rates")
         return Rates({(architecture, measure): rate for architecture, measure, rate in rows})
 
 

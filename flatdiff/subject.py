@@ -191,7 +191,8 @@ class Subject:
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randint(len(self.images), (num_images,), generator=generator)
         x_start = self.images.images(chosen).to(self.device)
-        y = _labels(self.card, self.images, chosen, self.device)
+        y = self.images.labels_for(self.card.flags.num_classes, chosen)
+        y = None if y is None else y.to(self.device)
         rows = []
         for index in range(num_sampling_steps):
             steps = torch.full((num_images,), index, device=self.device)
@@ -230,15 +231,10 @@ def draw_panel(
     t = (spread * process.num_steps).long().clamp(max=process.num_steps - 1)
     t = t[torch.randperm(size, generator=generator)]
     noise = torch.randn(x_start.shape, generator=generator)
+    y = images.labels_for(card.flags.num_classes, chosen)
     x_start, t, noise = (part.to(device) for part in (x_start, t, noise))
-    y = _labels(card, images, chosen, device)
-    return PanelTensors(x_start, t, noise, process.q_sample(x_start, t, noise), y)
-
-
-def _labels(card: Card, images: ImageSet, chosen: Tensor, device: torch.device) -> Tensor | None:
-    if card.flags.num_classes is None or images.labels is None:
-        return None
-    return images.labels[chosen].to(device)
+    x_t = process.q_sample(x_start, t, noise)
+    return PanelTensors(x_start, t, noise, x_t, None if y is None else y.to(device))
 
 
 def _to_numpy(values: Tensor) -> NDArray[np.float32]:

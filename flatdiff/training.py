@@ -107,9 +107,7 @@ def draw_batch(recipe: Recipe, data: ImageSet, process: DiffusionProcess, step: 
     shown = noise
     if recipe.method == "ip":
         shown = noise + recipe.input_perturbation * torch.randn(noise.shape, generator=generator)
-    labels = data.labels
-    conditional = recipe.flags.num_classes is not None and labels is not None
-    y = labels[indices] if conditional and labels is not None else None
+    y = data.labels_for(recipe.flags.num_classes, indices)
     return Batch(x_start, t, noise, process.q_sample(x_start, t, shown), y)
 
 

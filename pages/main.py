@@ -4,6 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from flatdiff.errors import FlatdiffError
+
 HERE = Path(__file__).parent
 
 st.set_page_config(page_title="flatdiff", page_icon=":material/terrain:", layout="wide")
@@ -33,4 +35,7 @@ PAGES = {
     ],
 }
 
-st.navigation(PAGES).run()
+try:
+    st.navigation(PAGES).run()
+except FlatdiffError as error:  # a sentence for the reader; anything else is a bug and shows so
+    st.error(str(error))

@@ -44,13 +44,21 @@ def test_other_version_is_left_alone(version: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"<html>" * 99, b"SQLite format 3\0" + b"x" * 999, b"\0" * 999]
 )
-def test_what_is_no_database_is_refused(content: bytes, tmp_path: Path) -> None:
-    """A sentence with the path and the way out; the file stays as it is."""
+def test_what_is_no_database_is_set_aside(content: bytes, tmp_path: Path) -> None:
+    """Kept under another name as it is; a new store begins, twice if need be."""
     path = tmp_path / "results.sqlite"
-    path.write_bytes(content)
-    with pytest.raises(StoreError, match=r"results.sqlite cannot be opened: .*FLATDIFF_HOME"):
-        Database(path)
-    assert path.read_bytes() == content
+    for number in (1, 2):
+        path.write_bytes(content)
+        database = Database(path)
+        aside = tmp_path / f"results.sqlite.damaged-{number}"
+        assert database.set_aside == aside
+        assert aside.read_bytes() == content
+        assert database.rows("SELECT count(*) FROM jobs") == [(0,)]
+        database.close()
+        assert len(database.damaged_files()) == number
+        for file in tmp_path.glob("results.sqlite*"):
+            if "damaged" not in file.name:
+                file.unlink()
 
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_killed_app_leaves_no_process_and_is_resumed(
     """SIGKILL lets the program say nothing; another finds its job and its tiles in the store."""
     request = request_for(tiny_root, SurfaceSettings(resolution=31))
     victim = program(tiny_root, store, 31)
-    until(lambda: sum(map(len, store.done_ranges(request.key))) > 20)
+    until(lambda: len(store.positions_done(request.key)) > 20)
     family = psutil.Process(victim.pid).children(recursive=True)
     victim.send_signal(signal.SIGKILL)
     victim.wait()

@@ -70,11 +70,11 @@ def test_json_of_several_checkpoints_is_a_list() -> None:
 def test_csv_through_pandas(measure: str) -> None:
     """Two checkpoints in one table below their comment lines, to the last digit but one."""
     result = RESULTS[measure]()
-    content = EXPORTS[".csv"]([item(measure, result, "a/b"), item(measure, result, "c/d")])
+    content = EXPORTS[".csv"]([item(measure, result, "a/#b"), item(measure, result, "c/d")])
     table = pd.read_csv(io.BytesIO(content), comment="#")
     assert table.columns[0] == "checkpoint"
     half = len(table) // 2
-    assert table.checkpoint.tolist() == ["a/b"] * half + ["c/d"] * half
+    assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     name = {"surface": "rise", "samples": "pixel_change", "exposure": "gap"}.get(measure, "loss")
     expected = {
         "surface": lambda: (result.loss - result.base_loss).ravel(),
@@ -82,7 +82,7 @@ def test_csv_through_pandas(measure: str) -> None:
     }.get(measure, lambda: getattr(result, name))()
     np.testing.assert_allclose(table[name][:half], expected, rtol=1e-15)
     comments = [line for line in content.decode().splitlines() if line.startswith("# ")]
-    assert [strict(line[2:].encode())["checkpoint"] for line in comments] == ["a/b", "c/d"]
+    assert [strict(line[2:].encode())["checkpoint"] for line in comments] == ["a/#b", "c/d"]
 
 
 @pytest.mark.parametrize("measure", MEASURES)

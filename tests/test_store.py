@@ -46,7 +46,7 @@ def test_items_come_back_bit_by_bit(store: Store) -> None:
     assert all(same_arrays(done[item], arrays_of(item)) for item in done)
     job = there(store)
     assert (job.num_done, job.seconds, job.environment) == (14, 6 * 0.5, '{"a": 1}')
-    assert [i for found in store.done_ranges(REQUEST.key) for i in found] == list(range(14))
+    assert store.positions_done(REQUEST.key) == set(range(14))
 
 
 def test_results_are_seen_by_the_next_program(store: Store) -> None:
@@ -199,3 +199,19 @@ def test_rates_by_hand(store: Store) -> None:
     assert store.rates().of("a", "samples") == 0.5
     assert store.rates().of("a", "lpf") == pytest.approx(1.3)
     assert store.rates().of("b", "surface") is None
+
+
+def test_jobs_of_other_versions_are_left_alone(store: Store) -> None:
+    """A request this program cannot read, and one whose measure has changed since: not listed."""
+    store.submit(REQUEST)
+    with store.database.transaction() as db:
+        for key, request in (("1" * 64, "{}"), ("2" * 64, REQUEST.to_json()), ("3" * 64, "{")):
+            db.execute(
+                "INSERT INTO jobs (key, request, state, num_items, position, created_at)"
+                " VALUES (?, ?, 'done', 3, 9, 0)",
+                (key, request),
+            )
+    assert [job.key for job in store.jobs()] == [REQUEST.key]
+    assert len(store.database.rows("SELECT * FROM jobs")) == 4
+    store.delete()
+    assert store.database.rows("SELECT key FROM jobs") == [(REQUEST.key,)], "active ones stay"

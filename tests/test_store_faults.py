@@ -89,7 +89,7 @@ def read_back(path: Path) -> dict[int, dict]:
         return {}
     try:
         return store.items_done(REQUEST.key)
-    except sqlite3.DatabaseError:
+    except StoreError:
         return {}
     finally:
         store.close()

@@ -37,11 +37,6 @@ class Measure(Generic[Settings, Result]):
     # Images that pass the network for one item, given the panel's size: the unit of cost.
     image_forwards: Callable[[Settings, Item, int], int]
 
-    def total_forwards(self, settings: Settings, panel_size: int) -> int:
-        """The cost of the whole measurement, in images through the network."""
-        items = self.items(settings)
-        return sum(self.image_forwards(settings, item, panel_size) for item in items)
-
 
 def stream_seed(seed: int, *path: int) -> int:
     """An independent seed for each place in a measurement, equal for every checkpoint."""

@@ -6,7 +6,7 @@ of the weights among all that flatness speaks of, and its size is reported besid
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ class QuantizationSettings:
         object.__setattr__(self, "bits", reference_first(self.bits))
 
 
-def reference_first(bits: Sequence[int]) -> tuple[int, ...]:
+def reference_first(bits: Sequence[Any]) -> tuple[int, ...]:
     """32 bits, which everything is compared with, then the widths asked for.
 
     >>> reference_first([8, 4])

@@ -62,9 +62,14 @@ if finished:
 st.subheader("Store", divider="gray")
 size = engine.store.database.size_bytes() / 1e6
 st.markdown(f"{size:.1f} MB in `{engine.store.database.path}`")
+for damaged in engine.store.database.damaged_files():
+    st.warning(
+        f"An earlier store was damaged and is kept as `{damaged}`; what could be read was taken "
+        "over, the rest is computed again when asked for. Delete the file when you like."
+    )
 sure = st.checkbox("I want to delete every finished result; running jobs stay", key="sure")
 if st.button("Clear the store", disabled=not sure, icon=":material/delete:"):
-    engine.store.delete([job.key for job in finished])
+    engine.store.delete()
     engine.store.database.compact()
     engine.result.cache_clear()
     st.rerun()

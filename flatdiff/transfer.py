@@ -1,0 +1,81 @@
+"""A transfer copies finished results into a store, out of a bundle or out of a damaged store."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+
+from flatdiff.database import STORE_VERSION
+from flatdiff.errors import StoreError
+from flatdiff.store import ACTIVE, DONE, Store
+
+log = logging.getLogger("flatdiff.store")
+
+
+def open_store(path: Path) -> Store:
+    """Open or create; where the file was damaged, with what could be read of it.
+
+    Raises:
+        StoreError: the folder cannot be written, or the file is newer.
+    """
+    store = Store(path)
+    if (damaged := store.database.set_aside) is not None:
+        with suppress(StoreError):  # nothing in it can be read
+            log.warning("%d results were taken over", copy_results(damaged, store))
+    return store
+
+
+def copy_results(
+    source: Path, target: Store, keys: Sequence[str] | None = None, *, immutable: bool = False
+) -> int:
+    """Copy finished results that the target neither has nor computes; returns how many.
+
+    A result that cannot be read whole is left out, with a warning in the log.
+
+    Args:
+        source: a store file.
+        target: an open store.
+        keys: which results; None for all.
+        immutable: nobody writes the source, and its folder may be read-only.
+
+    Raises:
+        StoreError: the source is no store of this version.
+    """
+    there = {job.key for job in target.jobs((DONE, *ACTIVE))}
+    uri = f"{source.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            wanted = [
+                key for key in _finished(db, source) if key not in there and key in (keys or [key])
+            ]
+            return sum(_copied(db, key, target) for key in wanted)
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} cannot be read as a result store: {error}") from None
+
+
+def _finished(db: sqlite3.Connection, source: Path) -> Iterator[str]:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != STORE_VERSION:
+        raise StoreError(f"{source} has store version {version}, expected {STORE_VERSION}")
+    for (key,) in db.execute("SELECT key FROM jobs WHERE state = ?", (DONE,)).fetchall():
+        yield key
+
+
+def _copied(db: sqlite3.Connection, key: str, target: Store) -> bool:
+    try:
+        rows = {
+            table: db.execute(f"SELECT * FROM {table} WHERE key = ?", (key,)).fetchall()
+            for table in ("jobs", "tiles")
+        }
+    except sqlite3.DatabaseError as error:
+        log.warning("result %s cannot be read: %s", key, error)
+        return False
+    with target.database.transaction() as writer:
+        # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
+        for table, content in rows.items():
+            writer.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+            if content:
+                marks = ",".join("?" * len(content[0]))
+                writer.executemany(f"INSERT INTO {table} VALUES ({marks})", content)
+    return True
