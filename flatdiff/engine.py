@@ -22,6 +22,7 @@ from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 from flatdiff.transfer import open_store
+from flatdiff.watchers import Watchers
 
 STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.2
@@ -83,8 +84,19 @@ class Handle:
         job = self.job()
         return self.engine.result(self.request, job.num_done if job else 0)
 
+    def look(self, watcher: str) -> None:
+        """Somebody waits for it: others who leave do not stop it; to be repeated while so."""
+        self.engine.watchers.look(self.key, watcher)
+
+    def leave(self, watcher: str) -> int:
+        """Somebody has had enough: stop it, unless others wait; returns how many do."""
+        others = self.engine.watchers.leave(self.key, watcher)
+        if not others:
+            self.cancel()
+        return others
+
     def cancel(self) -> None:
-        """Stop; finished tiles stay and can be continued."""
+        """Stop it for everybody; finished tiles stay and can be continued."""
         self.engine.store.request_cancel(self.key)
         self.engine.dispatcher.wake()
 
@@ -130,6 +142,7 @@ class Engine:
         self.store = store or open_store(state_home() / STORE_FILE)
         self.root = root or checkpoint_root()
         self.cluster = cluster or Cluster()
+        self.watchers = Watchers()
         self._own: set[str] = set()
         self.dispatcher = Dispatcher(
             self.store,

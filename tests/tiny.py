@@ -72,7 +72,9 @@ def gaussian(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def command_line(*arguments: str, code: str = "") -> "subprocess.CompletedProcess[str]":
+def command_line(
+    *arguments: str, code: str = "", timeout_s: float = 120
+) -> "subprocess.CompletedProcess[str]":
     """`python -m flatdiff ...`, or `python -c code ...`, in its own process."""
     start = ["-c", code] if code else ["-m", "flatdiff"]
     return subprocess.run(
@@ -81,7 +83,7 @@ def command_line(*arguments: str, code: str = "") -> "subprocess.CompletedProces
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=timeout_s,
         check=False,
     )
 

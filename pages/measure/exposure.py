@@ -6,7 +6,7 @@ from flatdiff.errors import SettingsError
 from flatdiff.figures.exposure import exposure_curves, exposure_gaps
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
@@ -19,32 +19,30 @@ st.markdown(
 cards = choose_checkpoints()
 columns = st.columns(3)
 with columns[0]:
-    steps = st.number_input(
+    steps = whole_number(
         "Sampling steps",
+        "num_sampling_steps",
+        20,
         2,
         1000,
-        20,
         step=10,
-        key="num_sampling_steps",
-        bind="query-params",
-        help="T' of the respaced process; the paper uses 20 and 100.",
+        help_text="T' of the respaced process; the paper uses 20 and 100.",
     )
 with columns[1]:
-    images = st.number_input(
+    images = whole_number(
         "Images",
+        "num_images",
+        128,
         2,
         10_000,
-        128,
         step=16,
-        key="num_images",
-        bind="query-params",
-        help="In each of the two curves; the error falls with their square root.",
+        help_text="In each of the two curves; the error falls with their square root.",
     )
 with columns[2]:
     seed = seed_input("Of x_T and of every noise; the same for every checkpoint.")
 
 try:
-    settings = ExposureSettings(num_sampling_steps=int(steps), num_images=int(images), seed=seed)
+    settings = ExposureSettings(num_sampling_steps=steps, num_images=images, seed=seed)
 except SettingsError as error:
     st.error(str(error))
     st.stop()

@@ -9,7 +9,7 @@ from flatdiff.figures.lpf import lpf_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.requests import make_request
-from pages.shared.choose import all_cards, choose_checkpoints, seed_input
+from pages.shared.choose import all_cards, choose_checkpoints, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
@@ -55,23 +55,20 @@ with columns[1]:
         "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
     )
 with columns[2]:
-    perturbations = st.number_input(
+    perturbations = whole_number(
         "Perturbations",
+        "num_perturbations",
+        100,
         4,
         10_000,
-        100,
         step=2,
-        key="num_perturbations",
-        bind="query-params",
-        help="In antithetic pairs; the error falls with their square root.",
+        help_text="In antithetic pairs; the error falls with their square root.",
     )
 with columns[3]:
     seed = seed_input("Of the weight noise; the same for every checkpoint.")
 
 try:
-    settings = LpfSettings(
-        mode=mode, lpf_sigma=sigma, num_perturbations=int(perturbations), seed=seed
-    )
+    settings = LpfSettings(mode=mode, lpf_sigma=sigma, num_perturbations=perturbations, seed=seed)
 except SettingsError as error:
     st.error(str(error))
     st.stop()

@@ -8,7 +8,7 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
@@ -24,17 +24,15 @@ columns = st.columns(4)
 with columns[0]:
     bits = st.selectbox("Bits", [8, 7, 6, 5, 4, 3, 2], key="bits", bind="query-params")
 with columns[1]:
-    steps = st.number_input(
-        "Sampling steps", 2, 1000, 50, step=10, key="num_sampling_steps", bind="query-params"
-    )
+    steps = whole_number("Sampling steps", "num_sampling_steps", 50, 2, 1000, step=10)
 with columns[2]:
-    images = st.number_input("Images", 1, 256, 16, step=8, key="num_images", bind="query-params")
+    images = whole_number("Images", "num_images", 16, 1, 256, step=8)
 with columns[3]:
     seed = seed_input("Of x_T and of every noise; the same for every grid.")
 
 try:
     settings = SamplesSettings(
-        num_images=int(images), num_sampling_steps=int(steps), bits=(32, bits), seed=seed
+        num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed
     )
 except SettingsError as error:
     st.error(str(error))

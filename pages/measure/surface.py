@@ -8,7 +8,7 @@ from flatdiff.errors import SettingsError
 from flatdiff.figures.surface import common_range, surface_3d, surface_contour, surface_lines
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
@@ -31,15 +31,13 @@ with columns[0]:
         bind="query-params",
     )
 with columns[1]:
-    resolution = st.number_input(
+    resolution = whole_number(
         "Resolution",
+        "resolution",
+        25,
         2,
         256,
-        25,
-        step=1,
-        key="resolution",
-        bind="query-params",
-        help="Cells along each axis; an odd number has the checkpoint itself at the centre.",
+        help_text="Cells along each axis; an odd number has the checkpoint itself at the centre.",
     )
 with columns[2]:
     span = st.number_input(
@@ -66,7 +64,7 @@ with columns[4]:
 try:
     settings = SurfaceSettings(
         dimensions=2 if dimensions == 2 else 1,
-        resolution=int(resolution),
+        resolution=resolution,
         span=span,
         normalization=normalization,
         seed=seed,

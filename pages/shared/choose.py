@@ -50,10 +50,22 @@ def label(card: Card) -> str:
     return f"{card.title} ({card.family})" if known else card.id
 
 
+def whole_number(
+    title: str,
+    key: str,
+    default: int,
+    low: int,
+    high: int,
+    step: int = 1,
+    help_text: str | None = None,
+) -> int:
+    """A setting that is an integer in [low, high]; its key is its name in the link."""
+    value = st.number_input(
+        title, low, high, default, step=step, key=key, bind="query-params", help=help_text
+    )
+    return int(value)
+
+
 def seed_input(help_text: str) -> int:
     """The visible seed of a measurement."""
-    return int(
-        st.number_input(
-            "Seed", 0, 2**31 - 1, 0, step=1, key="seed", bind="query-params", help=help_text
-        )
-    )
+    return whole_number("Seed", "seed", 0, 0, 2**31 - 1, help_text=help_text)

@@ -4,6 +4,7 @@ from bisect import bisect
 from collections.abc import Sequence
 from datetime import datetime
 from typing import NoReturn
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import streamlit as st
@@ -81,15 +82,31 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(done / max(total, 1), text=_progress_text(found, done, total))
-        st.button(
-            "Cancel",
-            key=f"cancel-{_name(handles)}",
-            icon=":material/stop:",
-            on_click=_cancel,
-            args=(handles,),
-        )
+        wanted = [handle for handle in handles if handle.key not in _left()]
+        for handle in wanted:
+            handle.look(_watcher())
+        if wanted:
+            st.button(
+                "Cancel",
+                key=f"cancel-{_name(handles)}",
+                icon=":material/stop:",
+                on_click=_cancel,
+                args=(handles,),
+            )
+        else:
+            st.caption("Others wait for this too: it goes on for them, and shows here when done.")
 
     watch()
+
+
+def _watcher() -> str:
+    """A name for this session, by which its Cancel is told from that of others."""
+    return st.session_state.setdefault("watcher", uuid4().hex)
+
+
+def _left() -> set[str]:
+    """Keys of jobs that this session has cancelled and others have not."""
+    return st.session_state.setdefault("left", set())
 
 
 def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
@@ -134,12 +151,14 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
 
 def _run(handles: Sequence[Handle]) -> None:
     for handle in handles:
+        _left().discard(handle.key)
         shared_engine().submit(handle.request)
 
 
 def _cancel(handles: Sequence[Handle]) -> None:
     for handle in handles:
-        handle.cancel()
+        if handle.leave(_watcher()):
+            _left().add(handle.key)
 
 
 def _recompute(handles: Sequence[Handle]) -> None:

@@ -28,6 +28,7 @@ def running() -> None:
             "Cancel",
             key=f"cancel-{job.key}",
             icon=":material/stop:",
+            help="Stops it for everybody who waits for it; what is done is kept.",
             on_click=engine.handle(job.request).cancel,
         )
 

@@ -128,6 +128,21 @@ def test_running_page_shows_progress_and_cancel(engine: Engine, page: str) -> No
     assert any(job.state == "cancelled" for job in engine.store.jobs())
 
 
+def test_cancel_of_one_of_two_visitors_only_detaches(engine: Engine) -> None:
+    """The first is told that others wait; the second, alone by then, stops it."""
+    requests = requests_of(engine, "measure/surface.py")
+    for request in requests:
+        fill(engine, request, 0.5)
+    visitors = [opened("measure/surface.py") for _ in range(2)]
+    states = []
+    for visitor in visitors:
+        next(button for button in visitor.button if button.label == "Cancel").click().run()
+        states.append({job.state for job in engine.store.jobs()})
+    assert states == [{"queued"}, {"cancelled"}]
+    assert "Others wait for this" in texts(visitors[0])
+    assert "Run continues from there" in texts(visitors[1])
+
+
 @pytest.mark.parametrize("page", list(MEASURING))
 def test_full_page_comes_from_the_store(engine: Engine, page: str) -> None:
     """Nothing computes in this test, so whatever is shown was stored."""
