@@ -11,23 +11,28 @@ from flatdiff.cards import Card
 from flatdiff.config import METHOD_PAIR
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.radius import RadiusSettings
 from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import Store
+from flatdiff.tensors import layer_names
 from flatdiff.transfer import copy_results
 
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
 
-def default_requests(cards: Sequence[Card]) -> list[Request]:
+def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
     """What every page asks for when nobody has touched it, and the README's table.
 
     The two checkpoints that pages compare at first are METHOD_PAIR.
     """
     everywhere = [
+        ("surface", SurfaceSettings(mode="interpolated")),
         ("samples", SamplesSettings()),
         ("quantization", QuantizationSettings()),
         ("lpf", LpfSettings()),
@@ -36,7 +41,12 @@ def default_requests(cards: Sequence[Card]) -> list[Request]:
     pair = [card for card in cards if card.id in METHOD_PAIR]
     requests = [make_request(name, c, settings) for name, settings in everywhere for c in cards]
     requests += [make_request("exposure", card, ExposureSettings()) for card in pair]
-    return requests + [make_request("surface", card, SurfaceSettings()) for card in pair]
+    requests += [make_request("frechet", card, FrechetSettings()) for card in pair]
+    requests += [
+        make_request("sensitivity", card, SensitivitySettings(layers=layer_names(root, card)))
+        for card in pair
+    ]
+    return requests + [make_request("radius", card, RadiusSettings()) for card in pair]
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:

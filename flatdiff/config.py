@@ -20,9 +20,11 @@ BaseMethod = Literal["adm", "ip", "sam"]
 Precision = Literal["float32", "bfloat16"]
 Normalization = Literal["filter", "layer", "none"]  # of random directions
 LpfMode = Literal["absolute", "filter_relative"]  # of Gaussian weight noise
+Noise = Literal["sphere", "absolute", "filter_relative"]  # sphere: of unit norm
 
 NORMALIZATIONS: tuple[Normalization, ...] = ("filter", "layer", "none")
 LPF_MODES: tuple[LpfMode, ...] = ("absolute", "filter_relative")
+NOISES: tuple[Noise, ...] = ("sphere", *LPF_MODES)
 
 WEIGHT_KINDS: tuple[WeightKind, ...] = ("raw", "ema", "swa")
 
@@ -44,6 +46,8 @@ METHODS: dict[str, str] = {
 
 # Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
 METHOD_PAIR = ("digits/adm", "digits/sam")
+# And those that a plane goes through: the three training runs.
+METHOD_PLANE = ("digits/adm", "digits/sam", "digits/ip")
 
 
 def method_name(base: BaseMethod, weights: WeightKind) -> str:

@@ -51,6 +51,10 @@ class ImageSet:
         """The chosen images in [-1, 1], float32."""
         return self.values[indices].float() * (2 / self.white) - 1
 
+    def written(self) -> Tensor:
+        """All images as a sample is written: (x + 1) * 127.5, truncated; (N, C, H, W), uint8."""
+        return (self.values.int() * 255 // self.white).to(torch.uint8)
+
     def labels_for(
         self, num_classes: int | None, indices: Int[Tensor, " b"]
     ) -> Int[Tensor, " b"] | None:

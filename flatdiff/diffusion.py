@@ -98,7 +98,12 @@ class DiffusionProcess:
         return (_at(np.sqrt(1 / bar), steps) * x_t - x_start) / _at(np.sqrt(1 / bar - 1), steps)
 
     def p_mean_variance(
-        self, network: Network, x_t: Image, steps: Steps, clip_denoised: bool = True
+        self,
+        network: Network,
+        x_t: Image,
+        steps: Steps,
+        clip_denoised: bool = True,
+        eps_scale: float = 1.0,
     ) -> ReverseStep:
         """One call of the network, read as p(x_{i-1} | x_i).
 
@@ -107,22 +112,28 @@ class DiffusionProcess:
             x_t: (B, C, H, W).
             steps: indices into this process, (B,), in [0, T').
             clip_denoised: clamp the predicted image to [-1, 1].
+            eps_scale: what the predicted noise is divided by before the image is.
         """
-        return self.read_output(
-            network(x_t, self.network_timesteps(steps)), x_t, steps, clip_denoised
-        )
+        output = network(x_t, self.network_timesteps(steps))
+        return self.read_output(output, x_t, steps, clip_denoised, eps_scale)
 
     def read_output(
-        self, output: Tensor, x_t: Image, steps: Steps, clip_denoised: bool = True
+        self,
+        output: Tensor,
+        x_t: Image,
+        steps: Steps,
+        clip_denoised: bool = True,
+        eps_scale: float = 1.0,
     ) -> ReverseStep:
         """The network's output (B, C or 2C, H, W), read as p(x_{i-1} | x_i)."""
         channels = x_t.shape[1]
         prediction = output[:, :channels]
         log_variance = self._log_variance(output[:, channels:], x_t, steps)
+        eps, pred_x_start = prediction, prediction
         if self.flags.predict_xstart:
-            pred_x_start, eps = prediction, self.eps_from_x_start(x_t, steps, prediction)
-        else:
-            pred_x_start, eps = self.x_start_from_eps(x_t, steps, prediction), prediction
+            eps = self.eps_from_x_start(x_t, steps, prediction)
+        if eps_scale != 1 or not self.flags.predict_xstart:
+            pred_x_start = self.x_start_from_eps(x_t, steps, eps / eps_scale)
         if clip_denoised:
             pred_x_start = pred_x_start.clamp(-1, 1)
         mean = self.posterior_mean(pred_x_start, x_t, steps)

@@ -136,7 +136,13 @@ class Dispatcher(threading.Thread):
             else:  # lost with the connection to the scheduler: see what the store lacks
                 self._recount(active)
             if not active.missing and not active.in_flight and key in self._active:
-                self._close(active, DONE)
+                self._finish_stage(active)
+
+    def _finish_stage(self, active: _Active) -> None:
+        """Nothing is missing as far as was known: see whether that was all."""
+        self._recount(active)
+        if not active.missing:
+            self._close(active, DONE)
 
     def _save(self, active: _Active, first_item: int, tile: "TileResult") -> None:
         request, count = active.request, len(tile.results)
@@ -184,22 +190,26 @@ class Dispatcher(threading.Thread):
         if not self._store.claim(job.key):
             return
         active = self._active[job.key] = _Active(job.request, deque())
-        self._recount(active)
-        if not active.missing:
-            self._close(active, DONE)
+        self._finish_stage(active)
 
     def _recount(self, active: _Active) -> None:
         """Forget every tile in flight and take what is missing from the store."""
         active.in_flight.clear()
-        done = self._store.positions_done(active.request.key)
-        active.missing = deque(i for i in range(len(active.request.items)) if i not in done)
+        request = active.request
+        needed, measure = request.first_plan, request.definition
+        if measure.plan:
+            needed = measure.needed(request.settings, self._store.items_done(request.key))
+            self._store.extend(request.key, len(needed))
+        done = self._store.positions_done(request.key)
+        active.missing = deque(i for i in needed if i not in done)
 
     def _has_weights(self, job: Job) -> bool:
         """Another program on the same store may have asked for a checkpoint of its own."""
+        request = job.request
+        wanted = {request.checkpoint: request.checkpoint_digest}
+        wanted |= {partner.checkpoint: partner.digest for partner in request.partners}
         try:
-            return read_card(self._root, job.request.checkpoint).digest == (
-                job.request.checkpoint_digest
-            )
+            return all(read_card(self._root, name).digest == sha for name, sha in wanted.items())
         except FlatdiffError:
             return False
 

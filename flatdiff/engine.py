@@ -35,7 +35,7 @@ class Estimate:
     evaluations: int  # items not in the store yet
     image_forwards: int  # images through the network for them
     seconds: float | None  # on this machine; None until its speed was measured
-    stored: bool  # nothing left to compute
+    open_ended: bool  # how many evaluations there are depends on what the first ones show
 
 
 @dataclass(frozen=True)
@@ -195,10 +195,11 @@ class Engine:
         """The cost of what several requests still need together."""
         evaluations = forwards = 0
         seconds: float | None = 0.0
+        open_ended = False
         rates = self.store.rates()
         for request in requests:
-            done = self.store.positions_done(request.key)
-            costs = [cost for i, cost in enumerate(request.image_forwards) if i not in done]
+            costs = self._costs_left(request)
+            open_ended |= bool(costs) and request.definition.plan is not None
             evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
             rate = rates.of(request.architecture, request.measure)
             if seconds is None or rate is None:
@@ -207,7 +208,16 @@ class Engine:
                 seconds += sum(costs) * rate / self.cluster.num_workers
         if not evaluations:
             seconds = 0.0
-        return Estimate(evaluations, forwards, seconds, stored=evaluations == 0)
+        return Estimate(evaluations, forwards, seconds, open_ended)
+
+    def _costs_left(self, request: Request) -> list[int]:
+        """Image forwards of each item that is needed, as far as is known, and not done."""
+        needed, job = request.first_plan, self.store.job(request.key)
+        if job is not None and request.definition.plan:
+            done = self.store.items_done(request.key)
+            needed = request.definition.needed(request.settings, done)
+        done = self.store.positions_done(request.key)
+        return [request.image_forwards[position] for position in needed if position not in done]
 
     def progress(self, jobs: Sequence[Job]) -> list[Progress]:
         """Jobs as a person reads them; one look at the store for all of them."""
@@ -243,8 +253,9 @@ class Engine:
         rate = rates.of(request.architecture, request.measure)
         if rate is None:
             return None
-        share = 1 - job.num_done / max(job.num_items, 1)
-        return share * request.total_forwards * rate / self.cluster.num_workers
+        costs = [request.image_forwards[position] for position in request.first_plan]
+        left = (job.num_items - job.num_done) * sum(costs) / len(costs)
+        return left * rate / self.cluster.num_workers
 
     def _result(self, request: Request, num_done: int) -> Any:
         """Assembled once for every number of items done; `num_done` is part of the cache's key."""

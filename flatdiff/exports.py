@@ -52,6 +52,7 @@ def measured(handle: Handle) -> Measured:
         "measure": request.measure,
         "checkpoint": request.checkpoint,
         "checkpoint_digest": request.checkpoint_digest,
+        "partners": [asdict(partner) for partner in request.partners],
         "key": request.key,
         "panel": asdict(request.panel),
         "panel_digest": panel_digest(request.panel),
@@ -69,16 +70,31 @@ def command_line(requests: Sequence[Request]) -> str:
     first = requests[0]
     words = ["python -m flatdiff measure", first.measure]
     words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
-    default = first.definition.settings_type()
-    for name, value in asdict(first.settings).items():
-        if value != getattr(default, name):
-            shown = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            words.append(f"--{name.replace('_', '-')} {shown}")
+    words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
+    words += settings_flags(first.settings)
     panel = Panel(dataset=first.panel.dataset)
     for flag, name in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
         if getattr(first.panel, name) != getattr(panel, name):
             words.append(f"--{flag} {getattr(first.panel, name)}")
     return " \\\n    ".join([*words, f"--out {first.measure}.json"])
+
+
+def settings_flags(settings: Any) -> list[str]:
+    """A settings record as the command line spells it, without what is default."""
+    default = type(settings)()
+    return [
+        _flag(name.replace("_", "-"), value)
+        for name, value in asdict(settings).items()
+        if value != getattr(default, name)
+    ]
+
+
+def _flag(name: str, value: Any) -> str:
+    """One setting as the command line spells it: a switch, one value or several."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    values = value if isinstance(value, tuple) else (value,)
+    return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
 
 
 def to_json(items: Sequence[Measured]) -> bytes:
@@ -143,7 +159,9 @@ EXPORTS: dict[str, Callable[[Sequence[Measured]], bytes]] = {
 
 
 def _record(item: Measured) -> dict[str, Any]:
-    return _plain({**item.provenance, **vars(item.result)})
+    """Without the few fields that are too long for text; NPZ has them."""
+    short = [f.name for f in dataclasses.fields(item.result) if f.metadata.get("json", True)]
+    return _plain({**item.provenance, **{name: getattr(item.result, name) for name in short}})
 
 
 def _plain(value: Any) -> Any:

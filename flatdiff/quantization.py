@@ -1,35 +1,149 @@
-"""Fake quantisation rounds weights to the values a small integer can hold, and keeps float32.
+"""Quantisation rounds weights to a grid of 2^bits values that small integers can name.
 
-Direct, weights only, no calibration: q = clip(round(w / s)), as the paper describes it (Table 4).
-The paper states neither granularity nor symmetry; here: one scale a tensor, symmetric around 0,
-from the largest |w|.
+A weight is (code - zero_point) * scale; one grid serves a whole tensor or one channel of it.
+Direct, weights only, no calibration: code = clip(round(w / scale) + zero_point), as the paper
+describes it (Table 4). NumPy alone, so that worker, command line and pages share this one truth.
 """
 
-import torch
-from torch import Tensor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flatdiff.config import FULL_PRECISION_BITS
-from flatdiff.weights import FlatWeights, Vector
+from flatdiff.errors import CheckpointError
+from flatdiff.scheme import Scheme
+
+# Candidates for the share of the full range that an MSE-optimal grid covers; the full range is
+# one of them, so that the search can only gain. BRECQ (Li et al. 2021, arXiv 2102.05426) tries
+# 1.00, 0.99, ... as well.
+RANGE_SHARES = np.arange(100, 0, -1) / 100
+
+Rows = NDArray[np.float32]  # (grids, weights a grid)
+Column = NDArray[np.float64]  # (grids, 1)
 
 
-def fake_quantize(values: Tensor, bits: int) -> Tensor:
-    """Round to 2^bits - 1 evenly spaced values in [-max |w|, max |w|]; any shape, same out.
+@dataclass(frozen=True)
+class QuantizedTensor:
+    """The codes of a tensor and what they stand for."""
 
-    >>> fake_quantize(torch.tensor([-1.0, 0.3, 1.0]), 2)
-    tensor([-1.,  0.,  1.])
+    codes: NDArray[np.integer]  # the tensor's shape; int8, or uint8 where asymmetric
+    scale: NDArray[np.float32]  # (grids,), one for the tensor or one a channel
+    zero_point: NDArray[np.uint8]  # (grids,), the code of exactly 0; 0 where symmetric
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values that codes can stand for; every array is a column over grids."""
+
+    scale: NDArray[np.float32]  # (grids, 1)
+    zero_point: NDArray[np.float32]  # (grids, 1), whole numbers
+    lowest: int  # code
+    highest: int  # code
+
+    def codes(self, rows: Rows) -> Rows:
+        """The nearest code of each weight, a tie to the even multiple of the scale."""
+        codes = np.rint(rows / self.scale) + self.zero_point
+        return np.clip(codes, self.lowest, self.highest, out=codes)
+
+    def values(self, codes: Rows) -> Rows:
+        """What codes stand for."""
+        return (codes - self.zero_point) * self.scale
+
+
+def num_grids(shape: tuple[int, ...], scheme: Scheme) -> int:
+    """One a slice along dimension 0 if per channel, else one; one for a bias in any case.
+
+    A scale for every element of a one-dimensional tensor would take more room than the elements.
+
+    >>> num_grids((32, 3, 3), Scheme(per_channel=True)), num_grids((32,), Scheme(per_channel=True))
+    (32, 1)
     """
-    if bits == FULL_PRECISION_BITS:
-        return values.clone()
-    largest = 2 ** (bits - 1) - 1
-    scale = values.abs().max() / largest
-    if scale == 0:
-        return values.clone()
-    return (values / scale).round().clamp(-largest, largest) * scale
+    return shape[0] if scheme.per_channel and len(shape) >= 2 else 1
 
 
-def quantized_weights(weights: FlatWeights, bits: int) -> Vector:
-    """Every tensor of the origin quantised on its own, (P,)."""
-    quantized = torch.empty_like(weights.origin)
-    for slot in weights.slots:
-        slot.of(quantized).copy_(fake_quantize(slot.of(weights.origin), bits))
-    return quantized
+def quantize(values: NDArray[np.float32], scheme: Scheme) -> QuantizedTensor:
+    """Codes of a tensor of any shape.
+
+    Args:
+        values: finite float32.
+        scheme: of 2 to 8 bits; there are no codes of 32.
+
+    Raises:
+        CheckpointError: a value is NaN or infinite.
+    """
+    assert scheme.bits != FULL_PRECISION_BITS, "32 bits are kept as they are"
+    if not np.isfinite(values).all():
+        raise CheckpointError(
+            "quantisation needs finite weights, these have NaN or infinity; train again"
+        )
+    rows = values.reshape(num_grids(values.shape, scheme), -1)
+    grid = _grid(*_range(rows, scheme), scheme)
+    dtype = np.int8 if scheme.symmetric else np.uint8
+    return QuantizedTensor(
+        codes=grid.codes(rows).astype(dtype).reshape(values.shape),
+        scale=grid.scale[:, 0],
+        zero_point=grid.zero_point[:, 0].astype(np.uint8),
+    )
+
+
+def dequantize(tensor: QuantizedTensor) -> NDArray[np.float32]:
+    """The weights that codes stand for, in the tensor's shape."""
+    codes = tensor.codes.reshape(len(tensor.scale), -1).astype(np.float32)
+    zero_point = tensor.zero_point.astype(np.float32)[:, None]
+    return ((codes - zero_point) * tensor.scale[:, None]).reshape(tensor.codes.shape)
+
+
+def fake_quantize(values: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float32]:
+    """Values rounded to the scheme's grid, as float32 in the same shape; 32 bits copy them.
+
+    >>> fake_quantize(np.array([-1.0, 0.3, 1.0], np.float32), Scheme(bits=2)).tolist()
+    [-1.0, 0.0, 1.0]
+
+    Raises:
+        CheckpointError: a value is NaN or infinite, below 32 bits.
+    """
+    if scheme.bits == FULL_PRECISION_BITS:
+        return values.copy()
+    return dequantize(quantize(values, scheme))
+
+
+def _range(rows: Rows, scheme: Scheme) -> tuple[Column, Column]:
+    """The smallest and the largest value that each grid covers, 0 between them."""
+    low = np.minimum(rows.min(axis=1, keepdims=True), 0).astype(np.float64)
+    high = np.maximum(rows.max(axis=1, keepdims=True), 0).astype(np.float64)
+    if scheme.clipping == "minmax":
+        return low, high
+    share = _best_share(rows, low, high, scheme)
+    return low * share, high * share
+
+
+def _best_share(rows: Rows, low: Column, high: Column, scheme: Scheme) -> Column:
+    """The share of its range at which each grid's squared error is least, among RANGE_SHARES."""
+    best = np.ones_like(low)
+    least = np.full_like(low, np.inf)
+    for share in RANGE_SHARES:
+        grid = _grid(low * share, high * share, scheme)
+        error = grid.values(grid.codes(rows)).astype(np.float64) - rows
+        squares = np.einsum("gn,gn->g", error, error)[:, None]
+        best = np.where(squares < least, share, best)
+        least = np.minimum(squares, least)
+    return best
+
+
+def _grid(low: Column, high: Column, scheme: Scheme) -> Grid:
+    """Symmetric: 2^bits - 1 values around 0. Asymmetric: 2^bits values, one of them exactly 0."""
+    if scheme.symmetric:
+        largest = 2 ** (scheme.bits - 1) - 1
+        scale = _scale(np.maximum(-low, high) / largest)
+        return Grid(scale, np.zeros_like(scale), -largest, largest)
+    highest = 2**scheme.bits - 1
+    scale = _scale((high - low) / highest)
+    zero_point = np.clip(np.rint(-low / scale), 0, highest).astype(np.float32)
+    return Grid(scale, zero_point, 0, highest)
+
+
+def _scale(step: Column) -> NDArray[np.float32]:
+    """A step that float32 can hold; 1 where the range is empty, as every code is then 0."""
+    scale = step.astype(np.float32)
+    return np.where(scale > 0, scale, np.float32(1))

@@ -4,7 +4,9 @@ Its key is the SHA-256 of exactly what decides the numbers; asking twice, from t
 programs, is asking once. The checkpoint enters by the digest of its weights, not by its name.
 """
 
+import dataclasses
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -12,9 +14,18 @@ from typing import Any
 from flatdiff import config
 from flatdiff.cards import Card
 from flatdiff.config import from_mapping, require
+from flatdiff.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.panel import Panel, panel_digest
+
+
+@dataclass(frozen=True)
+class Partner:
+    """A further checkpoint that a measurement speaks of, as the end of an axis."""
+
+    checkpoint: str  # "<family>/<name>"
+    digest: str  # SHA-256 of the weights
 
 
 @dataclass(frozen=True)
@@ -27,6 +38,13 @@ class Request:
     architecture: str  # digest of the network's flags: equal ones cost the same
     panel: Panel
     settings: Any  # of the measure's settings type
+    partners: tuple[Partner, ...] = ()  # of the same architecture
+
+    def __post_init__(self) -> None:
+        fewest, got = self.definition.min_partners(self.settings), len(self.partners)
+        expected = f"at least {fewest}" if fewest else "none"
+        fits = got >= fewest if fewest else not got
+        require(fits, "further checkpoints", expected, got)
 
     @cached_property
     def key(self) -> str:
@@ -38,6 +56,7 @@ class Request:
                 "checkpoint": self.checkpoint_digest,
                 "panel": panel_digest(self.panel),
                 "settings": asdict(self.settings),
+                "partners": [partner.digest for partner in self.partners],
             }
         )
 
@@ -57,10 +76,10 @@ class Request:
         cost = self.definition.image_forwards
         return tuple(cost(self.settings, item, self.panel.size) for item in self.items)
 
-    @property
-    def total_forwards(self) -> int:
-        """Images through the network for the whole measurement."""
-        return sum(self.image_forwards)
+    @cached_property
+    def first_plan(self) -> Sequence[int]:
+        """Positions of the items that are needed whatever they show."""
+        return self.definition.needed(self.settings, {})
 
     def to_json(self) -> str:
         """Canonical JSON, for the store and the workers."""
@@ -72,6 +91,7 @@ class Request:
                 "architecture": self.architecture,
                 "panel": self.panel,
                 "settings": asdict(self.settings),
+                "partners": [asdict(partner) for partner in self.partners],
             }
         )
 
@@ -93,11 +113,45 @@ class Request:
             architecture=values["architecture"],
             panel=from_mapping(Panel, values["panel"], "panel"),
             settings=from_mapping(measure.settings_type, values["settings"], "settings"),
+            partners=tuple(
+                from_mapping(Partner, partner, "partner") for partner in values["partners"]
+            ),
         )
 
 
-def make_request(measure: str, card: Card, settings: Any, panel: Panel | None = None) -> Request:
-    """A request for a checkpoint; without a panel, the default one of the checkpoint's dataset."""
-    chosen = Panel(dataset=card.dataset) if panel is None else panel
-    architecture = config.digest(card.flags)
-    return Request(measure, card.id, card.digest, architecture, chosen, settings)
+def make_request(
+    measure: str,
+    card: Card,
+    settings: Any,
+    panel: Panel | None = None,
+    partners: Sequence[Card] = (),
+) -> Request:
+    """A request for a checkpoint.
+
+    Args:
+        measure: a key of MEASURES.
+        card: of the checkpoint.
+        settings: of the measure's settings type.
+        panel: default: the default one of the checkpoint's dataset.
+        partners: further checkpoints of the same architecture, where the settings want them.
+
+    Raises:
+        SettingsError: partners are missing, not wanted, or of another architecture.
+    """
+    for partner in partners:
+        same = _shape(partner) == _shape(card)
+        require(same, "further checkpoints", f"of the architecture of {card.id}", partner.id)
+    return Request(
+        measure=measure,
+        checkpoint=card.id,
+        checkpoint_digest=card.digest,
+        architecture=config.digest(card.flags),
+        panel=Panel(dataset=card.dataset) if panel is None else panel,
+        settings=settings,
+        partners=tuple(Partner(partner.id, partner.digest) for partner in partners),
+    )
+
+
+def _shape(card: Card) -> AdmFlags:
+    """What must agree for two checkpoints to be points of one space."""
+    return dataclasses.replace(card.flags, dropout=0.0)

@@ -7,10 +7,13 @@ take all their randomness as arguments, so that two networks can be fed the same
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from flatdiff.diffusion import DiffusionProcess, Image, Network
+from flatdiff.gaussians import mean_over_pixels
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ def ancestral_steps(
     x_T: Image,
     noises: Iterable[Tensor],
     clip_denoised: bool = True,
+    eps_scale: float = 1.0,
 ) -> Iterator[SamplerStep]:
     """DDPM's chain (Ho et al. 2020, Algorithm 2), T' steps.
 
@@ -39,13 +43,15 @@ def ancestral_steps(
         noises: one (B, C, H, W) standard normal a step, the first for the largest timestep; that
             of the last step is drawn and not used.
         clip_denoised: clamp each predicted image to [-1, 1].
+        eps_scale: lambda of epsilon scaling: each predicted noise is divided by it before it is
+            used (Ning et al. 2023, arXiv 2308.15321, Sec. 4); what a step reports stays raw.
     """
     x = x_T
     draws = iter(noises)
     for index in reversed(range(process.num_steps)):
         noise = next(draws, None)
         assert noise is not None, f"the chain takes {process.num_steps} noises, one a step"
-        step = process.p_mean_variance(network, x, _steps(x, index), clip_denoised)
+        step = process.p_mean_variance(network, x, _steps(x, index), clip_denoised, eps_scale)
         scale = torch.exp(0.5 * step.log_variance) if index > 0 else 0.0
         sample = step.mean + scale * noise
         yield SamplerStep(index, x, step.eps, sample)
@@ -77,6 +83,37 @@ def ddim_steps(
             sample = sample + sigma * next(draws)
         yield SamplerStep(index, x, step.eps, sample)
         x = sample
+
+
+def chain_errors(
+    process: DiffusionProcess,
+    network: Network,
+    x_start: Image,
+    noises: Iterator[Tensor],
+    clip_denoised: bool = True,
+    eps_scale: float = 1.0,
+) -> Float[Tensor, "steps b"]:
+    """How far a chain that starts from a noised real image strays from that image.
+
+    x_{T'-1} = q_sample(x_start, T'-1, noise), then the ancestral chain. Row i is the mean over
+    pixels of (x_i - sqrt(alphas_cumprod[i]) x_start)^2, which q(x_i | x_start) would give the
+    expectation 1 - alphas_cumprod[i].
+
+    Args:
+        process: respaced to T' steps.
+        network: see `diffusion.Network`.
+        x_start: clean images in [-1, 1], (B, C, H, W).
+        noises: T' + 1 standard normal draws, the first for x_{T'-1}.
+        clip_denoised: clamp each predicted image to [-1, 1].
+        eps_scale: see `ancestral_steps`.
+    """
+    x_T = process.q_sample(x_start, _steps(x_start, process.num_steps - 1), next(noises))
+    levels = np.sqrt(process.alphas_cumprod)
+    rows = [
+        mean_over_pixels((step.x_t - float(levels[step.index]) * x_start).square())
+        for step in ancestral_steps(process, network, x_T, noises, clip_denoised, eps_scale)
+    ]
+    return torch.stack(rows[::-1])
 
 
 def gaussian_noises(like: Image, generator: torch.Generator) -> Iterator[Tensor]:

@@ -31,7 +31,7 @@ class Job:
     key: str
     request_json: str
     state: str  # queued, running, done, failed or cancelled
-    num_items: int
+    num_items: int  # that are needed as far as is known
     num_done: int  # items in finished tiles
     position: int  # order of arrival
     created_at: float  # seconds since 1970, for people; nothing is decided by it
@@ -112,10 +112,11 @@ class Store:
         """
         with self.database.transaction() as db:
             place = db.execute("SELECT coalesce(max(position), 0) + 1 FROM jobs").fetchone()[0]
+            needed = len(request.first_plan)
             db.execute(
                 "INSERT OR IGNORE INTO jobs (key, request, state, num_items, position, created_at)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (request.key, request.to_json(), QUEUED, len(request.items), place, time.time()),
+                (request.key, request.to_json(), QUEUED, needed, place, time.time()),
             )
             db.execute(
                 "UPDATE jobs SET state = ?, error = NULL, cancel_requested = 0, owner = NULL,"
@@ -156,6 +157,11 @@ class Store:
                 (this_process(), RUNNING, key),
             )
             return True
+
+    def extend(self, key: str, num_items: int) -> None:
+        """Note that a job needs so many items."""
+        with self.database.transaction() as db:
+            db.execute("UPDATE jobs SET num_items = ? WHERE key = ?", (num_items, key))
 
     def finish(self, key: str, state: str, error: str | None = None) -> None:
         """Close a job as done, failed or cancelled; done only where nothing is missing."""

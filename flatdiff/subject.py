@@ -5,31 +5,35 @@ near the checkpoint, and get NumPy arrays. Everything is float32 and in eval mod
 are back bit by bit when a question has been answered or has failed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.func import functional_call
 
 from flatdiff.cards import Card
-from flatdiff.config import LpfMode, Normalization
+from flatdiff.chains import Chains
+from flatdiff.config import Noise, Normalization
+from flatdiff.curvature import Curvature, LossTerm
 from flatdiff.data import ImageSet, load_images
 from flatdiff.diffusion import DiffusionProcess
+from flatdiff.features import FeatureNetwork, feature_network
 from flatdiff.gaussians import mean_over_pixels
-from flatdiff.panel import Panel
-from flatdiff.quantization import quantized_weights
-from flatdiff.sampling import (
-    SamplerStep,
-    ancestral_steps,
-    gaussian_noises,
-    last_sample,
-    to_uint8,
+from flatdiff.panel import Panel, Split
+from flatdiff.planes import coordinates, plane_through
+from flatdiff.reference_statistics import (
+    ImageSource,
+    ReferenceStatistics,
+    reference_statistics,
 )
+from flatdiff.scheme import Scheme
+from flatdiff.tensors import Shapes
 from flatdiff.unet import AdmUNet
 from flatdiff.weights import (
     FlatWeights,
@@ -38,12 +42,15 @@ from flatdiff.weights import (
     gaussian,
     normalize_direction,
     orthogonalize,
+    quantized_weights,
 )
 
 Losses = NDArray[np.float32]  # (N,), one a panel member
 
 # Values of one activation that a batch may hold: bounds memory whatever the network.
 MAX_ACTIVATION_VALUES = 1 << 25
+# The same where a loss is differentiated twice: some 600 activations stay, 2.5 GB in all.
+MAX_GRAPH_VALUES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,19 +67,26 @@ class PanelTensors:
 class Subject:
     """One checkpoint on one panel, on one device."""
 
-    def __init__(self, card: Card, model: AdmUNet, panel: Panel) -> None:
+    def __init__(
+        self, card: Card, model: AdmUNet, panel: Panel, partners: Sequence[Vector] = ()
+    ) -> None:
         self.card = card
         self.model = model
         self.panel = panel
         self.process = DiffusionProcess(card.flags)
         self.device = next(model.parameters()).device
         self.weights = FlatWeights(model)
+        self.partners = tuple(partners)  # weights of further checkpoints
         flags = card.flags
         self.images = load_images(panel.dataset, panel.split, flags.image_size, flags.in_channels)
         self.tensors = draw_panel(card, self.images, panel, self.process, self.device)
+        self.chains = Chains(flags, self.images, self._network, self.device)
         # Every cell of a surface asks for the same directions; drawing them costs half a forward.
         self.direction = lru_cache(maxsize=2)(self._direction)
         self.plane = lru_cache(maxsize=1)(self._plane)
+        # Chunks of samples take turns at two widths; the search for a range takes seconds.
+        self.rounded = lru_cache(maxsize=2)(self._rounded)
+        self.curvature = Curvature(self.weights, self._loss_terms)
 
     # -- points -----------------------------------------------------------------------------
 
@@ -80,9 +94,12 @@ class Subject:
         """Inside: theta = checkpoint + sum of coefficient * direction."""
         return self.weights.moved(*terms)
 
-    def quantized(self, bits: int) -> AbstractContextManager[None]:
-        """Inside: the checkpoint's weights rounded to so many bits; 32 changes nothing."""
-        return self.weights.replaced(quantized_weights(self.weights, bits))
+    def quantized(self, scheme: Scheme, layer: str | None = None) -> AbstractContextManager[None]:
+        """Inside: all of the checkpoint's tensors rounded, or one; 32 bits change nothing."""
+        return self.weights.replaced(self.rounded(scheme, layer))
+
+    def _rounded(self, scheme: Scheme, layer: str | None = None) -> Vector:
+        return quantized_weights(self.weights, scheme, layer)
 
     def _direction(self, seed: int, index: int, normalization: Normalization) -> Vector:
         """Random direction number `index` of a seed; equal draws for equal architectures."""
@@ -94,10 +111,28 @@ class Subject:
         first, second = (self._direction(seed, index, normalization) for index in (0, 1))
         return first, orthogonalize(second, first)
 
-    def noise_direction(self, seed: int, index: int, mode: LpfMode) -> Vector:
-        """Gaussian weight noise of unit sigma, absolute or in units of each filter's size."""
+    def partner_offset(self, index: int) -> Vector:
+        """From the checkpoint to a partner."""
+        return self.partners[index] - self.weights.origin
+
+    def partner_plane(self) -> tuple[Vector, Vector]:
+        """Axes through the checkpoint and its first one or two partners."""
+        return plane_through(self.weights.origin, self.partners[:2])
+
+    def partner_coordinates(self, first: Vector, second: Vector) -> NDArray[np.float64]:
+        """Where every partner lies on two axes, (K, 3); see `planes`."""
+        return coordinates(self.weights.origin, self.partners, first, second)
+
+    def noise_direction(self, seed: int, index: int, noise: Noise) -> Vector:
+        """Gaussian weight noise of unit norm, of unit sigma, or in units of each filter's size."""
         drawn = gaussian(len(self.weights), seed, index).to(self.device)
-        return drawn if mode == "absolute" else drawn * self._filter_scales
+        if noise == "sphere":
+            return drawn / drawn.norm()
+        return drawn if noise == "absolute" else drawn * self._filter_scales
+
+    def eigenvectors(self, count: int, seed: int) -> tuple[Vector, ...]:
+        """Of the panel loss's Hessian, from the top down; see `Curvature`."""
+        return self.curvature.eigenvectors(count, seed)
 
     @cached_property
     def _filter_scales(self) -> Vector:
@@ -107,9 +142,27 @@ class Subject:
         """||vector|| / ||theta||."""
         return float(vector.double().norm() / self.weights.origin.double().norm())
 
-    def quantization_error(self, bits: int) -> float:
-        """||theta_q - theta|| / ||theta||."""
-        return self.relative_norm(quantized_weights(self.weights, bits) - self.weights.origin)
+    def quantization_error(self, scheme: Scheme, layer: str | None = None) -> float:
+        """||w_q - w|| / ||w||, of all weights or of one layer's."""
+        origin = self.weights.origin
+        change = self.rounded(scheme, layer) - origin  # 0 outside the layer
+        own = [slot.of(origin).flatten() for slot in self.weights.slots if slot.name == layer]
+        return float(change.double().norm() / torch.cat(own or [origin]).double().norm())
+
+    @property
+    def shapes(self) -> Shapes:
+        """Of every tensor, by its name in the state dict."""
+        return {slot.name: tuple(slot.shape) for slot in self.weights.slots}
+
+    @property
+    def num_steps(self) -> int:
+        """T of the un-respaced process."""
+        return self.process.num_steps
+
+    @property
+    def timesteps(self) -> NDArray[np.int64]:
+        """The timestep of each panel member, (N,), in [0, T)."""
+        return self.tensors.t.cpu().numpy()
 
     # -- losses -----------------------------------------------------------------------------
 
@@ -137,83 +190,61 @@ class Subject:
         )
 
     def _losses(self, p: PanelTensors) -> Losses:
-        target = p.x_start if self.card.flags.predict_xstart else p.noise
-        channels = target.shape[1]
         return _to_numpy(
-            torch.cat(
-                [
-                    mean_over_pixels((target[rows] - out[:, :channels]).square())
-                    for rows, out in self._outputs(p)
-                ]
-            )
+            torch.cat([self._member_losses(p, rows, out) for rows, out in self._outputs(p)])
         )
 
+    def _member_losses(self, p: PanelTensors, rows: slice, out: Tensor) -> Float[Tensor, " b"]:
+        target = p.x_start if self.card.flags.predict_xstart else p.noise
+        return mean_over_pixels((target[rows] - out[:, : target.shape[1]]).square())
+
+    def _loss_terms(self) -> Iterator[LossTerm]:
+        """Of the panel's mean loss, each small enough to be differentiated twice."""
+        for rows in self._batches(self._fitting(MAX_GRAPH_VALUES)):
+            yield partial(self._loss_term, rows)
+
+    def _loss_term(self, rows: slice, parameters: dict[str, Tensor]) -> Tensor:
+        p = self.tensors
+        out = functional_call(self.model, parameters, self._inputs(p, rows))
+        return self._member_losses(p, rows, out).sum() / len(p.t)
+
     def _outputs(self, p: PanelTensors) -> Iterator[tuple[slice, Tensor]]:
-        for start in range(0, len(p.t), self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            y = p.y[rows] if p.y is not None else None
-            yield rows, self._network(p.x_t[rows], self.process.network_timesteps(p.t[rows]), y)
+        for rows in self._batches(self.batch_size):
+            yield rows, self._network(*self._inputs(p, rows))
+
+    def _inputs(self, p: PanelTensors, rows: slice) -> tuple[Tensor, Tensor, Tensor | None]:
+        y = p.y[rows] if p.y is not None else None
+        return p.x_t[rows], self.process.network_timesteps(p.t[rows]), y
+
+    def _batches(self, size: int) -> Iterator[slice]:
+        return (slice(start, start + size) for start in range(0, self.panel.size, size))
 
     @property
     def batch_size(self) -> int:
-        """Images a network call, by the size of its largest activation."""
+        """Images a network call."""
+        return self._fitting(MAX_ACTIVATION_VALUES)
+
+    def _fitting(self, max_values: int) -> int:
+        """Images a batch, by the size of the network's largest activation."""
         flags = self.card.flags
         values = flags.num_channels * flags.image_size**2
-        return max(1, min(self.panel.size, MAX_ACTIVATION_VALUES // values))
+        return max(1, min(self.panel.size, max_values // values))
 
     @torch.inference_mode()
     def _network(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
         return self.model(x, timesteps, y)
 
-    # -- chains -----------------------------------------------------------------------------
+    # -- features ---------------------------------------------------------------------------
 
-    def sample(self, num_images: int, num_sampling_steps: int, seed: int) -> NDArray[np.uint8]:
-        """Images of the ancestral chain from N(0, I), (num_images, H, W, C).
+    def features(self, name: str) -> FeatureNetwork:
+        """A feature network on this device; see `features.NETWORKS`."""
+        return feature_network(name, self.device)
 
-        The same seed feeds every checkpoint and bit width the same x_T and the same noises.
-        """
-        images = to_uint8(last_sample(self._chain(num_images, num_sampling_steps, seed)))
-        return images.permute(0, 2, 3, 1).cpu().numpy()
-
-    def sampling_eps_norms(
-        self, num_images: int, num_sampling_steps: int, seed: int
-    ) -> NDArray[np.float32]:
-        """||eps||_2 of the raw prediction along the chain, (T', num_images), row i = step i."""
-        chain = self._chain(num_images, num_sampling_steps, seed)
-        norms = {step.index: step.eps.flatten(1).norm(dim=1) for step in chain}
-        return _to_numpy(torch.stack([norms[i] for i in range(num_sampling_steps)]))
-
-    def training_eps_norms(
-        self, num_images: int, num_sampling_steps: int, seed: int
-    ) -> NDArray[np.float32]:
-        """||eps||_2 on real images noised to each step, (T', num_images), row i = step i."""
-        process = DiffusionProcess(self.card.flags, str(num_sampling_steps))
-        generator = torch.Generator().manual_seed(seed)
-        chosen = torch.randint(len(self.images), (num_images,), generator=generator)
-        x_start = self.images.images(chosen).to(self.device)
-        y = self.images.labels_for(self.card.flags.num_classes, chosen)
-        y = None if y is None else y.to(self.device)
-        rows = []
-        for index in range(num_sampling_steps):
-            steps = torch.full((num_images,), index, device=self.device)
-            noise = torch.randn(x_start.shape, generator=generator).to(self.device)
-            x_t = process.q_sample(x_start, steps, noise)
-            out = self._network(x_t, process.network_timesteps(steps), y)
-            rows.append(process.read_output(out, x_t, steps).eps.flatten(1).norm(dim=1))
-        return _to_numpy(torch.stack(rows))
-
-    def _chain(self, num_images: int, num_sampling_steps: int, seed: int) -> Iterator[SamplerStep]:
-        process = DiffusionProcess(self.card.flags, str(num_sampling_steps))
-        generator = torch.Generator().manual_seed(seed)
-        shape = (num_images, *self.card.flags.image_shape)
-        x_T = torch.randn(shape, generator=generator).to(self.device)
-        classes = self.card.flags.num_classes
-        y = None
-        if classes is not None:
-            y = torch.randint(classes, (num_images,), generator=generator).to(self.device)
-        return ancestral_steps(
-            process, lambda x, t: self._network(x, t, y), x_T, gaussian_noises(x_T, generator)
-        )
+    def reference_statistics(self, name: str, split: Split) -> ReferenceStatistics:
+        """Of the real images that this checkpoint's samples are like."""
+        flags = self.card.flags
+        source = ImageSource(self.panel.dataset, split, flags.image_size, flags.in_channels)
+        return reference_statistics(self.features(name), source)
 
 
 def draw_panel(

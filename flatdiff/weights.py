@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from flatdiff.config import Normalization
+from flatdiff.quantization import fake_quantize
+from flatdiff.scheme import Scheme
 
 Vector = Float[Tensor, " p"]
 
@@ -141,3 +143,17 @@ def filter_scales(weights: FlatWeights) -> Vector:
         slot.of(scales).copy_(sizes.view(shape).expand(slot.shape))
         assert kind in ("weight", "bias"), f"{name} is neither a weight nor a bias"
     return scales
+
+
+def quantized_weights(weights: FlatWeights, scheme: Scheme, layer: str | None = None) -> Vector:
+    """The origin with every tensor rounded on its own, or with one of them alone, (P,).
+
+    Raises:
+        CheckpointError: weights are NaN or infinite.
+    """
+    quantized = weights.origin.clone()
+    for slot in weights.slots:
+        if layer in (None, slot.name):
+            values = slot.of(weights.origin).float().cpu().numpy()
+            slot.of(quantized).copy_(torch.from_numpy(fake_quantize(values, scheme)))
+    return quantized

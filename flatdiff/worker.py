@@ -13,11 +13,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import flatdiff
+from flatdiff.cards import Card, read_card
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.base import Arrays
 from flatdiff.requests import Request
+
+if TYPE_CHECKING:
+    from flatdiff.subject import Subject
+    from flatdiff.unet import AdmUNet
 
 # Share of the wall time below which the lowest scheduling class gets no processor at all.
 STARVED_SHARE = 0.15
@@ -61,7 +67,9 @@ def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str)
 
 def request_json_of_subject(request: Request) -> str:
     """What decides the subject: equal text, same subject."""
-    return json.dumps([request.checkpoint, request.checkpoint_digest, vars(request.panel)])
+    checkpoints = [(request.checkpoint, request.checkpoint_digest)]
+    checkpoints += [(partner.checkpoint, partner.digest) for partner in request.partners]
+    return json.dumps([checkpoints, vars(request.panel)])
 
 
 @lru_cache(maxsize=8)
@@ -71,19 +79,42 @@ def _request(request_json: str) -> Request:
 
 
 @lru_cache(maxsize=2)
-def _subject(identity: str, root: str):
+def _subject(identity: str, root: str) -> "Subject":
     """Load a checkpoint; two stay loaded, so that A against B does not load for every tile."""
-    from flatdiff.cards import read_card
-    from flatdiff.checkpoints import load_model
-    from flatdiff.devices import pick_device
     from flatdiff.panel import Panel
     from flatdiff.subject import Subject
+    from flatdiff.weights import FlatWeights
 
-    checkpoint, digest, panel = json.loads(identity)
-    card = read_card(Path(root), checkpoint)
+    checkpoints, panel = json.loads(identity)
+    (card, model), *partners = (_loaded(Path(root), name, sha) for name, sha in checkpoints)
+    points = [FlatWeights(partner).origin for _, partner in partners]
+    subject = Subject(card, model, Panel(**panel), points)
+    subject.curvature.between_products = end_if_cancelled
+    return subject
+
+
+def end_if_cancelled() -> None:
+    """Leave a long item for which nobody waits any more, so that the worker is free at once.
+
+    Raises:
+        InterruptedError: the tile was cancelled; Dask drops it with the tile.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    task = worker.state.tasks.get(worker.get_current_task())
+    if task is None or task.state == "cancelled":
+        raise InterruptedError("the tile was cancelled")
+
+
+def _loaded(root: Path, checkpoint: str, digest: str) -> "tuple[Card, AdmUNet]":
+    from flatdiff.checkpoints import load_model
+    from flatdiff.devices import pick_device
+
+    card = read_card(root, checkpoint)
     if card.digest != digest:
         raise CheckpointError(f"{checkpoint} has other weights now than when it was asked for")
-    return Subject(card, load_model(Path(root), card, pick_device()), Panel(**panel))
+    return card, load_model(root, card, pick_device())
 
 
 def _yield_to_others() -> None:

@@ -22,6 +22,8 @@ PAGES = {
     "Measure": [
         st.Page(HERE / "measure/surface.py", title="Surface", icon=":material/landscape:"),
         st.Page(HERE / "measure/flatness.py", title="Flatness", icon=":material/blur_on:"),
+        st.Page(HERE / "measure/curvature.py", title="Curvature", icon=":material/functions:"),
+        st.Page(HERE / "measure/radius.py", title="Distance", icon=":material/open_in_full:"),
         st.Page(
             HERE / "measure/exposure.py",
             title="Exposure bias",
@@ -29,6 +31,16 @@ PAGES = {
             url_path="exposure",
         ),
         st.Page(HERE / "measure/samples.py", title="Samples", icon=":material/apps:"),
+        st.Page(
+            HERE / "measure/quality.py", title="Sample quality", icon=":material/photo_library:"
+        ),
+        st.Page(
+            HERE / "measure/quantization.py", title="Quantization", icon=":material/compress:"
+        ),
+    ],
+    "Understand": [
+        st.Page(HERE / "understand/claim.py", title="The claim", icon=":material/balance:"),
+        st.Page(HERE / "understand/ruler.py", title="One ruler", icon=":material/straighten:"),
     ],
     "System": [
         st.Page(HERE / "system/activity.py", title="Activity", icon=":material/list_alt:"),

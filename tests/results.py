@@ -2,12 +2,16 @@
 
 import numpy as np
 
+from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
+from flatdiff.measures.frechet import FrechetResult, FrechetSettings
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
+from flatdiff.measures.radius import RadiusResult, RadiusSettings
 from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
+from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
 from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 
@@ -26,6 +30,18 @@ def lpf(count: int | None = None) -> LpfResult:
     return computed(subject, "lpf", LpfSettings(num_perturbations=6), count)
 
 
+def radius(count: int | None = None) -> RadiusResult:
+    """Three sizes along two directions."""
+    settings = RadiusSettings(sizes=(0.5, 1.0, 2.0), num_directions=2)
+    return computed(QuadraticSubject(random_hessians()), "radius", settings, count)
+
+
+def curvature(count: int | None = None) -> CurvatureResult:
+    """Two eigenvalues and three probes."""
+    settings = CurvatureSettings(num_eigenvalues=2, num_probes=3, num_lanczos_steps=8)
+    return computed(QuadraticSubject(random_hessians()), "curvature", settings, count)
+
+
 def quantization(count: int | None = None) -> QuantizationResult:
     """At 32, 8, 6 and 4 bits."""
     return computed(
@@ -33,11 +49,19 @@ def quantization(count: int | None = None) -> QuantizationResult:
     )
 
 
+def sensitivity(count: int | None = None) -> SensitivityResult:
+    """Of the convolution and the linear map of a quadratic subject."""
+    settings = SensitivitySettings(layers=("0.weight", "2.weight"), bits=2)
+    return computed(QuadraticSubject(random_hessians()), "sensitivity", settings, count)
+
+
 def exposure(count: int | None = None) -> ExposureResult:
     """Five steps, one chunk of eight images of 64 pixels, or none."""
     draw = np.random.default_rng(0)
     norms = {name: draw.normal(8, 1, (5, 8)) for name in ("sampling", "training")}
-    done = {} if count == 0 else {0: {**norms, "dimension": np.array(64)}}
+    norms["errors"] = draw.uniform(0.5, 1, (5, 8))
+    known = {"dimension": np.array(64), "forward_std": np.linspace(0.1, 1, 5)}
+    done = {} if count == 0 else {0: {**norms, **known}}
     return EXPOSURE.assemble(ExposureSettings(num_sampling_steps=5, num_images=8), done)
 
 
@@ -49,10 +73,20 @@ def samples(count: int | None = None) -> SamplesResult:
     return computed(digits_subject(2), "samples", settings)
 
 
+def frechet(count: int | None = None) -> FrechetResult:
+    """The reference and five images at 32 and 4 bits."""
+    settings = FrechetSettings(num_images=5, num_sampling_steps=2, bits=(4,))
+    return computed(digits_subject(2), "frechet", settings, count)
+
+
 RESULTS = {
     "surface": surface,
     "lpf": lpf,
+    "radius": radius,
+    "curvature": curvature,
     "quantization": quantization,
+    "sensitivity": sensitivity,
     "exposure": exposure,
     "samples": samples,
+    "frechet": frechet,
 }

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flatdiff.cards import Card
+from flatdiff.curvature import Curvature
 from flatdiff.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Arrays
@@ -76,11 +77,14 @@ class QuadraticSubject(Subject):
         self.weights = FlatWeights(self.net)
         self.device = CPU
         self.panel = Panel(size=len(hessians))
+        self.partners: tuple[Tensor, ...] = ()
+        self.card = card_of()
         self.hessians = hessians.double()
         flat = torch.zeros(hessians.shape[:2])
         self.slopes = (flat if slopes is None else slopes).double()
         self.constants = torch.arange(1.0, 1 + len(hessians)).double() / 4
         self.calls = 0
+        self.curvature = Curvature(self.weights, lambda: [self._mean_loss])
 
     def direction(self, seed: int, index: int, normalization: Any) -> Tensor:
         """Not cached."""
@@ -89,6 +93,20 @@ class QuadraticSubject(Subject):
     def plane(self, seed: int, normalization: Any) -> tuple[Tensor, Tensor]:
         """Not cached."""
         return self._plane(seed, normalization)
+
+    def rounded(self, scheme: Any, layer: str | None = None) -> Tensor:
+        """Not cached."""
+        return self._rounded(scheme, layer)
+
+    @property
+    def num_steps(self) -> int:
+        """As in most processes."""
+        return 1000
+
+    @property
+    def timesteps(self) -> Any:
+        """One member in each of the first bins."""
+        return np.arange(len(self.constants)) * 100
 
     def losses(self) -> Any:
         """(NUM_MEMBERS,), float64."""
@@ -102,6 +120,13 @@ class QuadraticSubject(Subject):
     def variational_bounds(self) -> Any:
         """Told apart from the losses by their sign."""
         return -self.losses()
+
+    def _mean_loss(self, parameters: dict[str, Tensor]) -> Tensor:
+        """What can be differentiated."""
+        theta = torch.cat([tensor.flatten() for tensor in parameters.values()])
+        offset = theta - self.weights.origin
+        curved = 0.5 * torch.einsum("i,nij,j->n", offset, self.hessians, offset)
+        return (curved + self.slopes @ offset + self.constants).mean()
 
     def truth(self, offset: NDArray[np.float64]) -> NDArray[np.float64]:
         """The loss of each member at an offset from the checkpoint."""

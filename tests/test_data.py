@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 
 from flatdiff.data import ImageSet, image_paths, load_images
 from flatdiff.errors import DataError
+from flatdiff.sampling import to_uint8
 
 BLACK, WHITE = -1.0, 1.0
 
@@ -41,6 +42,17 @@ def test_digits_are_eighths_from_minus_one_to_one() -> None:
     assert torch.equal(images, train.values.float() / 8 - 1)
     assert (images.min().item(), images.max().item()) == (BLACK, WHITE)
     assert torch.equal(train.images(torch.tensor([7, 3])), images[[7, 3]])
+
+
+def test_written_images_are_those_of_samples() -> None:
+    """The samples' own rule on the digits, whose sixteenths are exact; 8-bit images unchanged.
+
+    In floating point some of the 256 levels would come back one too low.
+    """
+    train = load_images("digits", "train", 8, 1)
+    assert torch.equal(train.written(), to_uint8(train.images(torch.arange(len(train)))))
+    levels = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
+    assert torch.equal(ImageSet(levels, 255).written(), levels)
 
 
 def test_digits_of_both_splits_have_all_classes() -> None:

@@ -116,7 +116,7 @@ def test_same_key_is_computed_once(
     once = len(sent)
     again = engine.submit(request).wait(1)
     assert len(sent) == once == len(tiles_of(engine.store, request.key))
-    assert engine.estimate([request]).stored
+    assert engine.estimate([request]).evaluations == 0
     assert again.computed.all()
 
 

@@ -84,7 +84,7 @@ run = run_of("killed")
 list(execute(run, resume=run.state_file.exists()))
 assert file_digests(run.out) == file_digests(root / "whole")
 assert not list(run.state_file.parent.glob(".*")), "half-written files are left"
-print(f"{killed} kills, {inside} inside a save")
+print(killed, inside)
 """
 
 
@@ -94,6 +94,6 @@ def test_two_hundred_kills_change_nothing(tmp_path: Path) -> None:
     """Against a run that was never killed, by SHA-256; a state that cannot be read ends it."""
     ended = command_line(str(tmp_path), code=PROGRAM, timeout_s=1800)
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    killed, _, _, inside, *_ = ended.stdout.split()
-    assert int(killed) >= 180
-    assert int(inside) >= 80
+    killed, inside = map(int, ended.stdout.split())
+    assert killed >= 180
+    assert inside >= 80

@@ -12,6 +12,7 @@ from torch import Tensor
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.sampling import (
     ancestral_steps,
+    chain_errors,
     ddim_steps,
     gaussian_noises,
     last_sample,
@@ -158,3 +159,58 @@ def test_noises_are_standard_normal() -> None:
     draws = next(gaussian_noises(torch.zeros(1000, 1, 8, 8), torch.Generator().manual_seed(0)))
     assert np.abs(draws.mean().item()) < 4 / math.sqrt(64_000)
     assert draws.var().item() == pytest.approx(1, abs=4 * math.sqrt(2 / 64_000))
+
+
+def gaussian_chain_errors(timesteps: list[int], std: float, eps_scale: float) -> list[float]:
+    """Mean squared error of every x_i for data N(0, std^2), by step, in closed form.
+
+    Each step is linear: x_i = u x_start + noise of variance w, so that its error has variance
+    (u - sqrt(bar_i))^2 std^2 + w. Posterior and variance are Ho et al. Eq. 7 and beta_i.
+    """
+    bars = BAR[timesteps]
+    u, w, errors = math.sqrt(bars[-1]), 1 - bars[-1], []
+    for i in reversed(range(len(bars))):
+        bar, prev = bars[i], bars[i - 1] if i else 1.0
+        errors.append((u - math.sqrt(bar)) ** 2 * std**2 + w)
+        beta, total = 1 - bar / prev, bar * std**2 + 1 - bar
+        pred_x_start = (1 - (1 - bar) / total / eps_scale) / math.sqrt(bar)
+        factor = math.sqrt(prev) * beta / (1 - bar) * pred_x_start
+        factor += math.sqrt(1 - beta) * (1 - prev) / (1 - bar)
+        u, w = factor * u, factor**2 * w + beta
+    return errors[::-1]
+
+
+@pytest.mark.parametrize("eps_scale", [1.0, 1.05, 0.9])
+@pytest.mark.parametrize("respacing", ["20", "5"])
+def test_errors_of_a_chain_from_gaussian_images(respacing: str, eps_scale: float) -> None:
+    """The exact denoiser makes every step linear; 4 % is four standard errors of 400 images."""
+    process = DiffusionProcess(LINEAR, respacing)
+    x_start = STD * gaussian(400, 1, 8, 8)
+    noises = gaussian_noises(x_start, torch.Generator().manual_seed(1))
+    errors = chain_errors(process, exact_denoiser(STD), x_start, noises, False, eps_scale)
+    expected = gaussian_chain_errors(list(process.timestep_map), STD, eps_scale)
+    assert errors.shape == (process.num_steps, 400)
+    assert errors.double().mean(dim=1).tolist() == pytest.approx(expected, rel=0.04)
+
+
+def test_scaled_noise_of_either_kind_of_network_is_the_same_chain() -> None:
+    """One network predicts the noise, the other the image that it implies; they must agree.
+
+    And what a step reports is the prediction before it is scaled.
+    """
+    process, x_T = DiffusionProcess(LINEAR, "10"), gaussian(2, 1, 8, 8)
+    noises, denoise = noises_of(10, 2, 1, 8, 8), exact_denoiser(STD)
+
+    def predict_xstart(x_t: Tensor, timesteps: Tensor) -> Tensor:
+        bar = torch.from_numpy(BAR).float()[timesteps][:, None, None, None]
+        return (x_t - (1 - bar).sqrt() * denoise(x_t, timesteps)) / bar.sqrt()
+
+    other = DiffusionProcess(dataclasses.replace(LINEAR, predict_xstart=True), "10")
+    ours = list(ancestral_steps(process, denoise, x_T, noises, eps_scale=1.05))
+    theirs = list(ancestral_steps(other, predict_xstart, x_T, noises, eps_scale=1.05))
+    for one, two in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.sample, two.sample, rtol=1e-3, atol=1e-3)
+        steps = torch.full((2,), process.timestep_map[one.index])
+        assert torch.equal(one.eps, denoise(one.x_t, steps))
+    plain = last_sample(ancestral_steps(process, denoise, x_T, noises))
+    assert not torch.allclose(plain, ours[-1].sample, rtol=1e-3, atol=1e-3)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Generator
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
 from flatdiff import subject as module
 from flatdiff.measures.lpf import LpfSettings
@@ -14,6 +13,7 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.recipe import PRESETS
+from flatdiff.scheme import Scheme
 from flatdiff.subject import Subject
 from tests.subjects import computed, constant_network, digits_subject
 from tests.tiny import TINY, random_network
@@ -106,7 +106,7 @@ def test_weights_are_back_and_the_answer_is_the_same_again(measure: str) -> None
     for other in (subject, digits_subject()):
         again = computed(other, measure, MEASUREMENTS[measure])
         for name, value in vars(one).items():
-            assert np.array_equal(value, getattr(again, name)), name
+            np.testing.assert_array_equal(getattr(again, name), value, err_msg=name)
 
 
 def fails_at_a_point(subject: Subject) -> None:
@@ -115,7 +115,7 @@ def fails_at_a_point(subject: Subject) -> None:
 
 
 def fails_while_rounded(subject: Subject) -> None:
-    with subject.quantized(2):
+    with subject.quantized(Scheme(bits=2)):
         raise ZeroDivisionError
 
 
@@ -125,8 +125,8 @@ def moves_by_a_wrong_length(subject: Subject) -> None:
 
 
 def abandoned_chain(subject: Subject) -> Generator[None]:
-    with subject.quantized(2):
-        for _ in subject._chain(1, 5, 0):
+    with subject.quantized(Scheme(bits=2)):
+        for _ in subject.chains.from_noise(1, 5, 0):
             yield
 
 
@@ -197,40 +197,7 @@ def test_relative_norm_by_hand() -> None:
     subject = digits_subject()
     assert subject.relative_norm(2 * subject.weights.origin) == pytest.approx(2, rel=1e-6)
     before = subject.weights.theta.double().clone()
-    with subject.quantized(4):
+    with subject.quantized(Scheme(bits=4)):
         change = (subject.weights.theta.double() - before).norm() / before.norm()
-    assert subject.quantization_error(4) == pytest.approx(float(change), rel=1e-5)
-    assert subject.quantization_error(32) == 0
-
-
-# '20' of 1000, as guided-diffusion respaces it.
-RESPACED = [0, 53, 105, 158, 210, 263, 315, 368, 421, 473]
-RESPACED += [526, 578, 631, 684, 736, 789, 841, 894, 946, 999]
-
-
-@pytest.mark.parametrize("curve", ["sampling_eps_norms", "training_eps_norms"])
-def test_norms_stand_at_their_step(curve: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A network that predicts its own timestep has norm t sqrt(64) at the row of timestep t.
-
-    The chain runs from the last row to the first; the published respacing says which is which.
-    """
-    subject = digits_subject()
-
-    def predict(x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        return t.float()[:, None, None, None].expand(len(x), 2, 8, 8)
-
-    monkeypatch.setattr(subject, "_network", predict)
-    norms = getattr(subject, curve)(3, 20, seed=0)
-    expected = np.repeat(8.0 * np.array(RESPACED)[:, None], 3, axis=1)
-    assert norms == pytest.approx(expected, rel=1e-6)
-
-
-def test_samples_share_their_noise_and_follow_their_seed() -> None:
-    """Equal seeds, equal images, whatever was drawn between; other seeds, other images."""
-    subject = digits_subject()
-    first = subject.sample(3, 4, seed=5)
-    assert first.shape == (3, 8, 8, 1)
-    assert not np.array_equal(first, subject.sample(3, 4, seed=6))
-    torch.rand(7)
-    assert np.array_equal(first, subject.sample(3, 4, seed=5))
-    assert not np.array_equal(first[0], first[1])
+    assert subject.quantization_error(Scheme(bits=4)) == pytest.approx(float(change), rel=1e-5)
+    assert subject.quantization_error(Scheme(bits=32)) == 0

@@ -8,7 +8,9 @@ import torch
 from sklearn.datasets import load_digits
 
 from flatdiff.data import load_images
+from flatdiff.errors import CheckpointError
 from flatdiff.panel import Panel
+from flatdiff.scheme import Scheme
 from flatdiff.subject import Subject
 from tests.subjects import digits_subject
 from tests.tiny import TINY, random_network
@@ -85,7 +87,7 @@ def test_labels_go_with_their_images() -> None:
     assert [known[tuple(row)] for row in rows] == y.tolist()
     assert len(set(y.tolist())) > 3
     assert np.isfinite(subject.losses()).all()
-    assert subject.sample(2, 2, seed=0).shape == (2, 8, 8, 1)
+    assert subject.chains.sample(2, 2, seed=0).shape == (2, 8, 8, 1)
 
 
 def test_nan_weights_stay_nan() -> None:
@@ -95,8 +97,8 @@ def test_nan_weights_stay_nan() -> None:
         model.get_parameter("out.2.bias")[0] = float("nan")
     subject: Subject = digits_subject(model=model)
     assert np.isnan(subject.losses()).all()
-    with subject.quantized(8):
-        assert np.isnan(subject.losses()).all()
+    with pytest.raises(CheckpointError, match="finite weights"), subject.quantized(Scheme()):
+        raise AssertionError("integers cannot stand for NaN")
     assert np.isnan(subject.relative_norm(subject.direction(0, 0, "filter")))
 
 

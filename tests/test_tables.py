@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flatdiff.tables import TABLES
-from tests.results import RESULTS, exposure, lpf, quantization, samples, surface
+from tests.results import RESULTS, exposure, lpf, quantization, samples, sensitivity, surface
+from tests.subjects import changed
 
 
 @pytest.mark.parametrize("count", [None, 5])
@@ -36,14 +37,29 @@ def test_rows_of_the_others() -> None:
     assert table.bits.tolist() == [32, 8, 6, 4]
     for name in ("loss", "stderr", "rise", "rise_stderr", "relative_error"):
         assert np.array_equal(table[name], getattr(rounded, name))
+    assert np.array_equal(table.file_bytes, rounded.file_bytes)
     table = TABLES["exposure"](curves)
     assert table.step.tolist() == [0, 1, 2, 3, 4]
+    assert np.array_equal(table.delta, curves.delta)
     assert np.array_equal(table.gap, curves.sampling - curves.training)
     (row,) = TABLES["lpf"](score).to_dict("records")
     assert (row["lpf"], row["gap"], row["num_perturbations"]) == (score.lpf, score.gap, 6)
     table = TABLES["samples"](images)
     assert table.num_images.tolist() == [3, 3]
     assert np.array_equal(table.pixel_change, images.pixel_change)
+
+
+def test_most_sensitive_layer_is_the_first_row() -> None:
+    """Three rises made up, the middle one the largest and one not known yet."""
+    result = changed(
+        sensitivity(),
+        layers=("a", "b", "c", "d"),
+        rise=np.array([0.1, 0.3, np.nan, -0.2]),
+        **{name: np.arange(4.0) for name in ("rise_stderr", "parameters", "relative_error")},
+    )
+    table = TABLES["sensitivity"](result)
+    assert table.layer.tolist() == ["b", "a", "d", "c"]
+    assert table.parameters.tolist() == [1, 0, 3, 2]
 
 
 # measure, items done, a column and what it holds: nothing that was not computed.
@@ -54,10 +70,18 @@ IN_THE_MAKING = [
     ("lpf", 0, "loss", [np.nan]),
     ("lpf", 1, "loss", [0.5]),
     ("lpf", 1, "lpf", [np.nan]),
+    ("curvature", 0, "trace", [np.nan]),
+    ("curvature", 0, "eigenvalue_2", [np.nan]),
+    ("curvature", 3, "num_probes", [1]),
     ("exposure", 0, "gap", [np.nan] * 5),
     ("quantization", 0, "loss", [np.nan] * 4),
     ("quantization", 1, "rise", [0, np.nan, np.nan, np.nan]),
+    ("sensitivity", 0, "layer", ["0.weight", "2.weight"]),
+    ("sensitivity", 1, "rise", [np.nan, np.nan]),
     ("samples", 0, "num_images", [0, 0]),
+    ("frechet", 0, "num_images", [0, 0]),
+    ("frechet", 1, "num_reference", [1500, 1500]),
+    ("frechet", 2, "frechet", [np.nan, np.nan]),
     ("samples", 0, "pixel_change", [np.nan, np.nan]),
 ]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from flatdiff.scheme import Scheme
 from flatdiff.unet import AdmUNet
 from flatdiff.weights import (
     FlatWeights,
@@ -15,6 +16,7 @@ from flatdiff.weights import (
     gaussian,
     normalize_direction,
     orthogonalize,
+    quantized_weights,
 )
 from tests.subjects import TINY, wide_weights
 from tests.tiny import random_network
@@ -202,3 +204,22 @@ def test_points_inside_each_other_start_at_the_origin_too() -> None:
     d, e = torch.ones(10), torch.full((10,), 2.0)
     with weights.moved((1.0, d)), weights.moved((1.0, e)):
         assert torch.equal(weights.theta, weights.origin + e)
+
+
+@pytest.mark.parametrize(
+    ("layer", "expected"),
+    [
+        (None, [1000, 0, -1000, 1000, -0.01, 0]),
+        ("weight", [1000, 0, -1000, 1000, -0.01, 0.003]),
+        ("bias", [1000, 1, -1000, 600, -0.01, 0]),
+    ],
+)
+def test_each_tensor_is_rounded_on_its_own(layer: str | None, expected: list[float]) -> None:
+    """By hand, 2 bits hold -s, 0 and s; one grid for all would round the small tensor to 0."""
+    net = nn.Linear(2, 2)
+    net.weight.data = torch.tensor([[1000.0, 1.0], [-1000.0, 600.0]])
+    net.bias.data = torch.tensor([-0.01, 0.003])
+    weights = FlatWeights(net)
+    rounded = quantized_weights(weights, Scheme(bits=2), layer)
+    assert rounded.tolist() == pytest.approx(expected)
+    assert weights.origin[1] == 1, "the origin is read, never changed"

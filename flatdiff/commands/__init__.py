@@ -5,13 +5,19 @@ from collections.abc import Callable, Mapping
 from flatdiff.commands.bundle import bundle
 from flatdiff.commands.download import download
 from flatdiff.commands.measure import measure_commands
+from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
+from flatdiff.commands.statistics import statistics
 from flatdiff.commands.train import train
+from flatdiff.commands.train_features import train_features
 
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
     "measure": measure_commands(),
+    "quantize": quantize,
     "reference": reference,
     "download": download,
+    "statistics": statistics,
+    "train-features": train_features,
     "bundle": bundle,
 }

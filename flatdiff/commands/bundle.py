@@ -11,7 +11,7 @@ def bundle() -> int:
     engine = Engine(adopt=False)
     cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
     try:
-        handles = [engine.submit(request) for request in default_requests(cards)]
+        handles = [engine.submit(request) for request in default_requests(engine.root, cards)]
         engine.start()
         show_progress(handles)
         count = export_bundle(engine.store, [handle.key for handle in handles])

@@ -1,17 +1,20 @@
-"""`download`: fetch a dataset, because a person asked for it."""
+"""`download`: fetch a dataset or Inception's weights, because a person asked for it."""
 
 from typing import Literal
 
 import tyro
 
 
-def download(dataset: tyro.conf.Positional[Literal["cifar10"]]) -> int:
-    """Fetch a dataset into the state directory; its checksum is verified.
+def download(what: tyro.conf.Positional[Literal["cifar10", "inception"]]) -> int:
+    """Fetch a file into the state directory; its checksum is verified.
 
     Args:
-        dataset: cifar10, 163 MB.
+        what: cifar10 (163 MB), or the weights of inception (96 MB), which FID needs.
     """
-    from flatdiff.data import download_cifar10
+    if what == "cifar10":
+        from flatdiff.data import download_cifar10 as fetch
+    else:
+        from flatdiff.inception import download_inception as fetch
 
-    print(f"{dataset} is in {download_cifar10()}")
+    print(f"{what} is in {fetch()}")
     return 0

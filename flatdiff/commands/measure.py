@@ -1,7 +1,7 @@
 """`measure`: the same measurements as the pages, through the same engine and store."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +15,10 @@ from flatdiff.exports import EXPORTS, measured
 from flatdiff.files import atomic_write
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
+from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.panel import Panel, Split
 from flatdiff.requests import Request, make_request
+from flatdiff.tensors import layer_names
 
 
 def measure_commands() -> dict[str, Callable[..., int]]:
@@ -40,6 +42,8 @@ class Target:
 
     checkpoint: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """<family>/<name>, once for each."""
+    to: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Further checkpoints, once for each: the ends of a surface's axes, then others to mark."""
     out: Path
     """.json, .csv or .npz; .png for samples."""
     panel_size: int = 256
@@ -59,12 +63,28 @@ class Target:
     def requests(self, measure: str, settings: Any, root: Path) -> list[Request]:
         """One a checkpoint, each checkpoint once."""
         cards = [read_card(root, name) for name in dict.fromkeys(self.checkpoint)]
-        return [make_request(measure, card, settings, self._panel(card)) for card in cards]
+        return [
+            make_request(
+                measure,
+                card,
+                _completed(settings, root, card),
+                self._panel(card),
+                [read_card(root, name) for name in self.to],
+            )
+            for card in cards
+        ]
 
     def _panel(self, card: Card) -> Panel:
         return Panel(
             dataset=card.dataset, split=self.split, size=self.panel_size, seed=self.panel_seed
         )
+
+
+def _completed(settings: Any, root: Path, card: Card) -> Any:
+    """Sensitivity is of every layer where none is named."""
+    if isinstance(settings, SensitivitySettings) and not settings.layers:
+        return replace(settings, layers=layer_names(root, card))
+    return settings
 
 
 def run_measure(measure: str, settings: Any, target: Target) -> int:

@@ -1,4 +1,4 @@
-"""Epsilon-norm curves and their gap."""
+"""Epsilon-norm curves, their gap, and the variance error of the chain."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,8 @@ import plotly.graph_objects as go
 
 from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.exposure import ExposureResult
+
+STEPS = "step i of the sampler (it runs from right to left)"
 
 
 def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
@@ -35,8 +37,9 @@ def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
             y=series[0].result.sqrt_dimension,
             line={"dash": "dash", "width": 1, "color": "gray"},
             annotation_text="√d",
+            annotation_position="top left",
         )
-    figure.update_xaxes(title="step i of the sampler (it runs from right to left)")
+    figure.update_xaxes(title=STEPS)
     figure.update_yaxes(title="mean ‖ε‖₂")
     return laid_out(figure, height=420)
 
@@ -59,6 +62,28 @@ def exposure_gaps(series: Sequence[Series[ExposureResult]]) -> go.Figure:
             )
         )
     figure.add_hline(y=0, line={"width": 1, "color": "gray"})
-    figure.update_xaxes(title="step i of the sampler (it runs from right to left)")
+    figure.update_xaxes(title=STEPS)
     figure.update_yaxes(title="gap of ‖ε‖₂")
+    return laid_out(figure, height=360)
+
+
+def exposure_deltas(series: Sequence[Series[ExposureResult]]) -> go.Figure:
+    """Delta by step on a logarithmic axis with its standard error; what is not known is a hole."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        figure.add_trace(
+            go.Scatter(
+                x=np.arange(len(result.delta)),
+                y=np.where(result.delta > 0, result.delta, np.nan),
+                name=entry.title,
+                mode="lines+markers",
+                line={"color": style.color, "dash": style.dash},
+                marker={"symbol": style.symbol, "size": 6},
+                error_y={"array": result.delta_stderr, "thickness": 1},
+                hovertemplate="step %{x}: %{y:.3g} ± %{error_y.array:.2g}",
+            )
+        )
+    figure.update_xaxes(title=STEPS)
+    figure.update_yaxes(title="δ", type="log", exponentformat="power", dtick=1)
     return laid_out(figure, height=360)

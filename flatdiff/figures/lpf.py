@@ -32,3 +32,26 @@ def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
     figure.update_xaxes(title="loss: at the checkpoint (open), under weight noise (filled)")
     figure.update_yaxes(autorange="reversed", type="category")
     return laid_out(figure, height=90 + 42 * len(series))
+
+
+def lpf_by_timestep(series: Sequence[Series[LpfResult]]) -> go.Figure:
+    """Rise of the loss under noise by timestep, one line a checkpoint."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        edges = result.timestep_edges
+        figure.add_trace(
+            go.Scatter(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=result.gap_by_timestep,
+                error_y={"array": result.gap_by_timestep_stderr},
+                name=entry.title,
+                mode="lines+markers",
+                line={"color": style.color, "dash": style.dash},
+                marker={"symbol": style.symbol},
+                hovertemplate="t around %{x:.0f}: rise %{y:.4f}",
+            )
+        )
+    figure.update_xaxes(title="timestep (0 is nearly clean, the last nearly noise)")
+    figure.update_yaxes(title="rise of the loss under weight noise")
+    return laid_out(figure, height=380)

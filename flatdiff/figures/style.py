@@ -55,6 +55,7 @@ def band(x: NDArray, y: NDArray, half_width: NDArray | float, color: str) -> go.
     return go.Scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([upper, lower[::-1]]),
+        mode="lines",
         fill="toself",
         fillcolor=f"rgba({red},{green},{blue},0.15)",
         line={"width": 0},

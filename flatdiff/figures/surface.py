@@ -11,6 +11,7 @@ from flatdiff.measures.surface import SurfaceResult
 
 COLORSCALE = "Viridis"
 CONTOUR_LEVELS = 16
+OFF_PLANE = 0.01  # of its distance: beyond, a checkpoint is only projected on the plane
 
 
 def shown_grid(result: SurfaceResult) -> tuple[NDArray, NDArray, NDArray]:
@@ -24,6 +25,12 @@ def shown_grid(result: SurfaceResult) -> tuple[NDArray, NDArray, NDArray]:
     return result.a[::stride], result.b[::stride], result.loss[::stride, ::stride]
 
 
+def drawable(result: SurfaceResult) -> bool:
+    """Whether enough is computed for a picture: three points along every axis."""
+    a, b, _ = shown_grid(result)
+    return len(a) >= min(3, len(result.a)) and len(b) >= min(3, len(result.b))
+
+
 def common_range(results: Sequence[SurfaceResult]) -> tuple[float, float] | None:
     """The lowest and highest finite loss of all; None where nothing is computed."""
     values = np.concatenate([result.loss[np.isfinite(result.loss)] for result in results])
@@ -31,60 +38,86 @@ def common_range(results: Sequence[SurfaceResult]) -> tuple[float, float] | None
 
 
 def surface_contour(
-    result: SurfaceResult, limits: tuple[float, float], *, log: bool = False
+    result: SurfaceResult,
+    limits: tuple[float, float],
+    *,
+    log: bool = False,
+    names: Sequence[str] = (),
 ) -> go.Figure:
-    """Filled contours of one checkpoint over (a, b), on the comparison's range."""
-    a, b, loss = shown_grid(result)
+    """Filled contours of one checkpoint over (a, b), on the comparison's range.
+
+    Args:
+        result: of two dimensions.
+        limits: lowest and highest loss of all that is compared.
+        log: whether colours follow the logarithm of the loss.
+        names: of the checkpoint and its partners, to be written beside their places.
+    """
     low, high = _scaled(np.array(limits), log)
+    levels = {"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0}
     figure = go.Figure(
         go.Contour(
-            x=a,
-            y=b,
-            z=_scaled(loss, log),
-            customdata=loss,
+            **_trace(result, limits, log),
             zmin=low,
             zmax=high,
-            contours={"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0},
-            colorscale=COLORSCALE,
+            contours=levels,
             line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
-            colorbar=_colorbar(limits, log),
-            hovertemplate="a %{x:.3f}<br>b %{y:.3f}<br>loss %{customdata:.4f}<extra></extra>",
         )
     )
-    figure.add_trace(
-        go.Scatter(
-            x=[0],
-            y=[0],
-            mode="markers",
-            marker={"symbol": "cross-thin", "size": 12, "line": {"width": 2, "color": "white"}},
-            hovertemplate=f"checkpoint<br>loss {result.base_loss:.4f}<extra></extra>",
-            showlegend=False,
-        )
-    )
+    figure.add_trace(_places(result, names))
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
+
+
+def _trace(result: SurfaceResult, limits: tuple[float, float], log: bool) -> dict:
+    """What contours and reliefs share."""
+    a, b, loss = shown_grid(result)
+    return {
+        "x": a,
+        "y": b,
+        "z": _scaled(loss, log),
+        "customdata": loss,
+        "colorscale": COLORSCALE,
+        "colorbar": _colorbar(limits, log),
+        "hovertemplate": "a %{x:.3f}<br>b %{y:.3f}<br>loss %{customdata:.4f}<extra></extra>",
+    }
+
+
+def _places(result: SurfaceResult, names: Sequence[str]) -> go.Scatter:
+    """The checkpoint in the origin and its partners where they lie, or whose foot lies there."""
+    places = np.concatenate([np.zeros((1, 3)), result.marks])
+    titles = [*names, *[""] * len(places)][: len(places)]
+    on_plane = [off < OFF_PLANE for off in places[:, 2]]
+    distance = [
+        "" if on else f"<br>{off:.0%} of its distance off the plane"
+        for on, off in zip(on_plane, places[:, 2], strict=True)
+    ]
+    return go.Scatter(
+        x=places[:, 0],
+        y=places[:, 1],
+        mode="markers+text",
+        text=titles,
+        textposition="top center",
+        textfont={"color": "white"},
+        marker={
+            "symbol": ["cross-thin" if on else "circle-open" for on in on_plane],
+            "size": 12,
+            "color": "white",
+            "line": {"width": 2, "color": "white"},
+        },
+        customdata=distance,
+        hovertemplate="%{text}<br>a %{x:.3f}, b %{y:.3f}%{customdata}<extra></extra>",
+        cliponaxis=False,
+        showlegend=False,
+    )
 
 
 def surface_3d(
     result: SurfaceResult, limits: tuple[float, float], *, log: bool = False
 ) -> go.Figure:
     """The same as a relief."""
-    a, b, loss = shown_grid(result)
     low, high = _scaled(np.array(limits), log)
-    figure = go.Figure(
-        go.Surface(
-            x=a,
-            y=b,
-            z=_scaled(loss, log),
-            customdata=loss,
-            cmin=low,
-            cmax=high,
-            colorscale=COLORSCALE,
-            colorbar=_colorbar(limits, log),
-            hovertemplate="a %{x:.3f}<br>b %{y:.3f}<br>loss %{customdata:.4f}<extra></extra>",
-        )
-    )
+    figure = go.Figure(go.Surface(**_trace(result, limits, log), cmin=low, cmax=high))
     name = "log10 loss" if log else "loss"
     figure.update_scenes(
         xaxis_title="a",
@@ -95,7 +128,9 @@ def surface_3d(
     return laid_out(figure, height=460)
 
 
-def surface_lines(series: Sequence[Series[SurfaceResult]], *, log: bool = False) -> go.Figure:
+def surface_lines(
+    series: Sequence[Series[SurfaceResult]], *, log: bool = False, x_title: str = "a"
+) -> go.Figure:
     """One line a checkpoint over a, with the noise floor of each as a band."""
     figure = go.Figure()
     for entry in series:
@@ -115,7 +150,7 @@ def surface_lines(series: Sequence[Series[SurfaceResult]], *, log: bool = False)
                 hovertemplate="a %{x:.3f}, loss %{y:.4f} ± %{customdata:.4f}",
             )
         )
-    figure.update_xaxes(title="a (1 moves every filter by its own norm)")
+    figure.update_xaxes(title=x_title)
     figure.update_yaxes(title="loss", type="log" if log else "linear")
     return laid_out(figure, height=420)
 

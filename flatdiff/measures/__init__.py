@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from flatdiff.measures import exposure, lpf, quantization, samples, surface
+from flatdiff.measures import (
+    curvature,
+    exposure,
+    frechet,
+    lpf,
+    quantization,
+    radius,
+    samples,
+    sensitivity,
+    surface,
+)
 from flatdiff.measures.base import Measure
 
 MEASURES: dict[str, Measure[Any, Any]] = {
@@ -10,8 +20,12 @@ MEASURES: dict[str, Measure[Any, Any]] = {
     for measure in (
         surface.MEASURE,
         lpf.MEASURE,
+        radius.MEASURE,
+        curvature.MEASURE,
         exposure.MEASURE,
         quantization.MEASURE,
+        sensitivity.MEASURE,
         samples.MEASURE,
+        frechet.MEASURE,
     )
 }

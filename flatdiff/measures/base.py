@@ -36,6 +36,44 @@ class Measure(Generic[Settings, Result]):
     assemble: Callable[[Settings, Mapping[int, Arrays]], Result]
     # Images that pass the network for one item, given the panel's size: the unit of cost.
     image_forwards: Callable[[Settings, Item, int], int]
+    # Positions of the items that are needed as far as is known, in the order of computing; None:
+    # every item is needed. A plan grows only when all of it is done, and what follows depends on
+    # nothing else, so that the result is the same however many workers there were.
+    plan: Callable[[Settings, Mapping[int, Arrays]], Sequence[int]] | None = None
+    # Fewest further checkpoints that the settings speak of, as ends of an axis.
+    min_partners: Callable[[Settings], int] = lambda _: 0
+
+    def needed(self, settings: Settings, done: Mapping[int, Arrays]) -> Sequence[int]:
+        """Positions of the items that are needed as far as is known."""
+        if self.plan is None:
+            return range(len(self.items(settings)))
+        return self.plan(settings, done)
+
+
+def complete(positions: Sequence[int], done: Mapping[int, Arrays]) -> bool:
+    """Whether all of a plan's stage is done."""
+    return all(position in done for position in positions)
+
+
+def base_arrays(subject: "Subject") -> Arrays:
+    """The checkpoint itself: what every perturbed loss is compared with."""
+    bounds = subject.variational_bounds()
+    return {
+        "losses": subject.losses(),
+        "vb": np.array([]) if bounds is None else bounds,  # bits/dim
+        "timesteps": subject.timesteps,
+        "num_steps": np.array(subject.num_steps),
+    }
+
+
+# What is known of the checkpoint before its own item is done.
+NO_BASE: Arrays = {
+    "losses": np.array([]),
+    "vb": np.array([]),
+    "timesteps": np.array([], np.int64),
+    "num_steps": np.array(1),
+}
+BASE_PASSES = 2  # over the panel: losses, and the variational bound
 
 
 def stream_seed(seed: int, *path: int) -> int:

@@ -4,6 +4,17 @@ Two curves over the T' steps of a respaced process: the L2 norm of the raw predi
 the ancestral chain from N(0, I), and on real images noised to the same step (Ning et al. 2023,
 arXiv 2308.15321; paper Fig. 6). The distance between them is the bias. The paper's "gap" is not
 defined there, so every plausible one is reported under its own name.
+
+The sharper metric of the same authors is the variance error of a chain that starts from a real
+image noised to the last step (their Sec. 3.4):
+
+    delta_i = (s_i - sqrt(1 - alphas_cumprod[i]))^2
+    s_i^2 = E (x_i - sqrt(alphas_cumprod[i]) x_start)^2, over pixels and images
+
+so that q(x_i | x_start) has delta 0. Their public code takes a standard deviation for each pixel
+over 50,000 images and averages those: the same where all pixels err alike, as their model of the
+error assumes, and smaller where they do not. A chain forgets the image it began with, so delta
+grows towards step 0 even for a perfect network.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require, require_seed
+from flatdiff.config import FULL_PRECISION_BITS, require, require_finite, require_seed
 from flatdiff.measures.base import (
     Arrays,
     Item,
@@ -23,28 +34,40 @@ from flatdiff.measures.base import (
     standard_error,
     stream_seed,
 )
+from flatdiff.scheme import SchemeOptions, require_bits
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
 IMAGES_A_CHUNK = 16
-_SAMPLING, _TRAINING = 0, 1
+MAX_EPS_SCALE = 10.0
+_SAMPLING, _TRAINING, _CHAIN = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExposureSettings:
-    """How many steps and how many images."""
+class ExposureSettings(SchemeOptions):
+    """How many steps and images, how the sampler scales, and how the weights are rounded."""
 
     num_sampling_steps: int = 20  # T'
-    num_images: int = 128  # in each of the two curves
+    num_images: int = 128  # in each curve
+    eps_scale: float = 1.0  # lambda of epsilon scaling: the sampler divides eps by it; 1 = off
+    delta: bool = True  # also the variance error: half as many network calls again
+    bits: int = FULL_PRECISION_BITS  # of the weights
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "eps_scale", float(self.eps_scale))
         steps, images = self.num_sampling_steps, self.num_images
         fits = isinstance(steps, int) and 2 <= steps <= 4000
         require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
         fits = isinstance(images, int) and 2 <= images <= 50_000
         require(fits, "num_images", "an integer in [2, 50000]", images)
+        require_finite("eps_scale", self.eps_scale, above=0)
+        bound = f"at most {MAX_EPS_SCALE:g}"
+        require(self.eps_scale <= MAX_EPS_SCALE, "eps_scale", bound, self.eps_scale)
+        require(isinstance(self.delta, bool), "delta", "true or false", self.delta)
+        require_bits(self.bits)
         require_seed("seed", self.seed)
 
 
@@ -61,8 +84,14 @@ class ExposureResult:
     mean_gap: float  # mean of gap over the steps
     mean_gap_stderr: float  # over images: the steps of one chain are not independent
     summed_gap: float  # sum of gap over the steps
+    summed_gap_stderr: float
     mean_squared_gap: float  # mean over steps of E||eps||^2 sampling - training
     mean_squared_gap_stderr: float
+    forward_std: NDArray[np.float64]  # (T',), sqrt(1 - alphas_cumprod), that of q(x_i | x_start)
+    chain_std: NDArray[np.float64]  # (T',), s_i above; NaN where delta is off
+    chain_std_stderr: NDArray[np.float64]  # over images
+    delta: NDArray[np.float64]  # (T',), (chain_std - forward_std)^2; the chain starts at the last
+    delta_stderr: NDArray[np.float64]  # to first order; delta itself has a bias of its square
     num_images: int  # done so far
     sqrt_dimension: float  # sqrt(C H W): a calibrated training curve stays below it
 
@@ -74,28 +103,32 @@ def _items(settings: ExposureSettings) -> Sequence[Item]:
 
 def _evaluate(subject: "Subject", settings: ExposureSettings, item: Item) -> Arrays:
     _, k, size = item
-    steps = settings.num_sampling_steps
+    chains, steps, scale = subject.chains, settings.num_sampling_steps, settings.eps_scale
+    seeds = [stream_seed(settings.seed, curve, k) for curve in (_SAMPLING, _TRAINING, _CHAIN)]
+    with subject.quantized(settings.at(settings.bits)):
+        arrays = {
+            "sampling": chains.sampling_eps_norms(size, steps, seeds[_SAMPLING], scale),
+            "training": chains.training_eps_norms(size, steps, seeds[_TRAINING]),
+        }
+        if settings.delta:
+            arrays["errors"] = chains.errors(size, steps, seeds[_CHAIN], scale)
     return {
-        "sampling": subject.sampling_eps_norms(
-            size, steps, stream_seed(settings.seed, _SAMPLING, k)
-        ),
-        "training": subject.training_eps_norms(
-            size, steps, stream_seed(settings.seed, _TRAINING, k)
-        ),
+        **arrays,
+        "forward_std": chains.forward_std(steps),
         "dimension": np.array(np.prod(subject.card.flags.image_shape)),
     }
 
 
 def _assemble(settings: ExposureSettings, done: Mapping[int, Arrays]) -> ExposureResult:
     steps = settings.num_sampling_steps
-    empty = np.full((steps, 0), np.nan)
     ordered = [done[position] for position in sorted(done)]
-    sampling, training = (
-        np.concatenate([empty, *(arrays[name] for arrays in ordered)], axis=1)
-        for name in ("sampling", "training")
+    sampling, training, errors = (
+        _columns(ordered, name, steps) for name in ("sampling", "training", "errors")
     )
     curves = {"sampling": _curve(sampling), "training": _curve(training)}
     gap = curves["sampling"][0] - curves["training"][0]
+    mean_gap_stderr = _difference_stderr(sampling, training)
+    forward_std = ordered[0]["forward_std"] if ordered else np.full(steps, np.nan)
     return ExposureResult(
         sampling=curves["sampling"][0],
         sampling_stderr=curves["sampling"][1],
@@ -104,13 +137,38 @@ def _assemble(settings: ExposureSettings, done: Mapping[int, Arrays]) -> Exposur
         gap=gap,
         gap_stderr=np.hypot(curves["sampling"][1], curves["training"][1]),
         mean_gap=float(gap.mean()),
-        mean_gap_stderr=_difference_stderr(sampling, training),
+        mean_gap_stderr=mean_gap_stderr,
         summed_gap=float(gap.sum()),
+        summed_gap_stderr=steps * mean_gap_stderr,
         mean_squared_gap=mean(sampling**2) - mean(training**2),
         mean_squared_gap_stderr=_difference_stderr(sampling**2, training**2),
+        forward_std=forward_std,
+        **_variance_error(errors, forward_std),
         num_images=sampling.shape[1],
         sqrt_dimension=float(np.sqrt(ordered[0]["dimension"])) if ordered else float("nan"),
     )
+
+
+def _columns(ordered: Sequence[Arrays], name: str, steps: int) -> NDArray[np.float64]:
+    """One array of all chunks, (T', images so far); no image where no chunk has it."""
+    found = [arrays[name] for arrays in ordered if name in arrays]
+    return np.concatenate([np.empty((steps, 0)), *found], axis=1)
+
+
+def _variance_error(
+    errors: NDArray[np.float64], forward_std: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Delta of mean squared errors by step and image, (T', images), with errors to first order."""
+    variance, variance_stderr = _curve(errors)
+    chain_std = np.sqrt(variance)
+    chain_std_stderr = variance_stderr / (2 * chain_std)
+    excess = chain_std - forward_std
+    return {
+        "chain_std": chain_std,
+        "chain_std_stderr": chain_std_stderr,
+        "delta": excess**2,
+        "delta_stderr": 2 * np.abs(excess) * chain_std_stderr,
+    }
 
 
 def _curve(norms: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -138,5 +196,7 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
-    image_forwards=lambda settings, item, _: 2 * item[2] * settings.num_sampling_steps,
+    image_forwards=lambda settings, item, _: (
+        (3 if settings.delta else 2) * item[2] * settings.num_sampling_steps
+    ),
 )

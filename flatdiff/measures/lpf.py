@@ -3,11 +3,12 @@
 (L * N(0, sigma^2 I))(theta), estimated from M perturbations in antithetic pairs (+delta, -delta)
 (Bisla et al. 2022, arXiv 2201.08025; paper Table 3). Lower is flatter. In mode `filter_relative`
 the noise of each weight is in units of its filter's size, which rescaling a layer before a norm
-does not change; in mode `absolute` it is not.
+does not change; in mode `absolute` it is not. Perturbations may stop early, at a requested
+relative standard error; the losses of panel members tell at which timesteps the loss rises.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,24 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
-from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
+from flatdiff.measures.base import (
+    BASE_PASSES,
+    NO_BASE,
+    Arrays,
+    Item,
+    Measure,
+    base_arrays,
+    complete,
+    mean,
+    standard_error,
+)
+from flatdiff.measures.timesteps import binned, timestep_edges
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
 CONFIDENCE = 0.95
+FIRST_PAIRS = 8  # before the error is looked at for the first time
 MAX_SIGMA = 1e6  # far beyond any weights, far below what float32 can hold
 
 
@@ -30,17 +43,21 @@ class LpfSettings:
 
     mode: LpfMode = "absolute"
     lpf_sigma: float = 0.01
-    num_perturbations: int = 100  # an even number: they come in antithetic pairs
+    num_perturbations: int = 100  # at most; even, as they come in antithetic pairs
+    relative_stderr: float = 0.0  # enough once the standard error is this share of LPF; 0 = never
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "lpf_sigma", float(self.lpf_sigma))  # 0 and 0.0 have one key
+        for name in ("lpf_sigma", "relative_stderr"):  # 0 and 0.0 have one key
+            object.__setattr__(self, name, float(getattr(self, name)))
         require(self.mode in LPF_MODES, "mode", " or ".join(LPF_MODES), self.mode)
         require_finite("lpf_sigma", self.lpf_sigma)
         require(self.lpf_sigma <= MAX_SIGMA, "lpf_sigma", f"at most {MAX_SIGMA:g}", self.lpf_sigma)
         count = self.num_perturbations
         valid = isinstance(count, int) and 4 <= count <= 100_000 and count % 2 == 0
         require(valid, "num_perturbations", "an even integer in [4, 100000]", count)
+        share = self.relative_stderr
+        require(0 <= share < 1, "relative_stderr", "in [0, 1)", share)
         require_seed("seed", self.seed)
 
     @property
@@ -63,6 +80,11 @@ class LpfResult:
     num_perturbations: int  # done so far
     relative_perturbation_norm: float  # mean ||delta|| / ||theta||
     perturbed_losses: NDArray[np.float64]  # (M,), + and - of each pair in turn
+    timestep_edges: NDArray[np.float64]  # (bins + 1,)
+    gap_by_timestep: NDArray[np.float64]  # (bins,), rise of the loss of the members in each
+    gap_by_timestep_stderr: NDArray[np.float64]  # (bins,), over antithetic pairs
+    # (pairs, N): rise of each panel member's loss under each pair, for paired comparisons.
+    pair_gaps: NDArray[np.float64] = field(metadata={"json": False})
 
 
 def _items(settings: LpfSettings) -> Sequence[Item]:
@@ -71,11 +93,7 @@ def _items(settings: LpfSettings) -> Sequence[Item]:
 
 def _evaluate(subject: "Subject", settings: LpfSettings, item: Item) -> Arrays:
     if item == ("base",):
-        bounds = subject.variational_bounds()
-        return {
-            "losses": subject.losses(),
-            "vb": np.array([]) if bounds is None else bounds,
-        }
+        return base_arrays(subject)
     delta = subject.noise_direction(settings.seed, item[1], settings.mode)
     pair = []
     for sign in (1.0, -1.0):
@@ -86,12 +104,14 @@ def _evaluate(subject: "Subject", settings: LpfSettings, item: Item) -> Arrays:
 
 
 def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
-    base = done.get(0, {"losses": np.array([]), "vb": np.array([])})
+    base = done.get(0, NO_BASE)
     pairs = [arrays for position, arrays in sorted(done.items()) if position > 0]
     perturbed = np.array([pair["losses"].mean(axis=1, dtype=np.float64) for pair in pairs])
-    pair_means = perturbed.mean(axis=1) if pairs else np.array([])
-    lpf, stderr, loss = mean(pair_means), standard_error(pair_means), mean(base["losses"])
+    lpf, stderr, loss = *_estimate(pairs), mean(base["losses"])
     half = stderr * float(stdtrit(max(len(pairs) - 1, 1), (1 + CONFIDENCE) / 2))
+    gaps = _pair_gaps(base, pairs)
+    num_steps = int(base["num_steps"])
+    by_timestep = binned(gaps, base["timesteps"], num_steps)
     return LpfResult(
         lpf=lpf,
         stderr=stderr,
@@ -103,16 +123,53 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
         num_perturbations=2 * len(pairs),
         relative_perturbation_norm=mean(np.array([pair["relative_norm"] for pair in pairs])),
         perturbed_losses=perturbed.ravel(),
+        timestep_edges=timestep_edges(num_steps),
+        gap_by_timestep=np.array([mean(column) for column in by_timestep.T]),
+        gap_by_timestep_stderr=np.array([standard_error(column) for column in by_timestep.T]),
+        pair_gaps=gaps,
     )
+
+
+def _estimate(pairs: Sequence[Arrays]) -> tuple[float, float]:
+    """Mean perturbed loss and its standard error over pairs."""
+    means = np.array([mean(pair["losses"]) for pair in pairs])
+    return mean(means), standard_error(means)
+
+
+def _pair_gaps(base: Arrays, pairs: Sequence[Arrays]) -> NDArray[np.float64]:
+    """(pairs, N); without rows until the checkpoint itself is done."""
+    losses = base["losses"].astype(np.float64)
+    if not len(losses):
+        return np.zeros((0, 0))
+    rows = [pair["losses"].mean(axis=0, dtype=np.float64) - losses for pair in pairs]
+    return np.array(rows).reshape(len(rows), len(losses))
+
+
+def _plan(settings: LpfSettings, done: Mapping[int, Arrays]) -> Sequence[int]:
+    """The error is looked at after 8 pairs, 12, 18, and so on: looking often ends too early."""
+    pairs = FIRST_PAIRS
+    while settings.relative_stderr and pairs < settings.num_pairs:
+        stage = range(1 + pairs)
+        if not complete(stage, done) or _enough(settings, [done[k] for k in stage[1:]]):
+            return stage
+        pairs = pairs * 3 // 2
+    return range(1 + settings.num_pairs)
+
+
+def _enough(settings: LpfSettings, pairs: Sequence[Arrays]) -> bool:
+    lpf, stderr = _estimate(pairs)
+    return stderr <= settings.relative_stderr * lpf
 
 
 MEASURE = Measure(
     name="lpf",
     question="How high is the loss under Gaussian noise on the weights?",
-    version=1,
+    version=2,
     settings_type=LpfSettings,
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
-    image_forwards=lambda settings, item, panel_size: 2 * panel_size,
+    # A pair is two passes, too.
+    image_forwards=lambda settings, item, panel_size: BASE_PASSES * panel_size,
+    plan=_plan,
 )

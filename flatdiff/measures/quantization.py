@@ -1,7 +1,8 @@
 """Loss under quantisation: what the loss becomes when the weights are rounded to few bits.
 
 Direct rounding after training, without calibration (paper Table 4); rounding is one perturbation
-of the weights among all that flatness speaks of, and its size is reported beside the loss.
+of the weights among all that flatness speaks of, and its size is reported beside the loss, with
+what the checkpoint's file shrinks to.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,18 +14,21 @@ from numpy.typing import NDArray
 
 from flatdiff.config import FULL_PRECISION_BITS, require
 from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error
+from flatdiff.quantized_files import file_sizes
+from flatdiff.scheme import SchemeOptions, require_bits
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)
-class QuantizationSettings:
-    """Which bit widths; one scale a tensor, symmetric, from the largest weight."""
+class QuantizationSettings(SchemeOptions):
+    """Which bit widths, and the options that all of them share."""
 
     bits: tuple[int, ...] = (32, 8, 6, 4)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "bits", reference_first(self.bits))
 
 
@@ -39,7 +43,7 @@ def reference_first(bits: Sequence[Any]) -> tuple[int, ...]:
     """
     chosen = tuple(width for width in bits if width != FULL_PRECISION_BITS)
     for width in chosen:
-        require(isinstance(width, int) and 2 <= width <= 8, "bits", "in [2, 8] or 32", width)
+        require_bits(width)
     require(len(set(chosen)) == len(chosen), "bits", "widths that differ", list(bits))
     return (FULL_PRECISION_BITS, *chosen)
 
@@ -54,6 +58,8 @@ class QuantizationResult:
     rise: NDArray[np.float64]  # loss - loss at 32 bits
     rise_stderr: NDArray[np.float64]  # paired by panel member
     relative_error: NDArray[np.float64]  # ||theta_q - theta|| / ||theta||
+    file_bytes: NDArray[np.float64]  # of the exported file, one byte a weight; float32 at 32 bits
+    packed_bytes: NDArray[np.float64]  # the same with codes packed to their width
 
 
 def _items(settings: QuantizationSettings) -> Sequence[Item]:
@@ -61,23 +67,32 @@ def _items(settings: QuantizationSettings) -> Sequence[Item]:
 
 
 def _evaluate(subject: "Subject", settings: QuantizationSettings, item: Item) -> Arrays:
-    with subject.quantized(item[1]):
+    scheme = settings.at(item[1])
+    with subject.quantized(scheme):
         losses = subject.losses()
-    return {"losses": losses, "relative_error": np.array(subject.quantization_error(item[1]))}
+    whole, packed = file_sizes(subject.card, subject.shapes, scheme)
+    return {
+        "losses": losses,
+        "relative_error": np.array(subject.quantization_error(scheme)),
+        "file_bytes": np.array(whole),
+        "packed_bytes": np.array(packed),
+    }
 
 
 def _assemble(settings: QuantizationSettings, done: Mapping[int, Arrays]) -> QuantizationResult:
-    loss, stderr, rise, rise_stderr, error = (
-        np.full(len(settings.bits), np.nan) for _ in range(5)
-    )
+    names = ("loss", "stderr", "rise", "rise_stderr", "relative_error")
+    sizes = ("file_bytes", "packed_bytes")
+    columns = {name: np.full(len(settings.bits), np.nan) for name in (*names, *sizes)}
     for position, arrays in done.items():
         losses = arrays["losses"]
-        loss[position], stderr[position] = mean(losses), standard_error(losses)
-        error[position] = float(arrays["relative_error"])
+        known = {"loss": mean(losses), "stderr": standard_error(losses)}
+        known |= {name: float(arrays[name]) for name in ("relative_error", *sizes)}
         if 0 in done:
             change = losses - done[0]["losses"]
-            rise[position], rise_stderr[position] = mean(change), standard_error(change)
-    return QuantizationResult(settings.bits, loss, stderr, rise, rise_stderr, error)
+            known |= {"rise": mean(change), "rise_stderr": standard_error(change)}
+        for name, value in known.items():
+            columns[name][position] = value
+    return QuantizationResult(bits=settings.bits, **columns)
 
 
 MEASURE = Measure(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from flatdiff.config import require, require_seed
 from flatdiff.measures.base import Arrays, Item, Measure, chunks, mean, standard_error, stream_seed
 from flatdiff.measures.quantization import reference_first
+from flatdiff.scheme import SchemeOptions
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
@@ -22,8 +23,8 @@ IMAGES_A_CHUNK = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class SamplesSettings:
-    """How many images, how many steps, which bit widths."""
+class SamplesSettings(SchemeOptions):
+    """How many images, how many steps, which bit widths and how they round."""
 
     num_images: int = 16
     num_sampling_steps: int = 50  # T'
@@ -31,6 +32,7 @@ class SamplesSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "bits", reference_first(self.bits))
         images, steps = self.num_images, self.num_sampling_steps
         fits = isinstance(images, int) and 1 <= images <= 10_000
@@ -57,9 +59,9 @@ def _items(settings: SamplesSettings) -> Sequence[Item]:
 
 def _evaluate(subject: "Subject", settings: SamplesSettings, item: Item) -> Arrays:
     _, k, size, bits = item
-    with subject.quantized(bits):
-        images = subject.sample(size, settings.num_sampling_steps, stream_seed(settings.seed, k))
-    return {"images": images}
+    seed = stream_seed(settings.seed, k)
+    with subject.quantized(settings.at(bits)):
+        return {"images": subject.chains.sample(size, settings.num_sampling_steps, seed)}
 
 
 def _assemble(settings: SamplesSettings, done: Mapping[int, Arrays]) -> SamplesResult:

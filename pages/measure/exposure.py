@@ -3,12 +3,18 @@
 import streamlit as st
 
 from flatdiff.errors import SettingsError
-from flatdiff.figures.exposure import exposure_curves, exposure_gaps
+from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.requests import make_request
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
+from pages.shared.scheme import choose_options
+
+# Delta of the CIFAR-10 ADM with 20 steps, t = 19 downwards, as its authors publish it (t counts
+# from 1; arXiv 2308.15321).
+PUBLISHED = "1.96e-5 6.79e-5 2.74e-4 7.98e-4 1.92e-3 3.86e-3 7.11e-3 1.21e-2 1.93e-2 2.95e-2 "
+PUBLISHED += "4.34e-2 6.23e-2 8.72e-2 0.1189 0.1604 0.2118"
 
 st.title("Exposure bias")
 st.markdown(
@@ -36,13 +42,43 @@ with columns[1]:
         2,
         10_000,
         step=16,
-        help_text="In each of the two curves; the error falls with their square root.",
+        help_text="In each curve; the error falls with their square root.",
     )
 with columns[2]:
     seed = seed_input("Of x_T and of every noise; the same for every checkpoint.")
+columns = st.columns([2, 1])
+with columns[0]:
+    scale = st.slider(
+        "λ of epsilon scaling",
+        0.95,
+        1.10,
+        1.0,
+        step=0.001,
+        format="%.3f",
+        key="eps_scale",
+        bind="query-params",
+        help="The sampler divides every predicted noise by λ before it uses it; 1 leaves it. Its "
+        "authors use 1.017 on CIFAR-10 and 1.006 on LSUN tower at 100 steps.",
+    )
+with columns[1]:
+    bits = st.selectbox(
+        "Bits of the weights",
+        [32, 8, 7, 6, 5, 4, 3, 2],
+        key="bits",
+        bind="query-params",
+        help="32: the weights as they are.",
+    )
+options = choose_options() if bits < 32 else {}
 
 try:
-    settings = ExposureSettings(num_sampling_steps=steps, num_images=images, seed=seed)
+    settings = ExposureSettings(
+        num_sampling_steps=steps,
+        num_images=images,
+        eps_scale=scale,
+        bits=bits,
+        seed=seed,
+        **options,
+    )
 except SettingsError as error:
     st.error(str(error))
     st.stop()
@@ -64,11 +100,12 @@ st.dataframe(
             "checkpoint": entry.title,
             "mean gap of ‖ε‖": f"{entry.result.mean_gap:+.4f} ± "
             f"{entry.result.mean_gap_stderr:.4f}",
-            "summed over steps": f"{entry.result.summed_gap:+.3f}",
+            "summed over steps": f"{entry.result.summed_gap:+.3f} ± "
+            f"{entry.result.summed_gap_stderr:.3f}",
             "mean gap of ‖ε‖²": f"{entry.result.mean_squared_gap:+.3f} ± "
             f"{entry.result.mean_squared_gap_stderr:.3f}",
             "images": entry.result.num_images,
-            "training below √d at step 0": "yes"
+            "training < √d at step 0": "yes"
             if entry.result.training[0] < entry.result.sqrt_dimension
             else "no",
         }
@@ -81,5 +118,21 @@ st.caption(
     "The paper reports a “‖ε‖² gap” of +11.39 for ADM and +3.32 for +SAM on CIFAR-10 without "
     "defining it; every plausible gap stands here under its own name."
 )
+st.subheader("δ: how far a chain strays from the image it began with", divider="gray")
+st.plotly_chart(
+    exposure_deltas(series), key="deltas", alt="Variance error by step with its standard error"
+)
+st.caption(
+    "A real image is noised to the last step and the sampler runs from there. δ is the squared "
+    "difference of two standard deviations: that of the distance to the image, and the one "
+    "that noising the image to step i has. The chain forgets the image, so δ grows to the left "
+    "even for a perfect network; compare checkpoints, not the curve with 0."
+)
+with st.expander("δ of the CIFAR-10 ADM, as its authors report it (20 steps)"):
+    st.table({"t": range(19, 3, -1), "δ": PUBLISHED.split()})
+    st.caption(
+        "Reported, not measured here: for a CIFAR-10 ADM at 20 steps and no other. t counts from "
+        "1, so that row t stands at step i = t − 1."
+    )
 numbers(cards, handles)
 record(handles)

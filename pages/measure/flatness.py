@@ -5,20 +5,17 @@ import streamlit as st
 
 from flatdiff.config import BaseMethod, LpfMode, WeightKind, method_name
 from flatdiff.errors import SettingsError
-from flatdiff.figures.lpf import lpf_dots
+from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.requests import make_request
 from pages.shared.choose import all_cards, choose_checkpoints, seed_input, whole_number
+from pages.shared.compare import comparison_sentences
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.paper import TABLE_3
 from pages.shared.record import numbers, record, series_of
 
 MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
-# Table 3 of the paper: LPF on CIFAR-10, as reported.
-PAPER = pd.DataFrame(
-    {"raw": [0.097, 0.103, 0.063], "+EMA": [0.099, 0.101, 0.063], "+SWA": [0.099, 0.102, 0.063]},
-    index=["ADM", "+IP", "+SAM"],
-)
 
 
 BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
@@ -39,7 +36,7 @@ st.markdown(
     "hardly do."
 )
 cards = choose_checkpoints([card.id for card in all_cards()])
-columns = st.columns(4)
+columns = st.columns(5)
 with columns[0]:
     mode = st.selectbox(
         "Noise",
@@ -62,9 +59,20 @@ with columns[2]:
         4,
         10_000,
         step=2,
-        help_text="In antithetic pairs; the error falls with their square root.",
+        help_text="At most, in antithetic pairs; the error falls with their square root.",
     )
 with columns[3]:
+    percent = st.number_input(
+        "Stop at error (%)",
+        0.0,
+        50.0,
+        0.0,
+        step=0.5,
+        key="relative_stderr",
+        bind="query-params",
+        help="Enough once the standard error is this share of LPF; 0 runs all perturbations.",
+    )
+with columns[4]:
     seed = seed_input("Of the weight noise; the same for every checkpoint.")
 
 try:
@@ -81,7 +89,7 @@ for family in dict.fromkeys(card.family for card in cards):
     st.subheader(f"LPF, {family}, measured", divider="gray")
     own = [s for s, c in zip(series, cards, strict=False) if c.family == family]
     st.table(as_table(own))
-if any(entry.result.num_perturbations < perturbations for entry in series):
+if any(progress.active for handle in handles if (progress := handle.progress())):
     st.caption("Preliminary: not all perturbations are done.")
 st.plotly_chart(lpf_dots(series), key="dots", alt="Loss and LPF of each checkpoint")
 norms = [entry.result.relative_perturbation_norm for entry in series]
@@ -94,8 +102,17 @@ if mode == "absolute":
         "Absolute noise is not comparable between networks whose layers are scaled differently; "
         "switch to relative noise for that."
     )
+comparison_sentences(
+    [entry.title for entry in series], [entry.result.pair_gaps for entry in series]
+)
+st.subheader("At which timesteps?", divider="gray")
+st.plotly_chart(
+    lpf_by_timestep(series),
+    key="timesteps",
+    alt="Rise of the loss under weight noise by timestep, one line a checkpoint",
+)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
-    st.table(PAPER.style.format("{:.3f}"))
+    st.table(TABLE_3.style.format("{:.3f}"))
     st.caption(
         "Other network, other data, and a sigma the paper does not state: compare the pattern "
         "of the rows, not the values."

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from flatdiff.cards import BrokenCard, Card, list_cards
-from flatdiff.config import METHOD_PAIR, METHODS
+from flatdiff.config import METHOD_PAIR, METHOD_PLANE, METHODS
 from flatdiff.engine import shared_engine
 
 
@@ -42,6 +42,42 @@ def choose_checkpoints(default: Sequence[str] = METHOD_PAIR) -> list[Card]:
         st.info("Choose at least one checkpoint above to see its measurements.")
         st.stop()
     return [card for name, card in by_id.items() if name in chosen]
+
+
+def choose_plane(through: bool) -> tuple[Card, list[Card]]:
+    """The checkpoints that a line or a plane goes through, and others to be marked beside it.
+
+    Args:
+        through: whether there is a third checkpoint, as in a plane.
+
+    Returns:
+        The first checkpoint, and its partners: the ends of the axes, then the marked ones.
+    """
+    by_id = {card.id: card for card in all_cards()}
+    if len(by_id) < 2 + through:
+        st.info(f"A {'plane needs three' if through else 'line needs two'} checkpoints.")
+        st.stop()
+    preset = [name for name in METHOD_PLANE if name in by_id]
+    preset += [name for name in by_id if name not in preset]
+    titles = ["From", "To", "Through"][: 2 + through]
+    columns = st.columns(len(titles) + 1)
+    ends = [
+        column.selectbox(
+            title,
+            list(by_id),
+            list(by_id).index(name),
+            key=title.lower(),
+            bind="query-params",
+        )
+        for column, title, name in zip(columns, titles, preset, strict=False)
+    ]
+    if len(set(ends)) < len(ends):
+        st.info("Choose checkpoints that differ.")
+        st.stop()
+    marked = columns[-1].multiselect(
+        "Also mark", [name for name in by_id if name not in ends], key="mark", bind="query-params"
+    )
+    return by_id[ends[0]], [by_id[name] for name in (*ends[1:], *marked)]
 
 
 def label(card: Card) -> str:

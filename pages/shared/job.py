@@ -58,7 +58,8 @@ def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) 
             on_click=_run,
             args=(handles,),
         )
-        st.caption(f"{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
+        least = "at least " if estimate.open_ended else ""
+        st.caption(f"{least}{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
 
 
 def _name(handles: Sequence[Handle]) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from flatdiff.config import METHODS
 from flatdiff.figures.exposure import exposure_curves, exposure_gaps
+from flatdiff.figures.frechet import frechet_dots
 from flatdiff.figures.lpf import lpf_dots
 from flatdiff.figures.quantization import quantization_lines
 from flatdiff.figures.style import HUES, OTHER_HUE, Series, band, style_of
@@ -22,8 +23,9 @@ from flatdiff.figures.surface import (
     surface_lines,
 )
 from flatdiff.figures.training import loss_history_lines
-from flatdiff.measures.surface import SurfaceResult, grid
-from tests.results import exposure, lpf, quantization, surface
+from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surface_settings import grid
+from tests.results import exposure, frechet, lpf, quantization, surface
 from tests.subjects import changed
 
 
@@ -44,8 +46,8 @@ def plain(result: SurfaceResult, rows: int, columns: int, known: np.ndarray) -> 
     loss = np.arange(rows * columns, dtype=float).reshape(rows, columns) + 1
     return changed(
         result,
-        a=grid(columns, 1.0),
-        b=grid(rows, 1.0),
+        a=grid(columns),
+        b=grid(rows),
         loss=np.where(known, loss, np.nan),
         computed=known,
     )
@@ -73,8 +75,8 @@ SUB_GRIDS = [
 def test_finest_complete_sub_grid(rows: int, columns: int, cells: np.ndarray, stride: int) -> None:
     """The table says by hand which stride is complete; a loss is the number of its cell."""
     a, b, loss = shown_grid(plain(surface(), rows, columns, cells))
-    assert np.array_equal(a, grid(columns, 1.0)[::stride])
-    assert np.array_equal(b, grid(rows, 1.0)[::stride])
+    assert np.array_equal(a, grid(columns)[::stride])
+    assert np.array_equal(b, grid(rows)[::stride])
     if cells.any():
         expected = [
             [i * columns + j + 1 for j in range(0, columns, stride)]
@@ -223,6 +225,20 @@ def test_exposure_figures_draw_curves_and_gap() -> None:
     np.testing.assert_allclose(ribbon.y[:5], result.gap + result.gap_stderr)
 
 
+def test_frechet_dots_stand_at_the_distances() -> None:
+    """One a width against the record, the 32-bit one open; the axis says what it is."""
+    result = frechet()
+    figure = frechet_dots([Series("SAM", "sam", result)])
+    full, rounded = traces(figure)
+    for k, trace in enumerate((full, rounded)):
+        assert list(trace.x) == [result.frechet[k]]
+        assert list(trace.error_x.array) == [result.frechet_stderr[k]]
+        assert list(trace.y) == ["SAM"]
+    assert (full.marker.symbol, rounded.marker.symbol) == ("circle-open", "circle")
+    title = drawn(figure)["layout"]["xaxis"]["title"]["text"]
+    assert title.startswith("proxy Fréchet distance (digits features)")
+
+
 def test_training_history_draws_its_rows() -> None:
     """Steps against losses."""
     (trace,) = traces(loss_history_lines({"SAM": ("sam", [[100, 0.5], [200, 0.25]])}))
@@ -241,6 +257,7 @@ FIGURES: dict[str, tuple[Callable[..., Any], Callable[..., go.Figure], int]] = {
     "quantization": (quantization, quantization_lines, 4),
     "curves": (exposure, exposure_curves, 1),
     "gaps": (exposure, exposure_gaps, 1),
+    "frechet": (frechet, frechet_dots, 3),
 }
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
+from flatdiff.measures.base import Arrays
 from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
 from flatdiff.weights import filter_scales
 from tests.subjects import (
@@ -130,3 +131,41 @@ def test_noise_that_breaks_the_network_is_reported_as_such() -> None:
     assert result.lpf == np.inf
     assert np.isnan(result.stderr)
     assert np.isnan(result.ci_low)
+
+
+def planned(relative_stderr: float) -> tuple[LpfResult, int]:
+    """Computed as the dispatcher does: what the plan wants, until it wants no more."""
+    settings = LpfSettings(lpf_sigma=0.1, num_perturbations=400, relative_stderr=relative_stderr)
+    subject, done = QuadraticSubject(random_hessians()), dict[int, Arrays]()
+    items = MEASURE.items(settings)
+    while missing := [k for k in MEASURE.needed(settings, done) if k not in done]:
+        done |= {k: MEASURE.evaluate(subject, settings, items[k]) for k in missing}
+    return MEASURE.assemble(settings, done), len(done)
+
+
+def test_stops_at_the_first_stage_whose_error_is_small_enough() -> None:
+    """The stages by hand, and each one's error from the whole run of 400."""
+    whole, _ = planned(0.0)
+    pairs = whole.perturbed_losses.reshape(-1, 2).mean(axis=1)
+    stages = [8, 12, 18, 27, 40, 60, 90, 135]
+    errors = [pairs[:n].std(ddof=1) / n**0.5 / pairs[:n].mean() for n in stages]
+    for share in (0.5, 0.05, 0.02, 0.01):
+        expected = next((n for n, e in zip(stages, errors, strict=True) if e <= share), 200)
+        result, items = planned(share)
+        assert result.num_perturbations == 2 * expected
+        assert items == 1 + expected
+        np.testing.assert_array_equal(
+            result.perturbed_losses, whole.perturbed_losses[: 2 * expected]
+        )
+
+
+def test_rise_by_timestep() -> None:
+    """Three members in the first three bins; the mean over bins is the gap."""
+    subject = QuadraticSubject(random_hessians())
+    result = computed(subject, "lpf", LpfSettings(num_perturbations=8))
+    np.testing.assert_allclose(result.gap_by_timestep[:3], result.pair_gaps.mean(axis=0))
+    assert np.isnan(result.gap_by_timestep[3:]).all()
+    assert result.gap_by_timestep[:3].mean() == pytest.approx(result.gap, abs=1e-9)
+    errors = result.pair_gaps.std(axis=0, ddof=1) / 2
+    np.testing.assert_allclose(result.gap_by_timestep_stderr[:3], errors)
+    assert (result.timestep_edges[[0, 1, -1]] == [0, 100, 1000]).all()

@@ -69,6 +69,10 @@ def test_rounding_a_real_network_changes_pixels() -> None:
     """The mean is over all pixels of all images, against NumPy on the grids themselves."""
     settings = SamplesSettings(num_images=3, num_sampling_steps=3, bits=(2,))
     result = computed(digits_subject(), "samples", settings)
+    finer = SamplesSettings(num_images=3, num_sampling_steps=3, bits=(2,), per_channel=True)
+    other = computed(digits_subject(), "samples", finer)
+    assert np.array_equal(result.images[0], other.images[0])
+    assert not np.array_equal(result.images[1], other.images[1]), "the options reach the weights"
     change = np.abs(result.images[1].astype(int) - result.images[0].astype(int))
     assert result.pixel_change[1] == pytest.approx(change.mean())
     assert change.mean() > 0

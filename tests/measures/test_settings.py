@@ -24,11 +24,32 @@ REFUSED: list[tuple[str, str, list[Any]]] = [
     ("exposure", "num_sampling_steps", [0, 1, -1, 4001, 2.5, "20"]),
     ("exposure", "num_images", [0, 1, 50_001, 2.5]),
     ("exposure", "seed", [-1, 0.5, 2**32]),
+    ("exposure", "eps_scale", [0, 0.0, -1.0, NAN, INF, 10.5]),
+    ("exposure", "delta", [0, 1, "yes"]),
+    ("exposure", "bits", [1, 9, 33, 2.5, "8"]),
+    ("curvature", "num_eigenvalues", [0, 17, 2.5, "3"]),
+    ("curvature", "num_probes", [0, 1, 1001, 8.0]),
+    ("curvature", "num_lanczos_steps", [0, 1, 201, 2.5]),
+    ("curvature", "eigen_tolerance", [0, -1.0, 0.2, NAN, INF]),
+    ("curvature", "seed", [-1, 0.5, 2**32]),
     ("samples", "num_sampling_steps", [0, 1, 4001, 2.5]),
     ("samples", "num_images", [0, -1, 10_001, 2.5]),
     ("samples", "seed", [-1, 0.5, 2**32]),
     ("samples", "bits", [(1,), (33,), (2.5,), (9,), (8, 8)]),
+    ("frechet", "features", ["", "Inception", "fid", None]),
+    ("frechet", "num_images", [0, 1, 50_001, 2.5, "10"]),
+    ("frechet", "num_sampling_steps", [0, 1, 4001, 2.5]),
+    ("frechet", "reference_split", ["", "test", None]),
+    ("frechet", "bits", [(1,), (33,), (8, 8)]),
+    ("frechet", "seed", [-1, 0.5, 2**32]),
     ("quantization", "bits", [(1,), (0,), (33,), (2.5,), ("8",), (-8,), (8, 4, 8)]),
+    ("sensitivity", "bits", [1, 9, 33, 2.5, "8"]),
+    ("sensitivity", "layers", [("a", "a"), (1,), ("a", None), tuple(map(str, range(2001)))]),
+    *(
+        (measure, name, values)
+        for measure in ("quantization", "samples", "exposure", "sensitivity")
+        for name, values in (("per_channel", [0, "yes"]), ("clipping", ["", "MSE", None]))
+    ),
 ]
 CASES = [(measure, name, value) for measure, name, values in REFUSED for value in values]
 
@@ -47,8 +68,13 @@ ACCEPTED: list[tuple[str, dict[str, Any]]] = [
     ("lpf", {"lpf_sigma": 0, "num_perturbations": 4}),
     ("lpf", {"lpf_sigma": 0.0, "num_perturbations": 100_000}),
     ("exposure", {"num_sampling_steps": 2, "num_images": 2}),
+    ("curvature", {"num_eigenvalues": 16, "num_probes": 2, "eigen_tolerance": 0.1}),
     ("samples", {"num_images": 1, "num_sampling_steps": 2, "bits": ()}),
+    ("exposure", {"eps_scale": 10.0, "delta": False, "symmetric": False}),
     ("quantization", {"bits": (2, 3, 4, 5, 6, 7, 8)}),
+    ("frechet", {"features": "inception", "num_images": 2, "reference_split": "held_out"}),
+    ("frechet", {"num_images": 50_000, "bits": ()}),
+    ("sensitivity", {"layers": (), "clipping": "mse"}),
 ]
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings, grid
+from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
+from flatdiff.measures.surface_settings import grid
 from tests.subjects import (
     QuadraticSubject,
     computed,
@@ -77,7 +78,7 @@ def test_base_floor_and_axes_of_a_quadratic_loss() -> None:
 @pytest.mark.parametrize("resolution", [2, 3, 4, 25, 51, 1025])
 def test_grid_is_symmetric_and_even(resolution: int) -> None:
     """NumPy's linspace to rounding, but mirrored to the bit and exactly 0 in an odd middle."""
-    found = grid(resolution, 0.3)
+    found = 0.3 * grid(resolution)
     np.testing.assert_allclose(found, np.linspace(-0.3, 0.3, resolution), atol=1e-15)
     assert np.array_equal(found, -found[::-1])
     assert (found[resolution // 2] == 0) == (resolution % 2 == 1)

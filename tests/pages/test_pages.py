@@ -19,17 +19,24 @@ from flatdiff.cards import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures import MEASURES
-from flatdiff.measures.base import Arrays, Item
+from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import DONE, FAILED, Store
+from flatdiff.tensors import layer_names
+from tests.pages.stored import arrays_for
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 # Each page and the measures it asks for at its default settings.
 MEASURING = {
     "measure/surface.py": ("surface",),
     "measure/flatness.py": ("lpf",),
+    "measure/curvature.py": ("curvature",),
+    "measure/radius.py": ("radius",),
     "measure/exposure.py": ("exposure",),
-    "measure/samples.py": ("samples", "quantization"),
+    "measure/samples.py": ("samples",),
+    "measure/quality.py": ("frechet",),
+    "measure/quantization.py": ("quantization", "sensitivity"),
     "gallery/checkpoints.py": ("samples", "quantization"),
 }
 
@@ -52,33 +59,24 @@ def requests_of(engine: Engine, page: str) -> list[Request]:
     """What a page asks for when nobody has touched it."""
     cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
     return [
-        make_request(name, card, MEASURES[name].settings_type())
+        make_request(name, card, default_settings(name, engine.root, card))
         for name in MEASURING[page]
         for card in cards
     ]
 
 
-def arrays_for(item: Item, settings: Any) -> Arrays:
-    """Plausible numbers for one item, different from item to item."""
-    generator = np.random.default_rng(abs(hash(item)) % 2**32)
-    losses = generator.uniform(0.1, 0.2, 8).astype(np.float32)
-    match item:
-        case ("pair", _):
-            return {"losses": np.stack([losses, losses + 0.01]), "relative_norm": np.array(0.1)}
-        case ("bits", _):
-            return {"losses": losses, "relative_error": np.array(0.01)}
-        case ("chunk", _, size):
-            norms = generator.uniform(7, 8, (settings.num_sampling_steps, size))
-            return {"sampling": norms, "training": norms - 0.1, "dimension": np.array(64)}
-        case ("chunk", _, size, _):
-            return {"images": generator.integers(0, 256, (size, 8, 8, 1), dtype=np.uint8)}
-    extra = {"axes_cosine": np.array(0.0), "relative_step": np.array(0.5)}
-    return {"losses": losses, "vb": losses, **extra}
+def default_settings(measure: str, root: Path, card: Card) -> Any:
+    """Of a page; sensitivity is of every layer of the checkpoint."""
+    if measure == "surface":
+        return SurfaceSettings(mode="interpolated")
+    if measure == "sensitivity":
+        return SensitivitySettings(layers=layer_names(root, card))
+    return MEASURES[measure].settings_type()
 
 
 def fill(engine: Engine, request: Request, share: float = 1.0) -> None:
     """Put a share of a request's items into the store as one tile."""
-    count = int(len(request.items) * share)
+    count = int(len(request.first_plan) * share)
     results = [arrays_for(item, request.settings) for item in request.items[:count]]
     engine.store.submit(request)
     engine.store.put_tile(request.key, 0, results, 1.5, "{}")
@@ -223,3 +221,46 @@ def test_first_visit_finds_results(store: Store, page: str) -> None:
     assert not shown.exception
     assert "From store, computed" in texts(shown)
     assert not any(button.label == "Run" for button in shown.button)
+
+
+@pytest.mark.parametrize("dimensions", ["1-D", "2-D"])
+def test_surface_between_checkpoints(engine: Engine, dimensions: str) -> None:
+    """From one checkpoint to another: one request with a partner; a plane needs three."""
+    shown = AppTest.from_file(str(PAGES / "measure/surface.py"), default_timeout=30)
+    shown.query_params["axes"] = "between checkpoints"
+    shown.query_params["dimensions"] = dimensions
+    shown.run()
+    assert not shown.exception
+    if dimensions == "2-D":
+        assert "A plane needs three checkpoints." in texts(shown)
+        return
+    next(button for button in shown.button if button.label == "Run").click().run()
+    (job,) = engine.store.jobs()
+    assert job.request.checkpoint == "tiny/adm"
+    assert [partner.checkpoint for partner in job.request.partners] == ["tiny/sam"]
+    assert job.request.settings.axes == "checkpoints"
+
+
+def test_ruler_follows_from_the_weights_alone(engine: Engine) -> None:
+    """An empty store is enough; nothing is queued."""
+    shown = opened("understand/ruler.py")
+    assert not shown.exception
+    assert engine.store.jobs() == []
+    assert len(shown.get("plotly_chart")) == 1
+
+
+def test_claim_queues_every_measure_once(engine: Engine) -> None:
+    """Columns of one measurement share it; the table fills with what is there."""
+    shown = opened("understand/claim.py")
+    assert not shown.exception
+    assert "press Run" in texts(shown)
+    next(button for button in shown.button if button.label == "Run").click().run()
+    jobs = engine.store.jobs()
+    measures = ["curvature", "exposure", "frechet", "lpf", "lpf", "quantization", "radius"]
+    assert sorted(job.request.measure for job in jobs) == sorted(2 * measures)
+    for job in jobs:
+        if job.request.measure in ("lpf", "quantization"):
+            fill(engine, job.request)
+    shown = opened("understand/claim.py")
+    assert not shown.exception
+    assert "Do the orders agree?" in [header.value for header in shown.subheader]

@@ -1,0 +1,49 @@
+"""`quantize`: a checkpoint as a file of small integers, and what that saves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flatdiff.cards import read_card
+from flatdiff.config import require
+from flatdiff.files import atomic_write, checkpoint_root
+from flatdiff.quantized_files import file_sizes, quantized_file
+from flatdiff.scheme import Scheme
+from flatdiff.tensors import read_shapes, read_tensors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """What is quantised and where the file goes."""
+
+    checkpoint: str
+    """<family>/<name>."""
+    out: Path
+    """.safetensors."""
+
+    def __post_init__(self) -> None:
+        expected = "a file ending in .safetensors"
+        require(self.out.suffix == ".safetensors", "--out", expected, self.out.name)
+
+
+def quantize(
+    target: Annotated[Target, tyro.conf.arg(name="")],
+    scheme: Annotated[Scheme, tyro.conf.arg(name="")],
+) -> int:
+    """Write a checkpoint's weights as int8 with scales and zero points, one byte a weight."""
+    root = checkpoint_root()
+    card = read_card(root, target.checkpoint)
+    content = quantized_file(card, read_tensors(root, card), scheme)
+    atomic_write(target.out, content)
+    shapes = read_shapes(root, card)
+    (before, _), (after, packed) = (
+        file_sizes(card, shapes, each) for each in (Scheme(bits=32), scheme)
+    )
+    print(f"{target.checkpoint}, {scheme}")
+    print(f"float32 {before:,} bytes, quantised {after:,} bytes, {before / after:.2f} times less")
+    if scheme.bits < 8:
+        print(f"packed to {scheme.bits} bits a weight it would be {packed:,} bytes")
+    print(f"written: {target.out}")
+    return 0

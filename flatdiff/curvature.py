@@ -1,0 +1,109 @@
+"""Curvature is the Hessian of the panel's mean loss by the weights, known by its products.
+
+H v is the gradient of g . v, with g the gradient of the loss (Pearlmutter 1994): two backward
+passes through one forward pass, exact but for rounding. The network is differentiated by tensors
+that share the memory of its weights, so that the weights themselves are never touched.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from flatdiff.errors import CheckpointError
+from flatdiff.spectrum import (
+    Eigenpairs,
+    Quadrature,
+    lanczos_quadrature,
+    random_signs,
+    top_eigenpairs,
+)
+from flatdiff.weights import FlatWeights, Vector, gaussian
+
+# A network's tensors by name -> a scalar: one of several terms whose sum is the loss.
+LossTerm = Callable[[dict[str, Tensor]], Tensor]
+
+EIGEN_TOLERANCE = 1e-3  # relative, of the eigenvalues whose vectors become axes
+
+
+class Curvature:
+    """The Hessian of one loss; derivatives are taken where the weights are when asked."""
+
+    def __init__(self, weights: FlatWeights, terms: Callable[[], Iterable[LossTerm]]) -> None:
+        self.weights = weights
+        self.terms = terms
+        # Called before each step of a search that takes minutes; may raise to end it.
+        self.between_products: Callable[[], None] = lambda: None
+        # Every cell of a surface asks for the same vectors; finding them costs 200 forwards.
+        self.eigenpairs = lru_cache(maxsize=1)(self._eigenpairs)
+
+    def gradient(self) -> Vector:
+        """g, (P,)."""
+        total = torch.zeros_like(self.weights.theta)
+        for term in self.terms():
+            leaves = self._leaves()
+            total += _flat(torch.autograd.grad(term(leaves), list(leaves.values())))
+        return total
+
+    def hessian_vector_product(self, vector: Vector) -> Vector:
+        """H v, (P,)."""
+        total = torch.zeros_like(self.weights.theta)
+        parts = [slot.of(vector) for slot in self.weights.slots]
+        for term in self.terms():
+            leaves = self._leaves()
+            tensors = list(leaves.values())
+            slopes = torch.autograd.grad(term(leaves), tensors, create_graph=True)
+            total += _flat(torch.autograd.grad(slopes, tensors, grad_outputs=parts))
+        return total
+
+    def _leaves(self) -> dict[str, Tensor]:
+        """Views of theta that gradients can be taken by; taking them changes nothing."""
+        weights = self.weights
+        return {
+            slot.name: slot.of(weights.theta).detach().requires_grad_() for slot in weights.slots
+        }
+
+    # -- the spectrum -----------------------------------------------------------------------
+
+    def eigenvectors(self, count: int, seed: int) -> tuple[Vector, ...]:
+        """The top eigenvectors at the checkpoint, unit norm, their largest entry positive.
+
+        Raises:
+            CheckpointError: they were not found.
+        """
+        pairs = self.eigenpairs(count, seed, EIGEN_TOLERANCE)
+        if not np.isfinite(pairs.values).all():
+            raise CheckpointError(
+                f"the top {count} eigenvectors of the Hessian were not found: the loss at these "
+                "weights is not finite or hardly curved; choose other axes"
+            )
+        return tuple(torch.from_numpy(row).to(self.weights.origin) for row in pairs.vectors)
+
+    def _eigenpairs(self, count: int, seed: int, tolerance: float) -> Eigenpairs:
+        """Top of the spectrum at the checkpoint; the seed is that of the start vector."""
+        point, origin = self.weights.theta, self.weights.origin
+        assert torch.allclose(point, origin, 0, 0, equal_nan=True), "not at the checkpoint"
+        start = self._numpy(gaussian(len(origin), seed, 0).to(origin))
+        return top_eigenpairs(self._product, start, count, tolerance)
+
+    def lanczos(self, num_steps: int, seed: int) -> Quadrature:
+        """A Lanczos run from a probe of random signs."""
+        signs = torch.from_numpy(random_signs(len(self.weights), seed)).to(self.weights.origin)
+        return lanczos_quadrature(self._product, self._numpy(signs), num_steps)
+
+    def _product(self, vector: NDArray[Any]) -> NDArray[Any]:
+        self.between_products()
+        return self._numpy(
+            self.hessian_vector_product(torch.tensor(vector).to(self.weights.origin))
+        )
+
+    def _numpy(self, vector: Vector) -> NDArray[Any]:
+        return vector.cpu().numpy()
+
+
+def _flat(tensors: Sequence[Tensor]) -> Vector:
+    return torch.cat([tensor.reshape(-1) for tensor in tensors])

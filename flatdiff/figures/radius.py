@@ -1,0 +1,92 @@
+"""Radius curves: the loss against the size of a perturbation, and by timestep."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flatdiff.figures.style import Series, band, laid_out, style_of
+from flatdiff.measures.radius import RadiusResult
+
+Axis = Literal["sizes", "relative_norms"]
+
+
+def radius_lines(
+    series: Sequence[Series[RadiusResult]],
+    *,
+    axis: Axis = "sizes",
+    x_title: str = "perturbation norm",
+    spaghetti: bool = False,
+    log: bool = False,
+) -> go.Figure:
+    """One line a checkpoint with twice its standard error; as spaghetti with every direction."""
+    figure = go.Figure()
+    for entry in series:
+        result, style = entry.result, style_of(entry.method)
+        x = np.concatenate([[0.0], getattr(result, axis)])
+        y = np.concatenate([[result.base_loss], result.loss])
+        error = np.concatenate([[0.0], result.stderr])
+        if np.isfinite(error).all():
+            figure.add_trace(band(x, y, 2 * error, style.color))
+        if spaghetti:
+            figure.add_trace(_every_direction(entry, x))
+        figure.add_trace(
+            go.Scatter(
+                x=x,
+                y=y,
+                name=entry.title,
+                mode="lines+markers",
+                line={"color": style.color, "dash": style.dash},
+                marker={"symbol": style.symbol},
+                customdata=error,
+                hovertemplate="%{x:.3g}: loss %{y:.4f} ± %{customdata:.4f}",
+            )
+        )
+    figure.update_xaxes(title=x_title, rangemode="tozero")
+    figure.update_yaxes(title="loss", type="log" if log else "linear")
+    return laid_out(figure, height=420)
+
+
+def _every_direction(entry: Series[RadiusResult], x: np.ndarray) -> go.Scatter:
+    """Thin lines, one a direction and sign, with gaps between them."""
+    curves = entry.result.curves
+    starts = np.full((len(curves), 1), entry.result.base_loss)
+    gaps = np.full((len(curves), 1), np.nan)
+    return go.Scatter(
+        x=np.tile(np.append(x, np.nan), len(curves)),
+        y=np.hstack([starts, curves, gaps]).ravel(),
+        mode="lines",
+        line={"color": style_of(entry.method).color, "width": 0.5},
+        opacity=0.4,
+        hoverinfo="skip",
+        showlegend=False,
+    )
+
+
+def timestep_map(result: RadiusResult, highest: float, *, x_title: str) -> go.Figure:
+    """Rise of the loss by timestep and size as a heat map.
+
+    Args:
+        result: of one checkpoint.
+        highest: rise at the end of the colour scale, shared by all that is compared.
+        x_title: what a size is.
+    """
+    edges = result.timestep_edges
+    figure = go.Figure(
+        go.Heatmap(
+            x=[f"{size:g}" for size in result.sizes],
+            y=[f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)],
+            z=result.gap_by_timestep,
+            customdata=result.gap_by_timestep_stderr,
+            zmin=0,
+            zmax=highest,
+            colorscale="Viridis",
+            colorbar={"title": "rise", "thickness": 12},
+            hovertemplate="%{x}, t %{y}<br>rise %{z:.4f} ± %{customdata:.4f}<extra></extra>",
+        )
+    )
+    figure.update_xaxes(title=x_title, type="category")
+    figure.update_yaxes(title="timestep", type="category")
+    return laid_out(figure, height=380)

@@ -1,0 +1,34 @@
+"""The ruler: every change of the weights on one axis."""
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from flatdiff.figures.style import laid_out, style_of
+from flatdiff.ruler import Mark
+
+
+def ruler_dots(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> go.Figure:
+    """One dot a mark, a row a kind, a colour a checkpoint; title to (method, marks)."""
+    figure = go.Figure()
+    for title, (method, found) in marks.items():
+        style = style_of(method)
+        # Checkpoints of one family lie close together: one of them carries the words.
+        mode = "markers" if figure.data else "markers+text"
+        shown = [mark for mark in found if mark.relative_norm > 0]  # the axis is logarithmic
+        figure.add_trace(
+            go.Scatter(
+                x=[mark.relative_norm for mark in shown],
+                y=[mark.kind for mark in shown],
+                text=[mark.label for mark in shown],
+                name=title,
+                mode=mode,
+                textposition="top center",
+                textfont={"size": 10},
+                marker={"color": style.color, "symbol": style.symbol, "size": 9},
+                hovertemplate="%{y}, %{text}: %{x:.3g} of the norm of the weights",
+            )
+        )
+    figure.update_xaxes(title="‖δ‖ / ‖θ‖", type="log")
+    figure.update_yaxes(autorange="reversed", type="category")
+    return laid_out(figure, height=440)

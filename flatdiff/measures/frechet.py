@@ -1,0 +1,186 @@
+"""Sample quality: how far generated images are from real ones, at several bit widths.
+
+Every width draws from the same noise, and so does every checkpoint, so that differences between
+them are the weights'. A feature network says what is on an image; see `flatdiff/frechet.py` for
+the distances, their errors and their bias. With Inception's features the Frechet distance is FID;
+with any other it is a proxy, and never called so.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatdiff.config import require, require_seed
+from flatdiff.frechet import (
+    NUM_NEIGHBORS,
+    Estimate,
+    Gaussian,
+    frechet_estimate,
+    kernel_estimate,
+    precision_recall,
+)
+from flatdiff.measures.base import Arrays, Item, Measure, chunks, mean, standard_error, stream_seed
+from flatdiff.measures.quantization import reference_first
+from flatdiff.panel import Split
+from flatdiff.scheme import SchemeOptions
+
+if TYPE_CHECKING:
+    from flatdiff.subject import Subject
+
+FeatureName = Literal["digits", "inception"]
+LABELS: dict[FeatureName, str] = {
+    "digits": "proxy Fréchet distance (digits features)",
+    "inception": "FID (clean-fid, mode clean)",
+}
+IMAGES_A_CHUNK = 64
+COMPARED_IMAGES = 10_000  # at most, where every image is compared with every other
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrechetSettings(SchemeOptions):
+    """Seen by which network, how many images, which bit widths and how they round."""
+
+    features: FeatureName = "digits"  # of the network that looks at the images
+    num_images: int = 1024  # generated at each width
+    num_sampling_steps: int = 20  # T'
+    bits: tuple[int, ...] = (32, 8)  # a weight; 32 are always compared with
+    reference_split: Split = "train"  # real images to compare with: all of it
+    seed: int = 0  # of x_T and of every noise
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "bits", reference_first(self.bits))
+        known, splits = tuple(LABELS), get_args(Split)
+        require(self.features in known, "features", " or ".join(known), self.features)
+        images, steps = self.num_images, self.num_sampling_steps
+        fits = isinstance(images, int) and 2 <= images <= 50_000
+        require(fits, "num_images", "an integer in [2, 50000]", images)
+        fits = isinstance(steps, int) and 2 <= steps <= 4000
+        require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
+        split = self.reference_split
+        require(split in splits, "reference_split", " or ".join(splits), split)
+        require_seed("seed", self.seed)
+
+
+# Of the result, one number a bit width.
+COLUMNS = (
+    *("frechet", "frechet_stderr", "rise", "rise_stderr"),
+    *("kernel", "kernel_stderr", "precision", "precision_stderr", "recall", "recall_stderr"),
+)
+
+
+@dataclass(frozen=True)
+class FrechetResult:
+    """One entry a bit width, NaN where not computed yet; errors are over generated images."""
+
+    bits: tuple[int, ...]
+    label: str  # what the Frechet distance may be called
+    features_digest: str  # SHA-256 of the feature network's weights; "" before it was used
+    num_images: int  # generated, so far, at every width
+    num_reference: int  # real
+    frechet: NDArray[np.float64]
+    frechet_stderr: NDArray[np.float64]
+    rise: NDArray[np.float64]  # of the Frechet distance over that at 32 bits
+    rise_stderr: NDArray[np.float64]  # paired by noise
+    kernel: NDArray[np.float64]  # KID where the features are Inception's
+    kernel_stderr: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    precision_stderr: NDArray[np.float64]
+    recall: NDArray[np.float64]
+    recall_stderr: NDArray[np.float64]  # over real images
+
+
+def _items(settings: FrechetSettings) -> Sequence[Item]:
+    sizes = chunks(settings.num_images, IMAGES_A_CHUNK)
+    generated = [("generated", k, n, bits) for k, n in enumerate(sizes) for bits in settings.bits]
+    return [("reference",), *generated]
+
+
+def _evaluate(subject: "Subject", settings: FrechetSettings, item: Item) -> Arrays:
+    match item:
+        case ("generated", k, size, bits):
+            seed = stream_seed(settings.seed, k)
+            with subject.quantized(settings.at(bits)):
+                images = subject.chains.sample(size, settings.num_sampling_steps, seed)
+            return {"features": subject.features(settings.features)(images)}
+    found = subject.reference_statistics(settings.features, settings.reference_split)
+    return {
+        "mu": found.gaussian.mu,
+        "root": found.gaussian.root,
+        "features": found.features[: min(settings.num_images, COMPARED_IMAGES)],
+        "num_images": np.array(found.num_images),
+        "digest": np.array(subject.features(settings.features).digest),
+    }
+
+
+def _assemble(settings: FrechetSettings, done: Mapping[int, Arrays]) -> FrechetResult:
+    reference, clouds = done.get(0), _clouds(settings, done)
+    rows = [dict.fromkeys(COLUMNS, float("nan")) for _ in clouds]
+    if reference is not None and len(clouds[0]) >= 2:
+        fitted = Gaussian(reference["mu"], reference["root"])
+        estimates = [frechet_estimate(cloud, fitted) for cloud in clouds]
+        for row, cloud, estimate in zip(rows, clouds, estimates, strict=True):
+            row |= _distances(estimate, estimates[0])
+            row |= _comparisons(cloud[:COMPARED_IMAGES], reference["features"])
+    return FrechetResult(
+        bits=settings.bits,
+        label=LABELS[settings.features],
+        features_digest=str(reference["digest"]) if reference else "",
+        num_images=len(clouds[0]),
+        num_reference=int(reference["num_images"]) if reference else 0,
+        **{name: np.array([row[name] for row in rows]) for name in COLUMNS},
+    )
+
+
+def _clouds(settings: FrechetSettings, done: Mapping[int, Arrays]) -> list[NDArray[np.float32]]:
+    """Features of the images that every width has, (n, d) a width."""
+    widths = len(settings.bits)
+    firsts = range(1, len(_items(settings)), widths)  # of each chunk
+    whole = [first for first in firsts if all(first + width in done for width in range(widths))]
+    if not whole:
+        return [np.empty((0, 0), np.float32)] * widths
+    return [
+        np.concatenate([done[first + width]["features"] for first in whole])
+        for width in range(widths)
+    ]
+
+
+def _distances(estimate: Estimate, first: Estimate) -> dict[str, float]:
+    """The Frechet distance, and its rise over the first one."""
+    return {
+        "frechet": estimate.value,
+        "frechet_stderr": standard_error(estimate.influence),
+        "rise": estimate.value - first.value,
+        "rise_stderr": standard_error(estimate.influence - first.influence),
+    }
+
+
+def _comparisons(cloud: NDArray[np.float32], real: NDArray[np.float32]) -> dict[str, float]:
+    """What compares image with image; the last two where there are enough to be neighbours."""
+    kernel = kernel_estimate(cloud, real)
+    found = {"kernel": kernel.value, "kernel_stderr": standard_error(kernel.influence)}
+    if min(len(cloud), len(real)) > NUM_NEIGHBORS:
+        answers = zip(("precision", "recall"), precision_recall(cloud, real), strict=True)
+        for name, inside in answers:
+            found |= {name: mean(inside), f"{name}_stderr": standard_error(inside)}
+    return found
+
+
+def _image_forwards(settings: FrechetSettings, item: Item, _panel_size: int) -> int:
+    """The feature network is another one; the reference counts as one image of this one."""
+    return item[2] * settings.num_sampling_steps if item[0] == "generated" else 1
+
+
+MEASURE = Measure(
+    name="frechet",
+    question="How far are its samples from real images, and those of rounded weights?",
+    version=1,  # also raised when the digits network is trained anew
+    settings_type=FrechetSettings,
+    items=_items,
+    evaluate=_evaluate,
+    assemble=_assemble,
+    image_forwards=_image_forwards,
+)

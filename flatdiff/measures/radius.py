@@ -1,0 +1,174 @@
+"""A radius curve is the loss against the size of a perturbation, over random directions.
+
+Noise `sphere`: u is one Gaussian vector over all parameters divided by its L2 norm, and the loss
+is taken at theta + gamma u (Cha et al. 2021, arXiv 2102.08604; paper Fig. 5). Noise `absolute` and
+`filter_relative`: delta = sigma times Gaussian noise as in LPF, so that the curve is LPF over
+sigma. Directions come in antithetic pairs (+, -), and are the same for every checkpoint and size.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatdiff.config import NOISES, Noise, require, require_seed
+from flatdiff.measures.base import (
+    BASE_PASSES,
+    NO_BASE,
+    Arrays,
+    Item,
+    Measure,
+    base_arrays,
+    mean,
+    standard_error,
+)
+from flatdiff.measures.timesteps import binned, timestep_edges
+
+if TYPE_CHECKING:
+    from flatdiff.subject import Subject
+
+MAX_SIZE = 1e6  # far beyond any weights, far below what float32 can hold
+MAX_SIZES = 100
+
+
+def even_sizes(largest: float, count: int) -> tuple[float, ...]:
+    """Evenly spaced sizes up to the largest, without 0.
+
+    >>> even_sizes(1.0, 4)
+    (0.25, 0.5, 0.75, 1.0)
+    """
+    return tuple(float(largest * k / count) for k in range(1, count + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RadiusSettings:
+    """Which noise, which sizes, and how many directions."""
+
+    noise: Noise = "sphere"
+    sizes: tuple[float, ...] = even_sizes(10.0, 8)  # ascending; gamma, or sigma of Gaussian noise
+    num_directions: int = 16  # antithetic pairs
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(self.noise in NOISES, "noise", " or ".join(NOISES), self.noise)
+        sizes = self.sizes
+        fits = 1 <= len(sizes) <= MAX_SIZES and all(0 < size <= MAX_SIZE for size in sizes)
+        expected = f"1 to {MAX_SIZES} numbers above 0 and at most {MAX_SIZE:g}"
+        require(fits, "sizes", expected, sizes)
+        ascending = all(a < b for a, b in itertools.pairwise(sizes))
+        require(ascending, "sizes", "ascending, each once", sizes)
+        object.__setattr__(self, "sizes", tuple(float(size) for size in sizes))
+        count = self.num_directions
+        fits = isinstance(count, int) and 2 <= count <= 10_000
+        require(fits, "num_directions", "an integer in [2, 10000]", count)
+        require_seed("seed", self.seed)
+
+
+@dataclass(frozen=True)
+class RadiusResult:
+    """Curves over the sizes (S,); errors are over directions, as the panel is frozen."""
+
+    sizes: NDArray[np.float64]  # (S,)
+    relative_norms: NDArray[np.float64]  # (S,), mean ||delta|| / ||theta||
+    loss: NDArray[np.float64]  # (S,), mean over directions and signs
+    stderr: NDArray[np.float64]  # (S,), of loss and of gap
+    gap: NDArray[np.float64]  # (S,), loss - base_loss
+    curves: NDArray[np.float64]  # (2 directions, S), loss along + and - of each in turn
+    base_loss: float
+    base_stderr: float  # over panel members
+    slope: float  # of gap over relative_norms: least squares through the origin
+    slope_stderr: float  # over directions
+    num_directions: int  # done so far
+    timestep_edges: NDArray[np.float64]  # (bins + 1,)
+    gap_by_timestep: NDArray[np.float64]  # (bins, S)
+    gap_by_timestep_stderr: NDArray[np.float64]  # (bins, S)
+    # (directions, S, N): rise of each panel member's loss, for paired comparisons.
+    member_gaps: NDArray[np.float64] = field(metadata={"json": False})
+
+
+def _items(settings: RadiusSettings) -> Sequence[Item]:
+    return [("base",), *(("direction", k) for k in range(settings.num_directions))]
+
+
+def _evaluate(subject: "Subject", settings: RadiusSettings, item: Item) -> Arrays:
+    if item == ("base",):
+        return base_arrays(subject)
+    direction = subject.noise_direction(settings.seed, item[1], settings.noise)
+    rows = []
+    for size in settings.sizes:
+        for sign in (1.0, -1.0):
+            with subject.at((sign * size, direction)):
+                rows.append(subject.losses())
+    losses = np.stack(rows).reshape(len(settings.sizes), 2, -1)
+    return {"losses": losses, "relative_norm": np.array(subject.relative_norm(direction))}
+
+
+def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusResult:
+    base, sizes = done.get(0, NO_BASE), np.array(settings.sizes)
+    directions = [arrays for position, arrays in sorted(done.items()) if position > 0]
+    curves = _curves(directions, len(sizes))  # (directions, S, 2)
+    loss, stderr = _over_directions(curves.mean(axis=2))
+    base_loss, num_steps = mean(base["losses"]), int(base["num_steps"])
+    relative = sizes * mean(np.array([arrays["relative_norm"] for arrays in directions]))
+    gaps = _member_gaps(base, directions, len(sizes))
+    by_timestep = _over_directions(binned(gaps, base["timesteps"], num_steps))
+    slopes = ((curves.mean(axis=2) - base_loss) @ relative) / (relative @ relative)
+    return RadiusResult(
+        sizes=sizes,
+        relative_norms=relative,
+        loss=loss,
+        stderr=stderr,
+        gap=loss - base_loss,
+        curves=curves.transpose(0, 2, 1).reshape(-1, len(sizes)),
+        base_loss=base_loss,
+        base_stderr=standard_error(base["losses"]),
+        slope=mean(slopes),
+        slope_stderr=standard_error(slopes),
+        num_directions=len(directions),
+        timestep_edges=timestep_edges(num_steps),
+        gap_by_timestep=by_timestep[0].T,
+        gap_by_timestep_stderr=by_timestep[1].T,
+        member_gaps=gaps,
+    )
+
+
+def _curves(directions: Sequence[Arrays], num_sizes: int) -> NDArray[np.float64]:
+    """Mean losses over the panel, (directions, S, 2)."""
+    rows = [arrays["losses"].mean(axis=2, dtype=np.float64) for arrays in directions]
+    return np.array(rows).reshape(len(rows), num_sizes, 2)
+
+
+def _member_gaps(
+    base: Arrays, directions: Sequence[Arrays], num_sizes: int
+) -> NDArray[np.float64]:
+    """(directions, S, N), mean over the two signs; empty until the checkpoint itself is done."""
+    losses = base["losses"].astype(np.float64)
+    if not len(losses):
+        return np.zeros((0, num_sizes, 0))
+    rows = [arrays["losses"].mean(axis=1, dtype=np.float64) - losses for arrays in directions]
+    return np.array(rows).reshape(len(rows), num_sizes, len(losses))
+
+
+def _over_directions(values: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard error along the first axis, NaN where unknown."""
+    shape = values.shape[1:]
+    columns = values.reshape(len(values), int(np.prod(shape))).T
+    means, errors = (np.array([of(column) for column in columns]) for of in (mean, standard_error))
+    return means.reshape(shape), errors.reshape(shape)
+
+
+MEASURE = Measure(
+    name="radius",
+    question="How high is the loss at a given distance from the weights?",
+    version=1,
+    settings_type=RadiusSettings,
+    items=_items,
+    evaluate=_evaluate,
+    assemble=_assemble,
+    image_forwards=lambda settings, item, panel_size: (
+        panel_size * (BASE_PASSES if item == ("base",) else 2 * len(settings.sizes))
+    ),
+)

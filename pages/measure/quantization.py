@@ -1,0 +1,137 @@
+"""Quantization: what do few bits a weight cost, where, and how much smaller is the file?"""
+
+import shlex
+
+import streamlit as st
+
+from flatdiff.engine import shared_engine
+from flatdiff.exports import settings_flags
+from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
+from flatdiff.figures.style import Series
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.quantized_files import quantized_file
+from flatdiff.requests import make_request
+from flatdiff.scheme import Scheme
+from flatdiff.tensors import layer_names, read_tensors
+from pages.shared.choose import choose_checkpoints
+from pages.shared.job import job_panel, nothing_yet
+from pages.shared.paper import TABLE_4
+from pages.shared.record import numbers, record, series_of
+from pages.shared.scheme import choose_options
+
+WIDTHS = [8, 7, 6, 5, 4, 3, 2]
+# Larger checkpoints are quantised by the command: the server has pages to answer meanwhile.
+MAX_DOWNLOAD_PARAMETERS = 20_000_000
+
+
+def size_rows(entry: Series) -> list[dict[str, str]]:
+    """One row a bit width that is computed: error, rise and bytes."""
+    result = entry.result
+    return [
+        {
+            "checkpoint": entry.title,
+            "bits": str(bits),
+            "‖Δθ‖ / ‖θ‖": f"{result.relative_error[k]:.2%}",
+            "loss − loss at 32 bits": f"{result.rise[k]:+.4f} ± {result.rise_stderr[k]:.4f}"
+            if k
+            else "",
+            "file": f"{result.file_bytes[k] / 1e6:.2f} MB",
+            "packed": f"{result.packed_bytes[k] / 1e6:.2f} MB",
+            "smaller": f"{result.file_bytes[0] / result.file_bytes[k]:.2f} ×",
+        }
+        for k, bits in enumerate(result.bits)
+        if result.file_bytes[k] > 0
+    ]
+
+
+st.title("Quantization")
+st.markdown(
+    "Weights rounded to few bits after training, without calibration: a flat model should hardly "
+    "notice. Every width is measured on the same frozen panel as the 32-bit weights."
+)
+cards = choose_checkpoints()
+options = choose_options()
+bits = st.multiselect("Bits", WIDTHS, default=[8, 6, 4], key="widths", bind="query-params")
+settings = QuantizationSettings(bits=(32, *sorted(bits, reverse=True)), **options)
+handles = job_panel([make_request("quantization", card, settings) for card in cards])
+series = series_of(cards, handles)
+if not series:
+    nothing_yet(handles, "press Run for the loss at each width.")
+log = st.toggle("Logarithmic loss", key="log", bind="query-params")
+st.plotly_chart(
+    quantization_lines(series, log=log),
+    key="lines",
+    alt="Rise of the loss by bit width, one line a checkpoint",
+)
+if log:
+    st.caption("Rises that are not above 0 have no place on this axis; the table has them.")
+st.dataframe(
+    [row for entry in series for row in size_rows(entry)],
+    hide_index=True,
+    alt="Error, rise of the loss and file size by checkpoint and bit width",
+)
+st.caption(
+    "± is one standard error over panel members, paired. File: one byte a weight whatever the "
+    "width, with scales, zero points and names; packed: what it would need with its codes packed."
+)
+with st.expander("The paper's Table 4, as reported (FID on CIFAR-10, 32 → 8 bits)"):
+    st.table(TABLE_4)
+    st.caption(
+        "34.47 → 48.02 is a change of +13.55; the paper prints +13.65. It states neither "
+        "granularity nor symmetry. FID of another network on other data: compare the pattern of "
+        "the rows, not the values."
+    )
+numbers(cards, handles)
+record(handles)
+
+st.subheader("Which layers cannot do without their bits", divider="gray")
+width = st.selectbox(
+    "Bits of the one layer", WIDTHS, index=4, key="bits", bind="query-params", width=200
+)
+layer_handles = job_panel(
+    [
+        make_request(
+            "sensitivity",
+            card,
+            SensitivitySettings(
+                bits=width, layers=layer_names(shared_engine().root, card), **options
+            ),
+        )
+        for card in cards
+    ],
+    primary=False,
+)
+layer_series = series_of(cards, layer_handles)
+if layer_series:
+    st.plotly_chart(
+        sensitivity_dots(layer_series),
+        key="layers",
+        alt="Rise of the loss with one layer rounded, the twenty most sensitive layers",
+    )
+    st.caption("The twenty most sensitive; the numbers below are of every layer.")
+    numbers(cards, layer_handles)
+    record(layer_handles)
+
+st.subheader("The file", divider="gray")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    chosen = st.selectbox(
+        "Checkpoint", [card.id for card in cards], key="file", bind="query-params"
+    )
+    file_bits = st.selectbox("Bits of the file", WIDTHS, key="file_bits", bind="query-params")
+    card = next(card for card in cards if card.id == chosen)
+    scheme = Scheme(bits=file_bits, **options)
+    file_name = f"{card.family}-{card.name}-{file_bits}bit.safetensors"
+    st.download_button(
+        "Quantised file",
+        lambda: quantized_file(card, read_tensors(shared_engine().root, card), scheme),
+        file_name=file_name,
+        icon=":material/download:",
+        on_click="ignore",
+        disabled=card.num_parameters > MAX_DOWNLOAD_PARAMETERS,
+    )
+words = ["python -m flatdiff quantize", f"--checkpoint {shlex.quote(chosen)}"]
+words += [*settings_flags(scheme), f"--out {shlex.quote(file_name)}"]
+st.code(" ".join(words), language="bash")
+if card.num_parameters > MAX_DOWNLOAD_PARAMETERS:
+    st.caption("A checkpoint of this size is quantised by the command alone.")

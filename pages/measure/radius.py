@@ -1,0 +1,118 @@
+"""Radius: how high is the loss at a given distance from the weights?"""
+
+import numpy as np
+import streamlit as st
+
+from flatdiff.config import NOISES
+from flatdiff.errors import SettingsError
+from flatdiff.figures.radius import radius_lines, timestep_map
+from flatdiff.measures.radius import RadiusSettings, even_sizes
+from flatdiff.requests import make_request
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.compare import comparison_sentences
+from pages.shared.job import job_panel, nothing_yet
+from pages.shared.record import numbers, record, series_of
+
+NOISE_TITLES = {
+    "sphere": "on a sphere",
+    "absolute": "Gaussian, absolute",
+    "filter_relative": "Gaussian, filter-relative",
+}
+SIZE_TITLES = {
+    "sphere": "perturbation norm γ",
+    "absolute": "σ",
+    "filter_relative": "σ, in units of each filter's size",
+}
+LARGEST = {"sphere": 10.0, "absolute": 0.02, "filter_relative": 0.05}
+
+st.title("Loss against distance")
+st.markdown(
+    "How high is the loss at a given distance from the checkpoint, over random directions? The "
+    "slower it rises, the flatter the checkpoint (paper, Fig. 5). With Gaussian noise the curve "
+    "is the LPF score over its σ."
+)
+cards = choose_checkpoints()
+columns = st.columns(5)
+with columns[0]:
+    noise = st.selectbox(
+        "Perturbations",
+        NOISES,
+        format_func=NOISE_TITLES.__getitem__,
+        key="noise",
+        bind="query-params",
+        help="On a sphere: one Gaussian vector over all weights, scaled to the norm γ.",
+    )
+with columns[1]:
+    largest = st.number_input(
+        "Largest size",
+        0.0001,
+        1000.0,
+        LARGEST[noise],
+        format="%.4g",
+        key=f"largest_{noise}",
+        bind="query-params",
+    )
+with columns[2]:
+    count = whole_number("Sizes", "sizes", 8, 2, 40)
+with columns[3]:
+    directions = whole_number(
+        "Directions",
+        "num_directions",
+        16,
+        2,
+        1000,
+        step=4,
+        help_text="Each is gone both ways; the error falls with their square root.",
+    )
+with columns[4]:
+    seed = seed_input("Of the directions; the same for every checkpoint and size.")
+
+try:
+    settings = RadiusSettings(
+        noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
+    )
+except SettingsError as error:
+    st.error(str(error))
+    st.stop()
+handles = job_panel([make_request("radius", card, settings) for card in cards])
+series = [entry for entry in series_of(cards, handles) if entry.result.num_directions]
+if not series:
+    nothing_yet(handles, "press Run for a curve with its error.")
+
+with st.container(horizontal=True):
+    relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
+    spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
+    log = st.toggle("Logarithmic loss", key="log", bind="query-params")
+st.plotly_chart(
+    radius_lines(
+        series,
+        axis="relative_norms" if relative else "sizes",
+        x_title="‖δ‖ / ‖θ‖" if relative else SIZE_TITLES[noise],
+        spaghetti=spaghetti,
+        log=log,
+    ),
+    key="curves",
+    alt="Loss against the size of the perturbation, one line a checkpoint",
+)
+st.caption("Bands are two standard errors over directions; the panel is frozen.")
+
+comparison_sentences(
+    [entry.title for entry in series], [entry.result.member_gaps[:, -1] for entry in series]
+)
+
+st.subheader("At which timesteps?", divider="gray")
+rises = np.concatenate([entry.result.gap_by_timestep.ravel() for entry in series])
+if np.isfinite(rises).any():
+    for column, entry in zip(st.columns(len(series)), series, strict=True):
+        column.markdown(f"**{entry.title}**")
+        column.plotly_chart(
+            timestep_map(entry.result, float(np.nanmax(rises)), x_title=SIZE_TITLES[noise]),
+            key=f"timesteps-{entry.title}",
+            alt=f"Rise of the loss of {entry.title} by timestep and size",
+        )
+    st.caption(
+        "Rise of the loss of the panel members in each tenth of the timesteps, on one colour "
+        "scale; the same passes as above, sorted."
+    )
+numbers(cards, handles)
+record(handles)

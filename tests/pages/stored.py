@@ -1,0 +1,102 @@
+"""What a worker would have stored: plausible arrays of the right shape, by kind of item."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flatdiff.measures.base import Arrays, Item
+
+Draw = np.random.Generator
+
+
+def _losses(draw: Draw) -> Any:
+    return draw.uniform(0.1, 0.2, 8).astype(np.float32)
+
+
+def _base(draw: Draw, item: Item, settings: Any) -> Arrays:
+    panel = {"timesteps": np.arange(8) * 100, "num_steps": np.array(1000)}
+    extra = {"axes_cosine": np.array(0.0), "relative_step": np.array(0.5), **panel}
+    return {"losses": (losses := _losses(draw)), "vb": losses, **extra}
+
+
+def _pair(draw: Draw, item: Item, settings: Any) -> Arrays:
+    losses = _losses(draw)
+    return {"losses": np.stack([losses, losses + 0.01]), "relative_norm": np.array(0.1)}
+
+
+def _direction(draw: Draw, item: Item, settings: Any) -> Arrays:
+    curves = np.broadcast_to(_losses(draw), (len(settings.sizes), 2, 8)) + 0.01
+    return {"losses": curves, "relative_norm": np.array(0.1)}
+
+
+def _node(draw: Draw, item: Item, settings: Any) -> Arrays:
+    """Smooth, as an interpolated surface must be."""
+    _, i, j = item
+    return {"losses": 0.1 + 1e-4 * np.full(8, (i - 20) ** 2 + (j - 20) ** 2)}
+
+
+def _gradient(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"losses": _losses(draw), "gradient_norm": np.array(0.3)}
+
+
+def _eigen(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"values": np.array([9.0, 5.0, 4.0]), "residuals": np.full(3, 0.01)}
+
+
+def _probe(draw: Draw, item: Item, settings: Any) -> Arrays:
+    known = {"weights": np.full(30, 1 / 30), "residuals": np.full(30, 0.1)}
+    return {"nodes": np.sort(draw.uniform(-1, 9, 30)), "size": np.array(1000), **known}
+
+
+def _bits(draw: Draw, item: Item, settings: Any) -> Arrays:
+    sizes = {name: np.array(1000.0) for name in ("file_bytes", "packed_bytes")}
+    return {"losses": _losses(draw), "relative_error": np.array(0.01), **sizes}
+
+
+def _layer(draw: Draw, item: Item, settings: Any) -> Arrays:
+    known = {name: np.array(0.5) for name in ("relative_error", "parameters")}
+    return {"losses": _losses(draw), **known}
+
+
+def _norms(draw: Draw, item: Item, settings: Any) -> Arrays:
+    norms = draw.uniform(7, 8, (settings.num_sampling_steps, item[2]))
+    known = {"forward_std": np.linspace(0, 1, len(norms)), "dimension": np.array(64)}
+    return {"sampling": norms, "training": norms - 0.1, "errors": norms, **known}
+
+
+def _images(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"images": draw.integers(0, 256, (item[2], 8, 8, 1), dtype=np.uint8)}
+
+
+def _reference(draw: Draw, item: Item, settings: Any) -> Arrays:
+    known = {"mu": np.zeros(3), "root": np.eye(3), "digest": np.array("0" * 64)}
+    real = draw.normal(size=(100, 3)).astype(np.float32)
+    return {"features": real, "num_images": np.array(1500), **known}
+
+
+def _generated(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"features": draw.normal(size=(item[2], 3)).astype(np.float32)}
+
+
+# By an item's first word and its length; everything else is a loss with all that a base has.
+KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
+    ("pair", 2): _pair,
+    ("direction", 2): _direction,
+    ("node", 3): _node,
+    ("gradient", 1): _gradient,
+    ("eigen", 1): _eigen,
+    ("probe", 2): _probe,
+    ("bits", 2): _bits,
+    ("layer", 2): _layer,
+    ("chunk", 3): _norms,
+    ("chunk", 4): _images,
+    ("reference", 1): _reference,
+    ("generated", 4): _generated,
+}
+
+
+def arrays_for(item: Item, settings: Any) -> Arrays:
+    """Plausible numbers for one item, different from item to item."""
+    draw = np.random.default_rng(abs(hash(item)) % 2**32)
+    return KINDS.get((item[0], len(item)), _base)(draw, item, settings)

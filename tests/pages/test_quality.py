@@ -1,0 +1,58 @@
+"""Sample quality: what a distance is called, and when it is not to be trusted."""
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flatdiff.cards import Card, list_cards
+from flatdiff.engine import Engine
+from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.requests import make_request
+from pages.shared.paper import TABLE_2, TABLE_4
+from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
+
+
+def shown_with(engine: Engine, features: FeatureName, num_images: int, share: float) -> AppTest:  # noqa: F811
+    """The page on stored results for one choice of features and images."""
+    settings = FrechetSettings(features=features, num_images=num_images)
+    for card in list_cards(engine.root):
+        assert isinstance(card, Card)
+        fill(engine, make_request("frechet", card, settings), share)
+    page = opened("measure/quality.py")
+    page.number_input(key="num_images").set_value(num_images)
+    page.selectbox(key="features").set_value(features).run()
+    assert not page.exception
+    return page
+
+
+@pytest.mark.parametrize(
+    ("features", "num_images", "warned"),
+    [("digits", 256, False), ("inception", 256, True), ("inception", 10_000, False)],
+)
+def test_few_images_are_warned_of(
+    engine: Engine,  # noqa: F811
+    features: FeatureName,
+    num_images: int,
+    warned: bool,
+) -> None:
+    """And only Inception's distance is ever called FID where a number of ours is named."""
+    page = shown_with(engine, features, num_images, 1.0)
+    assert any("mostly bias" in str(warning.value) for warning in page.warning) == warned
+    assert ("A proxy" in texts(page)) == (features == "digits")
+    assert ("FID by clean-fid" in texts(page)) == (features == "inception")
+    table = page.dataframe[0].value
+    assert list(table["bits"]) == ["32", "8"] * 2
+    assert not any("FID" in column for column in table.columns)
+
+
+def test_unfinished_numbers_are_called_preliminary(engine: Engine) -> None:  # noqa: F811
+    """Half of the images are stored; with fewer, a Frechet distance is larger."""
+    assert "Preliminary" in texts(shown_with(engine, "digits", 512, 0.5))
+    assert "Preliminary" not in texts(shown_with(engine, "digits", 256, 1.0))
+
+
+def test_tables_of_the_paper_are_as_reported() -> None:
+    """Two cells of each, read in the paper by eye; the printed change is kept with its slip."""
+    assert TABLE_2.loc["+SAM", "LSUN Tower, 20"] == 16.02
+    assert TABLE_2.loc["+IP", "FFHQ, 100"] == 13.55
+    assert TABLE_4.loc["ADM", "20 steps"] == "34.47 → 48.02 (+13.65)"
+    assert TABLE_4.loc["+SAM+EMA", "100 steps"] == "3.18 → 3.12 (−0.06)"

@@ -1,0 +1,36 @@
+"""A worker process: a tile that nobody waits for does not hold it."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from distributed import Client
+
+from flatdiff.cards import read_card
+from flatdiff.cluster import Cluster
+from flatdiff.measures.curvature import CurvatureSettings
+from flatdiff.panel import Panel
+from flatdiff.requests import make_request
+from flatdiff.worker import evaluate_tile
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """Of a cluster of one worker."""
+    cluster = Cluster(num_workers=1)
+    yield cluster.client()
+    cluster.close()
+
+
+def test_cancelled_item_frees_its_worker(client: Client, tiny_root: Path) -> None:
+    """One probe of 200 products takes a minute or more; cancelled, it ends with the next one."""
+    settings = CurvatureSettings(num_lanczos_steps=200)
+    card = read_card(tiny_root, "tiny/adm")
+    request = make_request("curvature", card, settings, Panel(size=500))
+    probe = request.items.index(("probe", 0))
+    tile = client.submit(evaluate_tile, request.to_json(), probe, 1, str(tiny_root), pure=False)
+    time.sleep(8)  # to load the network and to begin
+    assert tile.status == "pending"
+    client.cancel([tile], force=True)
+    assert client.submit(abs, -3, pure=False).result(timeout=20) == 3
