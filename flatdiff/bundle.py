@@ -4,17 +4,13 @@
 again after a measure has changed: `python -m flatdiff bundle`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flatdiff.cards import Card
-from flatdiff.config import METHOD_PAIR
+from flatdiff.claim_columns import requests_of
+from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.files import PROJECT_ROOT
-from flatdiff.measures.exposure import ExposureSettings
-from flatdiff.measures.frechet import FrechetSettings
-from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.radius import RadiusSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
@@ -23,30 +19,36 @@ from flatdiff.store import Store
 from flatdiff.tensors import layer_names
 from flatdiff.transfer import copy_results
 
+SURFACE = SurfaceSettings(mode="interpolated")  # of the page that nobody has touched
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
 
 def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
-    """What every page asks for when nobody has touched it, and the README's table.
-
-    The two checkpoints that pages compare at first are METHOD_PAIR.
-    """
-    everywhere = [
-        ("surface", SurfaceSettings(mode="interpolated")),
-        ("samples", SamplesSettings()),
-        ("quantization", QuantizationSettings()),
-        ("lpf", LpfSettings()),
-        ("lpf", LpfSettings(mode="filter_relative")),
-    ]
+    """What every page asks for when nobody has touched it, and the README's table."""
     pair = [card for card in cards if card.id in METHOD_PAIR]
-    requests = [make_request(name, c, settings) for name, settings in everywhere for c in cards]
-    requests += [make_request("exposure", card, ExposureSettings()) for card in pair]
-    requests += [make_request("frechet", card, FrechetSettings()) for card in pair]
-    requests += [
-        make_request("sensitivity", card, SensitivitySettings(layers=layer_names(root, card)))
-        for card in pair
+    requests = [
+        *(request for card in cards for request in requests_of(card).values()),
+        *(make_request("surface", card, SURFACE) for card in cards),
+        *(make_request("samples", card, SamplesSettings()) for card in cards),
+        *(make_request("sensitivity", card, _of_every_layer(root, card)) for card in pair),
+        *_between(cards),
     ]
-    return requests + [make_request("radius", card, RadiusSettings()) for card in pair]
+    return list({request.key: request for request in requests}.values())
+
+
+def _of_every_layer(root: Path, card: Card) -> SensitivitySettings:
+    return SensitivitySettings(layers=layer_names(root, card))
+
+
+def _between(cards: Sequence[Card]) -> Iterator[Request]:
+    """The line and the plane through the training runs."""
+    by_id = {card.id: card for card in cards}
+    if not by_id.keys() >= set(METHOD_PLANE):
+        return
+    first, *partners = (by_id[name] for name in METHOD_PLANE)
+    for dimensions in (1, 2):
+        settings = SurfaceSettings(axes="checkpoints", mode="interpolated", dimensions=dimensions)
+        yield make_request("surface", first, settings, partners=partners[:dimensions])
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:

@@ -34,8 +34,8 @@ class CurvatureSettings:
 
     num_eigenvalues: int = 3  # from the top down
     eigen_tolerance: float = 1e-3  # relative, at which the search for them stops
-    num_probes: int = 8  # of random signs; errors fall with their square root
-    num_lanczos_steps: int = 30  # a probe; more resolve the density better
+    num_probes: int = 6  # of random signs; errors fall with their square root
+    num_lanczos_steps: int = 20  # a probe; more resolve the density better
     seed: int = 0  # of the probes and of the start of the search
 
     def __post_init__(self) -> None:

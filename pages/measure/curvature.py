@@ -61,7 +61,7 @@ with columns[1]:
     probes = whole_number(
         "Probes",
         "num_probes",
-        8,
+        6,
         2,
         1000,
         help_text="Vectors of random signs behind the trace and the density; the error falls with "
@@ -71,7 +71,7 @@ with columns[2]:
     steps = whole_number(
         "Lanczos steps",
         "num_lanczos_steps",
-        30,
+        20,
         2,
         200,
         step=5,
