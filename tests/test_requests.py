@@ -122,3 +122,41 @@ def test_request_for_a_card(tmp_path: Path) -> None:
     assert other.panel == Panel(size=3)
     wide = make_request("lpf", card_of(changed(TINY, num_channels=64)), LpfSettings())
     assert wide.architecture != request.architecture
+
+
+LINE = SurfaceSettings(axes="checkpoints", dimensions=1)
+
+
+def test_partners_are_part_of_the_key() -> None:
+    """Another end of the line is another measurement; the name alone is not."""
+    ends = [card_of(name=name, digest=sha * 64) for name, sha in (("a", "1"), ("b", "2"))]
+    keys = {make_request("surface", card_of(), LINE, partners=[end]).key for end in ends}
+    assert len(keys) == 2
+    renamed = make_request("surface", card_of(), LINE, partners=[changed(ends[0], name="c")])
+    assert renamed.key in keys
+
+
+@pytest.mark.parametrize(
+    ("settings", "count", "sentence"),
+    [
+        (LINE, 0, "further checkpoints must be at least 1; got 0"),
+        (changed(LINE, dimensions=2), 1, "further checkpoints must be at least 2; got 1"),
+        (SurfaceSettings(), 1, "further checkpoints must be none; got 1"),
+    ],
+)
+def test_partners_must_fit_the_settings(
+    settings: SurfaceSettings, count: int, sentence: str
+) -> None:
+    """A plane needs three checkpoints, random directions need no other."""
+    with pytest.raises(SettingsError, match=sentence):
+        make_request("surface", card_of(), settings, partners=[card_of()] * count)
+
+
+def test_partners_of_another_shape_are_refused() -> None:
+    """Dropout leaves no trace in the weights; channels do."""
+    wide = card_of(changed(TINY, num_channels=64), name="wide")
+    with pytest.raises(
+        SettingsError, match=r"of the architecture of digits/adm; got 'digits/wide'"
+    ):
+        make_request("surface", card_of(), LINE, partners=[wide])
+    make_request("surface", card_of(), LINE, partners=[card_of(changed(TINY, dropout=0.3))])

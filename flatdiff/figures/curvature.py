@@ -32,7 +32,7 @@ def eigenvalue_dots(series: Sequence[Series[CurvatureResult]]) -> go.Figure:
             )
         )
     figure.add_vline(x=0, line={"width": 1, "color": "gray"})
-    figure.update_xaxes(title="eigenvalue: the top ones (filled), the lowest (open)")
+    figure.update_xaxes(title="top eigenvalues, and the lowest (open)")
     figure.update_yaxes(autorange="reversed", type="category")
     return laid_out(figure, height=90 + 42 * len(series))
 

@@ -111,7 +111,8 @@ st.plotly_chart(density_lines(series), key="density", alt="Eigenvalues per unit 
 st.caption(
     "How many eigenvalues there are where, on a logarithmic scale: nearly all are so close to 0 "
     "that the loss does not feel them, and a few stand apart. Each is drawn as a bell 1 % as wide "
-    "as the checkpoint's spectrum, so the height at 0 depends on that width."
+    "as the checkpoint's spectrum, so the height at 0 depends on that width; the lines end at a "
+    "tenth of one eigenvalue."
 )
 st.info(
     "Curvature is not invariant under reparametrisation: scaling a layer in front of a "

@@ -115,13 +115,22 @@ def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
     parts = [f"{done:,} of {total:,} evaluations"]
     rates = [progress.rate for progress in active if progress.rate]
     if rates:
-        parts.append(f"{sum(rates) / len(rates):.1f} a second")
+        parts.append(_speed(sum(rates) / len(rates)))
     etas = [progress.eta for progress in active if progress.eta is not None]
     parts.append(f"{duration(max(etas))} left" if etas else "measuring the speed")
     ahead = max((progress.queue_position for progress in active), default=0)
     if ahead and not done:
         parts.append(f"{ahead} ahead in the queue")
     return " · ".join(parts)
+
+
+def _speed(rate: float) -> str:
+    """Evaluations in a time that makes them a number.
+
+    >>> _speed(24.3), _speed(0.02)
+    ('24.3 a second', '1.2 a minute')
+    """
+    return f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
 
 
 def _stage(found: Sequence[Progress]) -> int:
@@ -169,9 +178,14 @@ def _recompute(handles: Sequence[Handle]) -> None:
 
 def nothing_yet(handles: Sequence[Handle], how: str) -> NoReturn:
     """Say why a page has no picture yet, and end it."""
-    running = any(p.active for handle in handles if (p := handle.progress()) is not None)
-    if running:
+    found = [progress for handle in handles if (progress := handle.progress())]
+    if any(progress.active for progress in found):
         st.info("Computing: the first results appear here in a moment.")
+    elif any(progress.state == "done" for progress in found):
+        st.error(
+            "Everything was computed and no loss is a finite number: the weights hold NaN or "
+            "infinity, or the perturbation is far too large. Check the checkpoint, or go less far."
+        )
     else:
         st.info(f"Nothing computed for this view yet: {how}")
     st.stop()

@@ -10,7 +10,10 @@ from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
-PAGES = ("", "surface", "flatness", "exposure", "samples", "activity")
+PAGES = (
+    *("", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
+    *("quantization", "claim", "ruler", "activity"),
+)
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 
 
@@ -30,7 +33,7 @@ def set_number(page: Page, label: str, value: float) -> None:
 
 def test_choose_run_cancel_continue_and_come_back(page: Page, server: Server) -> None:
     """Drives only what a visitor sees, and reads the outcome from the page."""
-    open_page(page, server, "surface")
+    open_page(page, server, "surface?mode=every+cell")
     expect(page.get_by_text("Nothing computed for this view yet")).to_be_visible()
     set_number(page, "Resolution", 41)
     expect(page).to_have_url(re.compile("resolution=41"))
@@ -51,7 +54,7 @@ def test_deep_link_shows_the_stored_view_at_once(
     page: Page, server: Server, browser: Browser
 ) -> None:
     """A second visitor follows the first one's link; nothing may be computed for that."""
-    link = "surface?checkpoints=tiny%2Fsam&dimensions=1-D&resolution=5&seed=3"
+    link = "surface?checkpoints=tiny%2Fsam&mode=every+cell&dimensions=1-D&resolution=5&seed=3"
     open_page(page, server, link)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
@@ -68,7 +71,7 @@ def test_deep_link_shows_the_stored_view_at_once(
 
 def test_two_browsers_cause_one_computation(page: Page, server: Server, browser: Browser) -> None:
     """Both press Run for the same surface; the store counts jobs, and tiles that overlap."""
-    link = "surface?checkpoints=tiny%2Fadm&resolution=9&seed=11"
+    link = "surface?checkpoints=tiny%2Fadm&mode=every+cell&resolution=9&seed=11"
     other = browser.new_context().new_page()
     before = len(server.store.jobs())
     for visitor in (page, other):

@@ -168,3 +168,14 @@ def test_settings_that_change_nothing_are_spelled_one_way() -> None:
         SurfaceSettings(axes="checkpoints")
     )
     assert SurfaceSettings(tolerance=0.2) == SurfaceSettings()
+
+
+def test_plane_of_eigenvectors() -> None:
+    """Along them the loss is 0.5 (lambda_1 a^2 + lambda_2 b^2), by NumPy's eigenvalues."""
+    hessians = random_hessians()
+    settings = SurfaceSettings(axes="eigenvectors", resolution=5, span=2.0)
+    result, _ = planned(QuadraticSubject(hessians), settings)
+    second, first = np.linalg.eigvalsh(hessians.mean(dim=0).double().numpy())[-2:]
+    rise = 0.5 * (first * result.a**2 + second * result.b[:, None] ** 2)
+    np.testing.assert_allclose(result.loss - result.base_loss, rise, rtol=1e-3)
+    assert abs(result.axes_cosine) < 1e-4
