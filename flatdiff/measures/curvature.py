@@ -65,8 +65,8 @@ class CurvatureResult:
     lowest_eigenvalue_error: float  # an eigenvalue is that near
     trace: float
     trace_stderr: float
-    # Of the sum of all squared eigenvalues, the part of the negative ones. It moves with the number
-    # of Lanczos steps (on digits/adm 5 to 9 % from 20 to 40), which its error does not know.
+    # Of the sum of all squared eigenvalues, the part of the negative ones. It moves with the
+    # number of Lanczos steps (digits/adm: 5 to 9 % from 20 to 40), which its error does not know.
     negative_share: float
     negative_share_stderr: float
     density_grid: NDArray[np.float64]  # (G,), curvature; nothing before the first probe
