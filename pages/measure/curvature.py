@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flatdiff.errors import SettingsError
 from flatdiff.figures.curvature import density_lines, eigenvalue_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult, CurvatureSettings
@@ -80,13 +79,9 @@ with columns[2]:
 with columns[3]:
     seed = seed_input("Of the probes; the same for every checkpoint.")
 
-try:
-    settings = CurvatureSettings(
-        num_eigenvalues=eigenvalues, num_probes=probes, num_lanczos_steps=steps, seed=seed
-    )
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = CurvatureSettings(
+    num_eigenvalues=eigenvalues, num_probes=probes, num_lanczos_steps=steps, seed=seed
+)
 handles = job_panel([make_request("curvature", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from flatdiff.errors import SettingsError
 from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.requests import make_request
@@ -70,18 +69,14 @@ with columns[1]:
     )
 options = choose_options() if bits < 32 else {}
 
-try:
-    settings = ExposureSettings(
-        num_sampling_steps=steps,
-        num_images=images,
-        eps_scale=scale,
-        bits=bits,
-        seed=seed,
-        **options,
-    )
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = ExposureSettings(
+    num_sampling_steps=steps,
+    num_images=images,
+    eps_scale=scale,
+    bits=bits,
+    seed=seed,
+    **options,
+)
 handles = job_panel([make_request("exposure", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:

@@ -4,7 +4,6 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.config import BaseMethod, LpfMode, WeightKind, method_name
-from flatdiff.errors import SettingsError
 from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.lpf import LpfSettings
@@ -75,11 +74,7 @@ with columns[3]:
 with columns[4]:
     seed = seed_input("Of the weight noise; the same for every checkpoint.")
 
-try:
-    settings = LpfSettings(mode=mode, lpf_sigma=sigma, num_perturbations=perturbations, seed=seed)
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = LpfSettings(mode=mode, lpf_sigma=sigma, num_perturbations=perturbations, seed=seed)
 handles = job_panel([make_request("lpf", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:

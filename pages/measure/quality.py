@@ -4,7 +4,6 @@ import math
 
 import streamlit as st
 
-from flatdiff.errors import SettingsError
 from flatdiff.figures.frechet import frechet_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
@@ -79,18 +78,14 @@ with columns[4]:
     seed = seed_input("Of x_T and of every noise; the same for every checkpoint and width.")
 options = choose_options()
 
-try:
-    settings = FrechetSettings(
-        features=features,
-        num_images=images,
-        num_sampling_steps=steps,
-        bits=(32, bits),
-        seed=seed,
-        **options,
-    )
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = FrechetSettings(
+    features=features,
+    num_images=images,
+    num_sampling_steps=steps,
+    bits=(32, bits),
+    seed=seed,
+    **options,
+)
 handles = job_panel([make_request("frechet", card, settings) for card in cards])
 series = [entry for entry in series_of(cards, handles) if math.isfinite(entry.result.frechet[0])]
 if not series:

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from flatdiff.config import NOISES
-from flatdiff.errors import SettingsError
 from flatdiff.figures.radius import radius_lines, timestep_map
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.requests import make_request
@@ -67,13 +66,9 @@ with columns[3]:
 with columns[4]:
     seed = seed_input("Of the directions; the same for every checkpoint and size.")
 
-try:
-    settings = RadiusSettings(
-        noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
-    )
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = RadiusSettings(
+    noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
+)
 handles = job_panel([make_request("radius", card, settings) for card in cards])
 series = [entry for entry in series_of(cards, handles) if entry.result.num_directions]
 if not series:

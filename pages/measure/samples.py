@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from flatdiff.errors import SettingsError
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
@@ -30,13 +29,9 @@ with columns[3]:
     seed = seed_input("Of x_T and of every noise; the same for every grid.")
 options = choose_options()
 
-try:
-    settings = SamplesSettings(
-        num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed, **options
-    )
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = SamplesSettings(
+    num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed, **options
+)
 handles = job_panel([make_request("samples", card, settings) for card in cards])
 series = [entry for entry in series_of(cards, handles) if entry.result.images.shape[1]]
 if not series:

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 
 from flatdiff.config import NORMALIZATIONS
-from flatdiff.errors import SettingsError
 from flatdiff.figures.surface import (
     common_range,
     drawable,
@@ -116,20 +115,16 @@ if mode == "exact":
             help_text="Cells along each axis; with an odd number the checkpoint is one of them.",
         )
 
-try:
-    settings = SurfaceSettings(
-        axes=axes,
-        mode=mode,
-        dimensions=2 if two else 1,
-        resolution=resolution,
-        span=span,
-        normalization=normalization,
-        seed=seed,
-    )
-    requests = [make_request("surface", card, settings, partners=partners) for card in cards]
-except SettingsError as error:
-    st.error(str(error))
-    st.stop()
+settings = SurfaceSettings(
+    axes=axes,
+    mode=mode,
+    dimensions=2 if two else 1,
+    resolution=resolution,
+    span=span,
+    normalization=normalization,
+    seed=seed,
+)
+requests = [make_request("surface", card, settings, partners=partners) for card in cards]
 handles = job_panel(requests)
 series = [entry for entry in series_of(cards, handles) if drawable(entry.result)]
 limits = common_range([entry.result for entry in series]) if series else None

@@ -107,6 +107,14 @@ def test_every_page_opens_and_fits(
     context.close()
 
 
+def test_settings_out_of_range_are_answered_in_a_sentence(page: Page, server: Server) -> None:
+    """A link may hold anything: expected, got, and the page stays usable."""
+    open_page(page, server, "flatness?num_perturbations=5")
+    expect(page.get_by_text("num_perturbations must be an even integer in [4")).to_be_visible()
+    set_number(page, "Perturbations", 6)
+    expect(page.get_by_role("button", name="Run")).to_be_visible()
+
+
 def test_foreign_host_name_is_refused(server: Server, browser: Browser) -> None:
     """The same address under another name, as a page on another site would reach it."""
     context = browser.new_context(extra_http_headers={"Host": "evil.example"})
