@@ -5,6 +5,7 @@ history and environment in its header: kill the process at any moment, continue 
 the final weights have the bits of an uninterrupted run.
 """
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -42,6 +43,7 @@ class Run:
     device: torch.device
     command: str = ""
     save_every_steps: int = 500
+    keep_every_steps: int | None = None  # raw weights become checkpoints of their own; None: never
 
     @property
     def state_file(self) -> Path:
@@ -85,6 +87,8 @@ def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
             history.add(record)
             if record.step % run.save_every_steps == 0:
                 save_state(run, state, history)
+            if run.keep_every_steps and record.step % run.keep_every_steps == 0:
+                _write(run, state, "raw", history.rows, f"{run.recipe.method}-{record.step:06d}")
             yield record
     except TrainingError as error:
         raise TrainingError(f"{error}. {_last_good(run)}") from None
@@ -211,11 +215,16 @@ def _last_good(run: Run) -> str:
 
 def write_checkpoints(run: Run, state: TrainingState, history: list[list[float]]) -> None:
     """The raw, EMA and SWA weights of a run, each a folder with its card."""
-    modules = weights_of(state)
     for kind in WEIGHT_KINDS:
-        content, digest = serialize_weights(modules[kind].state_dict())
-        card = _card(run, state, kind, digest, history)
-        write_checkpoint(run.out / card.name, card, content)
+        _write(run, state, kind, history, method_name(run.recipe.method, kind))
+
+
+def _write(
+    run: Run, state: TrainingState, kind: WeightKind, history: list[list[float]], name: str
+) -> None:
+    content, digest = serialize_weights(weights_of(state)[kind].state_dict())
+    card = _card(run, state, kind, digest, history)
+    write_checkpoint(run.out / name, dataclasses.replace(card, name=name), content)
 
 
 def _card(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flatdiff import runs
-from flatdiff.cards import BrokenCard, list_cards
+from flatdiff.cards import BrokenCard, list_cards, read_card
 from flatdiff.config import BaseMethod
 from flatdiff.errors import DataError, FlatdiffError, TrainingError
 from flatdiff.recipe import Recipe
@@ -170,3 +170,17 @@ def test_history_survives_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for card in list_cards(run.out.parent):
         assert not isinstance(card, BrokenCard)
         assert card.loss_history == expected
+
+
+def test_kept_states_are_checkpoints_of_their_own(tmp_path: Path) -> None:
+    """After steps 4, 8 and 12, the last equal to the end; keeping them moves no final bit."""
+    kept = Run(recipe=tiny_recipe(), out=tmp_path / "kept", device=CPU, keep_every_steps=4)
+    finished(kept)
+    digests = file_digests(kept.out)
+    assert set(digests) == {"adm", "adm-ema", "adm-swa", "adm-000004", "adm-000008", "adm-000012"}
+    assert digests["adm-000012"] == digests["adm"]
+    card = read_card(tmp_path, "kept/adm-000008")
+    assert (card.step, card.method, card.weights, card.recipe) == (8, "adm", "raw", kept.recipe)
+    plain = Run(recipe=tiny_recipe(), out=tmp_path / "plain", device=CPU)
+    finished(plain)
+    assert file_digests(plain.out) == {name: digests[name] for name in file_digests(plain.out)}

@@ -55,11 +55,13 @@ class Options:
     """Processor threads; equal bits need equal threads."""
     save_every_steps: int = 500
     """How often the state is saved for --resume."""
+    keep_every_steps: int | None = None
+    """How often the raw weights become a checkpoint of their own, OUT/<method>-<step>."""
     resume: bool = False
     """Continue a stopped run; its settings must be the same."""
 
     def __post_init__(self) -> None:
-        for name in ("save_every_steps", "num_threads"):
+        for name in ("save_every_steps", "keep_every_steps", "num_threads"):
             value = getattr(self, name)
             require(value is None or value >= 1, name, "an integer of at least 1", value)
 
@@ -87,6 +89,7 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
         device=device,
         command=shlex.join(["python", "-m", "flatdiff", *_own_arguments()]),
         save_every_steps=options.save_every_steps,
+        keep_every_steps=options.keep_every_steps,
     )
     _show_progress(execute(run, options.resume), run.recipe.steps)
     method = run.recipe.method

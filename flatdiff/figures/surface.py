@@ -43,6 +43,7 @@ def surface_contour(
     *,
     log: bool = False,
     names: Sequence[str] = (),
+    trajectory: Sequence[int] = (),
 ) -> go.Figure:
     """Filled contours of one checkpoint over (a, b), on the comparison's range.
 
@@ -51,6 +52,8 @@ def surface_contour(
         limits: lowest and highest loss of all that is compared.
         log: whether colours follow the logarithm of the loss.
         names: of the checkpoint and its partners, to be written beside their places.
+        trajectory: which of these, counted from the checkpoint itself, are states of one run, in
+            the order of training.
     """
     low, high = _scaled(np.array(limits), log)
     levels = {"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0}
@@ -63,7 +66,10 @@ def surface_contour(
             line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
         )
     )
-    figure.add_trace(_places(result, names))
+    places = _places(result, names)
+    if len(trajectory) > 1:
+        figure.add_trace(_path(places, trajectory))
+    figure.add_trace(places)
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
@@ -108,6 +114,19 @@ def _places(result: SurfaceResult, names: Sequence[str]) -> go.Scatter:
         customdata=distance,
         hovertemplate="%{text}<br>a %{x:.3f}, b %{y:.3f}%{customdata}<extra></extra>",
         cliponaxis=False,
+        showlegend=False,
+    )
+
+
+def _path(places: go.Scatter, trajectory: Sequence[int]) -> go.Scatter:
+    """A line from place to place."""
+    x, y = np.array(places.x), np.array(places.y)
+    return go.Scatter(
+        x=x[list(trajectory)],
+        y=y[list(trajectory)],
+        mode="lines",
+        line={"color": "white", "width": 1, "dash": "dot"},
+        hoverinfo="skip",
         showlegend=False,
     )
 

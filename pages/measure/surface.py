@@ -1,8 +1,11 @@
 """Surface: how does the loss rise around a checkpoint, and between checkpoints?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 import streamlit as st
 
+from flatdiff.cards import Card
 from flatdiff.config import NORMALIZATIONS
 from flatdiff.figures.surface import (
     common_range,
@@ -33,6 +36,17 @@ X_TITLES = {
     "checkpoints": "a (0 is the first checkpoint, 1 the second)",
     "eigenvectors": "a (norm of the perturbation)",
 }
+
+
+def trajectory(places: Sequence[Card]) -> list[int]:
+    """Positions of the raw weights of the first one's training run, in the order of steps."""
+    run = [
+        k
+        for k, card in enumerate(places)
+        if card.weights == "raw" and card.recipe is not None and card.recipe == places[0].recipe
+    ]
+    return sorted(run, key=lambda k: places[k].step)
+
 
 st.title("Loss surface")
 st.markdown(
@@ -132,7 +146,8 @@ if limits is None:
     nothing_yet(handles, "press Run, and a coarse picture comes first.")
 
 log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-names = [card.title for card in (*cards, *partners)] if partners else []
+places = [*cards, *partners] if partners else []
+names = [card.title if card.name == card.method else card.name for card in places]
 if not two:
     st.plotly_chart(
         surface_lines(series, log=log, x_title=X_TITLES[axes]),
@@ -144,7 +159,9 @@ else:
     for column, entry in zip(flat.columns(len(series)), series, strict=True):
         column.markdown(f"**{entry.title}**")
         column.plotly_chart(
-            surface_contour(entry.result, limits, log=log, names=names),
+            surface_contour(
+                entry.result, limits, log=log, names=names, trajectory=trajectory(places)
+            ),
             key=f"contour-{entry.title}",
             alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
         )
@@ -172,7 +189,8 @@ if partners:
     )
     st.caption(
         "Off the plane: the share of a checkpoint's distance from the first one that the plane "
-        "does not hold; only its shadow is drawn."
+        "does not hold; only its shadow is drawn. A dotted line joins the states of one training "
+        "run, where some were kept (`train --keep-every-steps`)."
     )
 
 for entry in series:

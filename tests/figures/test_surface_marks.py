@@ -29,6 +29,14 @@ def test_partners_stand_where_they_lie() -> None:
     assert ["off the plane" in words for words in places.customdata] == [False, False, True]
 
 
+def test_states_of_a_run_are_joined_in_their_order() -> None:
+    """The line goes through the places named, not through all."""
+    marks = np.array([[1.0, 0.0, 0.0], [0.5, 1.0, 0.4], [0.2, 0.3, 0.0]])
+    figure = surface_contour(changed(surface(), marks=marks), (1, 2), trajectory=(3, 2, 0))
+    line: Any = list(figure.data)[1]
+    assert [list(line.x), list(line.y)] == [[0.2, 0.5, 0], [0.3, 1, 0]]
+
+
 def test_random_directions_mark_the_checkpoint_alone() -> None:
     """No partner, no name: one cross in the middle."""
     places = marks_of(surface())
