@@ -4,11 +4,12 @@ A file that turns out to be damaged is marked, and set aside under another name 
 that opens it; nothing is ever deleted.
 """
 
+import contextlib
 import logging
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,6 @@ class Database:
         self._local = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if self._marker.exists():
-                self._set_aside()
             self._open()
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
@@ -82,15 +81,29 @@ class Database:
         return self.path.with_name(f"{self.path.name}.is-damaged")
 
     def _open(self) -> None:
+        self._set_aside_if_damaged()
         try:
             with self.transaction() as db:
                 self._prepare(db)
         except StoreError:
             if not self._marker.exists():
                 raise
-            self._set_aside()
+            self._set_aside_if_damaged()
             with self.transaction() as db:
                 self._prepare(db)
+
+    def _set_aside_if_damaged(self) -> None:
+        """One program renames the damaged file; another that starts meanwhile waits for it."""
+        claimed = self._marker.with_suffix(".being-set-aside")
+        with contextlib.suppress(FileNotFoundError):
+            self._marker.rename(claimed)  # succeeds for one of them
+            try:
+                self._set_aside()
+            finally:
+                claimed.unlink()
+        deadline = time.monotonic() + BUSY_TIMEOUT_S
+        while claimed.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _set_aside(self) -> None:
         """Rename the file and its write-ahead log, so that a new one can begin."""
@@ -102,7 +115,6 @@ class Database:
             part = self.path.with_name(self.path.name + suffix)
             if part.exists():
                 part.replace(aside.with_name(aside.name + suffix))
-        self._marker.unlink(missing_ok=True)
         self.set_aside = aside
         log.warning("the result store was damaged; it is kept as %s, and a new one begins", aside)
 
@@ -161,7 +173,7 @@ class Database:
         except sqlite3.DatabaseError as error:
             raise self._explained(error) from None
 
-    @contextmanager
+    @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer so that two processes never deadlock.
 
@@ -194,7 +206,7 @@ class Database:
             del self._local.open
 
 
-@contextmanager
+@contextlib.contextmanager
 def _committed(db: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     db.execute("BEGIN IMMEDIATE")
     try:

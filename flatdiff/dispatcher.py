@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.cards import read_card
-from flatdiff.cluster import ALLOWED_DEATHS, Cluster
+from flatdiff.cluster import ALLOWED_DEATHS, MAX_ACTIVE_JOBS, Cluster
 from flatdiff.errors import EngineError, FlatdiffError, StoreError
+from flatdiff.panel import panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 TILE_SECONDS = 0.3
 FIRST_TILE_FORWARDS = 512  # where no rate is known yet
-MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
 TILES_AHEAD = 2  # a worker: one computing, one waiting
 POLL_SECONDS = 0.2
 RATE_EVERY_S = 1.0  # of computing between two notes of the speed
@@ -41,6 +41,7 @@ class _Active:
     """A job being computed by this process."""
 
     request: Request
+    panel: str  # its digest
     missing: deque[int]  # positions of items not yet sent to a worker
     in_flight: dict[Any, "Future"] = field(default_factory=dict)
     seconds: float = 0.0  # of computing since the speed was last written down
@@ -75,6 +76,7 @@ class Dispatcher(threading.Thread):
         self._finished: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        self.failure: StoreError | None = None  # why it has ended by itself
 
     def wake(self) -> None:
         """Look at the store now instead of at the next poll."""
@@ -96,6 +98,7 @@ class Dispatcher(threading.Thread):
                 self._fail_all(str(error))
             except StoreError as error:  # damaged: only a new start can mend it
                 log.error(error)
+                self.failure = error
                 break
             except Exception:
                 if not self._stopping.is_set():
@@ -123,7 +126,10 @@ class Dispatcher(threading.Thread):
     # -- one round, step by step ------------------------------------------------------------
 
     def _collect(self) -> None:
-        """Save the tiles that arrived; finish the jobs that miss nothing."""
+        """Save the tiles that arrived; finish the jobs that miss nothing.
+
+        Looked at in every round: a tile that could not be written is missing after all.
+        """
         while not self._finished.empty():
             key, first_item, future = self._finished.get()
             active = self._active.get(key)
@@ -135,7 +141,8 @@ class Dispatcher(threading.Thread):
                 self._fail(active, future.exception())
             else:  # lost with the connection to the scheduler: see what the store lacks
                 self._recount(active)
-            if not active.missing and not active.in_flight and key in self._active:
+        for active in list(self._active.values()):
+            if not active.missing and not active.in_flight:
                 self._finish_stage(active)
 
     def _finish_stage(self, active: _Active) -> None:
@@ -189,7 +196,9 @@ class Dispatcher(threading.Thread):
     def _start_job(self, job: Job) -> None:
         if not self._store.claim(job.key):
             return
-        active = self._active[job.key] = _Active(job.request, deque())
+        request = job.request
+        active = _Active(request, panel_digest(request.panel), deque())
+        self._active[job.key] = active
         self._finish_stage(active)
 
     def _recount(self, active: _Active) -> None:
@@ -226,7 +235,9 @@ class Dispatcher(threading.Thread):
         first, count = self._next_tile(active)
         request = active.request
         future = client.submit(
-            _evaluate_tile, request.to_json(), first, count, str(self._root), pure=False
+            _evaluate_tile,
+            *(request.to_json(), first, count, str(self._root), active.panel),
+            pure=False,
         )
         active.in_flight[future.key] = future
         future.add_done_callback(lambda done: self._arrived(request.key, first, done))

@@ -170,10 +170,20 @@ class Engine:
 
     def submit(self, request: Request) -> Handle:
         """Run a request, or join the run or the result that is there."""
+        self.require_running()
         self._own.add(request.key)
         self.store.submit(request)
         self.dispatcher.wake()
         return Handle(request, self)
+
+    def require_running(self) -> None:
+        """Refuse what would wait for ever.
+
+        Raises:
+            StoreError: the store turned out to be damaged, and nothing is computed any more.
+        """
+        if self.dispatcher.failure is not None:
+            raise self.dispatcher.failure
 
     def recompute(self, request: Request) -> Handle:
         """Forget a finished result and run it again."""
@@ -199,7 +209,7 @@ class Engine:
         rates = self.store.rates()
         for request in requests:
             costs = self._costs_left(request)
-            open_ended |= bool(costs) and request.definition.plan is not None
+            open_ended |= bool(costs) and len(request.first_plan) < len(request.items)
             evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
             rate = rates.of(request.architecture, request.measure)
             if seconds is None or rate is None:

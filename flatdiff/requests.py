@@ -14,7 +14,6 @@ from typing import Any
 from flatdiff import config
 from flatdiff.cards import Card
 from flatdiff.config import from_mapping, require
-from flatdiff.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.panel import Panel, panel_digest
@@ -35,7 +34,7 @@ class Request:
     measure: str  # a key of MEASURES
     checkpoint: str  # "<family>/<name>", where to find the weights
     checkpoint_digest: str  # SHA-256 of the weights
-    architecture: str  # digest of the network's flags: equal ones cost the same
+    architecture: str  # digest of the flags that decide what the weights compute
     panel: Panel
     settings: Any  # of the measure's settings type
     partners: tuple[Partner, ...] = ()  # of the same architecture
@@ -54,6 +53,7 @@ class Request:
                 "measure": self.measure,
                 "version": self.definition.version,
                 "checkpoint": self.checkpoint_digest,
+                "architecture": self.architecture,
                 "panel": panel_digest(self.panel),
                 "settings": asdict(self.settings),
                 "partners": [partner.digest for partner in self.partners],
@@ -139,19 +139,22 @@ def make_request(
         SettingsError: partners are missing, not wanted, or of another architecture.
     """
     for partner in partners:
-        same = _shape(partner) == _shape(card)
+        same = architecture_of(partner) == architecture_of(card)
         require(same, "further checkpoints", f"of the architecture of {card.id}", partner.id)
     return Request(
         measure=measure,
         checkpoint=card.id,
         checkpoint_digest=card.digest,
-        architecture=config.digest(card.flags),
+        architecture=architecture_of(card),
         panel=Panel(dataset=card.dataset) if panel is None else panel,
         settings=settings,
         partners=tuple(Partner(partner.id, partner.digest) for partner in partners),
     )
 
 
-def _shape(card: Card) -> AdmFlags:
-    """What must agree for two checkpoints to be points of one space."""
-    return dataclasses.replace(card.flags, dropout=0.0)
+def architecture_of(card: Card) -> str:
+    """Digest of what its weights mean: every flag but dropout, which is off in measurements.
+
+    Heads, attention order and schedule leave no trace in the weights and change every number.
+    """
+    return config.digest(dataclasses.replace(card.flags, dropout=0.0))

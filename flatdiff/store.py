@@ -159,9 +159,11 @@ class Store:
             return True
 
     def extend(self, key: str, num_items: int) -> None:
-        """Note that a job needs so many items."""
+        """Note that a job needs so many items; it never comes to need fewer."""
         with self.database.transaction() as db:
-            db.execute("UPDATE jobs SET num_items = ? WHERE key = ?", (num_items, key))
+            db.execute(
+                "UPDATE jobs SET num_items = max(num_items, ?) WHERE key = ?", (num_items, key)
+            )
 
     def finish(self, key: str, state: str, error: str | None = None) -> None:
         """Close a job as done, failed or cancelled; done only where nothing is missing."""
@@ -174,6 +176,15 @@ class Store:
                 " cancel_requested = 0 WHERE key = ?",
                 (state, error, time.time(), key),
             )
+
+    def close_unreadable(self) -> None:
+        """Cancel jobs in progress that this flatdiff would not ask, and that nobody computes."""
+        rows = self.database.rows(
+            f"SELECT {_JOB_COLUMNS}, owner FROM jobs WHERE state IN (?, ?)", ACTIVE
+        )
+        for *job, owner in rows:
+            if not _job(tuple(job)).readable and not (owner and is_alive(owner)):
+                self.finish(job[0], CANCELLED)
 
     def request_cancel(self, key: str) -> None:
         """Ask whoever computes a job to stop; one that nobody computes is cancelled at once."""

@@ -5,7 +5,7 @@ near the checkpoint, and get NumPy arrays. Everything is float32 and in eval mod
 are back bit by bit when a question has been answered or has failed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
@@ -87,6 +87,8 @@ class Subject:
         # Chunks of samples take turns at two widths; the search for a range takes seconds.
         self.rounded = lru_cache(maxsize=2)(self._rounded)
         self.curvature = Curvature(self.weights, self._loss_terms)
+        # Called before each pass, of which a long chain has thousands; may raise to end it.
+        self.between_calls: Callable[[], None] = lambda: None
 
     # -- points -----------------------------------------------------------------------------
 
@@ -232,6 +234,7 @@ class Subject:
 
     @torch.inference_mode()
     def _network(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
+        self.between_calls()
         return self.model(x, timesteps, y)
 
     # -- features ---------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def open_store(path: Path) -> Store:
     if (damaged := store.database.set_aside) is not None:
         with suppress(StoreError):  # nothing in it can be read
             log.warning("%d results were taken over", copy_results(damaged, store))
+    store.close_unreadable()
     return store
 
 
@@ -42,12 +43,16 @@ def copy_results(
     Raises:
         StoreError: the source is no store of this version.
     """
-    there = {job.key for job in target.jobs((DONE, *ACTIVE))}
+    there = set(
+        target.database.rows("SELECT key FROM jobs WHERE state IN (?, ?, ?)", (DONE, *ACTIVE))
+    )
     uri = f"{source.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as db:
             wanted = [
-                key for key in _finished(db, source) if key not in there and key in (keys or [key])
+                key
+                for key in _finished(db, source)
+                if (key,) not in there and key in (keys or [key])
             ]
             return sum(_copied(db, key, target) for key in wanted)
     except sqlite3.Error as error:

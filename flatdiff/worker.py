@@ -4,6 +4,7 @@ Tiles arrive with everything that decides their numbers. The thread that compute
 lowest scheduling class, so that a page on the same machine stays quick while a job runs.
 """
 
+import gc
 import json
 import os
 import platform
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING
 
 import flatdiff
 from flatdiff.cards import Card, read_card
-from flatdiff.errors import CheckpointError
+from flatdiff.cluster import MAX_ACTIVE_JOBS
+from flatdiff.errors import CheckpointError, DataError
 from flatdiff.measures.base import Arrays
-from flatdiff.requests import Request
+from flatdiff.panel import Panel, panel_digest
+from flatdiff.requests import Request, architecture_of
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
@@ -35,11 +38,13 @@ class TileResult:
     """The arrays of consecutive items and what they cost."""
 
     results: Sequence[Arrays]
-    seconds: float  # of wall time, loading excluded
+    seconds: float  # of wall time; loading and preparing excluded
     environment: str  # JSON: versions, device, priority
 
 
-def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str) -> TileResult:
+def evaluate_tile(
+    request_json: str, first_item: int, num_items: int, root: str, panel: str
+) -> TileResult:
     """Evaluate items [first_item, first_item + num_items) of a request.
 
     Args:
@@ -47,13 +52,16 @@ def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str)
         first_item: position in the request's items.
         num_items: how many.
         root: folder of the checkpoints on this machine.
+        panel: digest of the panel as it was when the job was begun.
 
     Raises:
-        FlatdiffError: the checkpoint or its dataset cannot be used.
+        FlatdiffError: the checkpoint or its dataset cannot be used, or has changed since.
     """
     _yield_to_others()
     request = _request(request_json)
-    subject = _subject(request_json_of_subject(request), root)
+    subject = _subject(identity_of_subject(request, panel), root)
+    if request.definition.prepare is not None:
+        request.definition.prepare(subject, request.settings)
     wall, processor = time.perf_counter(), time.thread_time()
     results = [
         request.definition.evaluate(subject, request.settings, item)
@@ -65,11 +73,11 @@ def evaluate_tile(request_json: str, first_item: int, num_items: int, root: str)
     return TileResult(results, seconds, _environment(subject.device.type))
 
 
-def request_json_of_subject(request: Request) -> str:
+def identity_of_subject(request: Request, panel: str) -> str:
     """What decides the subject: equal text, same subject."""
     checkpoints = [(request.checkpoint, request.checkpoint_digest)]
     checkpoints += [(partner.checkpoint, partner.digest) for partner in request.partners]
-    return json.dumps([checkpoints, vars(request.panel)])
+    return json.dumps([checkpoints, request.architecture, vars(request.panel), panel])
 
 
 @lru_cache(maxsize=8)
@@ -78,18 +86,23 @@ def _request(request_json: str) -> Request:
     return Request.from_json(request_json)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=MAX_ACTIVE_JOBS)  # they take turns, and none should load for every tile
 def _subject(identity: str, root: str) -> "Subject":
-    """Load a checkpoint; two stay loaded, so that A against B does not load for every tile."""
-    from flatdiff.panel import Panel
+    """Load a checkpoint with its panel and its partners."""
     from flatdiff.subject import Subject
     from flatdiff.weights import FlatWeights
 
-    checkpoints, panel = json.loads(identity)
-    (card, model), *partners = (_loaded(Path(root), name, sha) for name, sha in checkpoints)
+    gc.collect()  # what was evicted holds itself by its caches
+    checkpoints, architecture, recipe, digest = json.loads(identity)
+    panel = Panel(**recipe)
+    if panel_digest(panel) != digest:
+        raise DataError(f"the images of {panel.dataset} have changed since this was asked for")
+    (card, model), *partners = (
+        _loaded(Path(root), name, sha, architecture) for name, sha in checkpoints
+    )
     points = [FlatWeights(partner).origin for _, partner in partners]
-    subject = Subject(card, model, Panel(**panel), points)
-    subject.curvature.between_products = end_if_cancelled
+    subject = Subject(card, model, panel, points)
+    subject.between_calls = subject.curvature.between_products = end_if_cancelled
     return subject
 
 
@@ -107,13 +120,15 @@ def end_if_cancelled() -> None:
         raise InterruptedError("the tile was cancelled")
 
 
-def _loaded(root: Path, checkpoint: str, digest: str) -> "tuple[Card, AdmUNet]":
+def _loaded(root: Path, checkpoint: str, digest: str, architecture: str) -> "tuple[Card, AdmUNet]":
     from flatdiff.checkpoints import load_model
     from flatdiff.devices import pick_device
 
     card = read_card(root, checkpoint)
     if card.digest != digest:
         raise CheckpointError(f"{checkpoint} has other weights now than when it was asked for")
+    if architecture_of(card) != architecture:
+        raise CheckpointError(f"{checkpoint} has other flags now than when it was asked for")
     return card, load_model(root, card, pick_device())
 
 

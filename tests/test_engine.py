@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
-from flatdiff.errors import EngineError
+from flatdiff.errors import EngineError, StoreError
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
@@ -261,3 +262,33 @@ def test_two_programs_share_one_computation(store: Store, tiny_root: Path) -> No
         os.kill(other.pid, signal.SIGKILL)
         other.wait()
         psutil.wait_procs(children, timeout=10)
+
+
+def test_a_tile_that_could_not_be_written_is_computed_again(
+    store: Store, tiny_root: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full once, at the last tile: the job must not stay running for ever."""
+    put_tile, failures = store.put_tile, []
+
+    def failing(*arguments: object) -> None:
+        if not failures:
+            failures.append(arguments)
+            raise sqlite3.OperationalError("database or disk is full")
+        put_tile(*arguments)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(store, "put_tile", failing)
+    engine = Engine(store=store, cluster=cluster, root=tiny_root)
+    engine.start()
+    settings = SurfaceSettings(dimensions=1, resolution=3)
+    engine.submit(request_for(tiny_root, settings)).wait(60)
+    assert len(failures) == 1
+    engine.dispatcher.stop()
+
+
+def test_a_damaged_store_refuses_new_work(store: Store, tiny_root: Path, cluster: Cluster) -> None:
+    """Nothing would ever compute it: the sentence comes at once, not a wait for ever."""
+    engine = Engine(store=store, cluster=cluster, root=tiny_root)
+    engine.dispatcher.failure = StoreError("the result store is damaged")
+    with pytest.raises(StoreError, match="is damaged"):
+        engine.submit(request_for(tiny_root, SurfaceSettings()))
+    assert store.jobs() == []

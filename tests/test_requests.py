@@ -19,6 +19,7 @@ from tests.tiny import TINY, command_line
 BASE = surface_request()
 
 OTHER_KEYS: list[dict[str, Any]] = [
+    {"architecture": "b" * 64},
     {"checkpoint_digest": "1" * 64},
     {"panel": Panel(size=4, seed=1)},
     {"panel": Panel(size=5)},
@@ -52,10 +53,17 @@ def test_raised_version_is_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
     assert surface_request().key != BASE.key
 
 
-@pytest.mark.parametrize("changes", [{"checkpoint": "x/y"}, {"architecture": "b" * 64}])
-def test_names_do_not_enter(changes: dict[str, Any]) -> None:
+def test_names_do_not_enter() -> None:
     """A renamed copy has the same weights, hence the same numbers."""
-    assert changed(BASE, **changes).key == BASE.key
+    assert changed(BASE, checkpoint="x/y").key == BASE.key
+
+
+def test_flags_that_leave_no_trace_in_the_weights_enter() -> None:
+    """A card corrected by hand: same weights, other network, other numbers; dropout is off."""
+    flags = (TINY, changed(TINY, noise_schedule="linear"), changed(TINY, num_head_channels=8))
+    keys = {make_request("lpf", card_of(f), LpfSettings()).key for f in flags}
+    assert len(keys) == 3
+    assert make_request("lpf", card_of(changed(TINY, dropout=0.5)), LpfSettings()).key in keys
 
 
 REQUESTS = [

@@ -215,3 +215,16 @@ def test_jobs_of_other_versions_are_left_alone(store: Store) -> None:
     assert len(store.database.rows("SELECT * FROM jobs")) == 4
     store.delete()
     assert store.database.rows("SELECT key FROM jobs") == [(REQUEST.key,)], "active ones stay"
+
+
+def test_queued_jobs_of_other_versions_are_closed(store: Store) -> None:
+    """Nobody would ever compute them, and nobody could cancel what is not listed."""
+    store.submit(REQUEST)
+    with store.database.transaction() as db:
+        db.execute(
+            "INSERT INTO jobs (key, request, state, num_items, position, created_at)"
+            " VALUES ('1', '{}', 'queued', 3, 9, 0)"
+        )
+    store.close_unreadable()
+    states = dict(store.database.rows("SELECT key, state FROM jobs"))
+    assert states == {REQUEST.key: "queued", "1": "cancelled"}

@@ -10,7 +10,7 @@ from distributed import Client
 from flatdiff.cards import read_card
 from flatdiff.cluster import Cluster
 from flatdiff.measures.curvature import CurvatureSettings
-from flatdiff.panel import Panel
+from flatdiff.panel import Panel, panel_digest
 from flatdiff.requests import make_request
 from flatdiff.worker import evaluate_tile
 
@@ -29,7 +29,11 @@ def test_cancelled_item_frees_its_worker(client: Client, tiny_root: Path) -> Non
     card = read_card(tiny_root, "tiny/adm")
     request = make_request("curvature", card, settings, Panel(size=500))
     probe = request.items.index(("probe", 0))
-    tile = client.submit(evaluate_tile, request.to_json(), probe, 1, str(tiny_root), pure=False)
+    tile = client.submit(
+        evaluate_tile,
+        *(request.to_json(), probe, 1, str(tiny_root), panel_digest(request.panel)),
+        pure=False,
+    )
     time.sleep(8)  # to load the network and to begin
     assert tile.status == "pending"
     client.cancel([tile], force=True)

@@ -40,6 +40,8 @@ class Measure(Generic[Settings, Result]):
     # every item is needed. A plan grows only when all of it is done, and what follows depends on
     # nothing else, so that the result is the same however many workers there were.
     plan: Callable[[Settings, Mapping[int, Arrays]], Sequence[int]] | None = None
+    # What every item needs and a worker keeps; its time is nobody's.
+    prepare: Callable[["Subject", Settings], object] | None = None
     # Fewest further checkpoints that the settings speak of, as ends of an axis.
     min_partners: Callable[[Settings], int] = lambda _: 0
 

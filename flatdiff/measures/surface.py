@@ -109,5 +109,6 @@ MEASURE = Measure(
         panel_size * (BASE_PASSES if item[0] == "base" else 1)
     ),
     plan=_plan,
+    prepare=_axes,
     min_partners=lambda settings: settings.num_marks,
 )

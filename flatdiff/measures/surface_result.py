@@ -46,8 +46,9 @@ class SurfaceResult:
     marks: NDArray[np.float64]  # (K, 3): a, b of each partner, and how far it lies off the plane,
     # as a share of its distance from the checkpoint
     mark_losses: NDArray[np.float64]  # (marks on the axes,)
-    barrier: float  # highest loss above the chord between two checkpoints; NaN on other axes
-    barrier_at: float  # a of the barrier, where rise_stderr is its error
+    barrier: float  # highest loss above the chord between two checkpoints, which both lie on and
+    # which is 0 where nothing is above it; NaN on other axes
+    barrier_at: float  # a of the barrier
 
 
 Losses = Mapping[tuple[int, ...], NDArray]  # (N,) each, by the indices of their items
@@ -98,8 +99,10 @@ def level_error(settings: SurfaceSettings, done: Mapping[int, Arrays], level: in
     return max(missed, _missed_by(grids, level - 1, losses) / (2 * LEAST_GAIN))
 
 
-def _allowed(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> float:
-    means = [mean(losses) for losses in _losses_of(settings, done, "node").values()]
+def _allowed(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> float:
+    """By the points of this level alone: finer ones must not change what was decided."""
+    grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
+    means = [mean(losses[node]) for node in [*grids.nodes(level), *grids.held_out(level)]]
     finite = [value for value in means if np.isfinite(value)]
     return settings.tolerance * (max(finite) - min(finite)) if finite else 0.0
 
@@ -107,7 +110,7 @@ def _allowed(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> float:
 def within_tolerance(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> bool:
     """Whether a complete level is good enough."""
     error = level_error(settings, done, level)
-    return error <= _allowed(settings, done)
+    return error <= _allowed(settings, done, level)
 
 
 def can_be_interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> bool:
@@ -115,7 +118,7 @@ def can_be_interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays], l
     if level + 1 == len(GRIDS[settings.dimensions].sizes):
         return False
     error = level_error(settings, done, level)
-    return error / LEAST_GAIN <= _allowed(settings, done)
+    return error / LEAST_GAIN <= _allowed(settings, done, level)
 
 
 @dataclass(frozen=True)
@@ -251,4 +254,4 @@ def _barrier(found: _Surface, base_loss: float, marks: Sequence[NDArray]) -> tup
     a = found.columns[between]
     above = found.loss[0][between] - ((1 - a) * base_loss + a * mean(marks[0]))
     highest = int(np.argmax(above))
-    return float(above[highest]), float(a[highest])
+    return (float(above[highest]), float(a[highest])) if above[highest] > 0 else (0.0, 0.0)

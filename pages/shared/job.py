@@ -26,6 +26,7 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
     Returns:
         A handle each; their results may be partial or empty.
     """
+    shared_engine().require_running()
     handles = [shared_engine().handle(request) for request in requests]
     progresses = [handle.progress() for handle in handles]
     known = [progress for progress in progresses if progress is not None]
@@ -82,7 +83,7 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
         if not any(progress.active for progress in found) or _stage(found) != stage:
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
-        st.progress(done / max(total, 1), text=_progress_text(found, done, total))
+        st.progress(min(done / max(total, 1), 1.0), text=_progress_text(found, done, total))
         wanted = [handle for handle in handles if handle.key not in _left()]
         for handle in wanted:
             handle.look(_watcher())
@@ -173,6 +174,7 @@ def _cancel(handles: Sequence[Handle]) -> None:
 
 def _recompute(handles: Sequence[Handle]) -> None:
     for handle in handles:
+        _left().discard(handle.key)
         shared_engine().recompute(handle.request)
 
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from flatdiff.engine import shared_engine
 from flatdiff.store import ACTIVE, Job
+from pages.shared.choose import plain
 from pages.shared.job import duration, moment
 
 FINISHED_SHOWN = 50
@@ -17,11 +18,11 @@ def running() -> None:
     if not jobs:
         st.caption("Nothing is being computed. Run something on a page under Measure.")
     for job, progress in zip(jobs, engine.progress(jobs), strict=True):
-        name = f"{job.request.measure} of {job.request.checkpoint}"
+        name = f"{job.request.measure} of {plain(job.request.checkpoint)}"
         left = f", {duration(progress.eta)} left" if progress.eta is not None else ""
         bar, stop = st.columns([5, 1], vertical_alignment="center")
         bar.progress(
-            progress.done / max(progress.total, 1),
+            min(progress.done / max(progress.total, 1), 1.0),
             text=f"{name}: {progress.state}, {progress.done} of {progress.total}{left}",
         )
         stop.button(

@@ -9,7 +9,13 @@ import torch
 from flatdiff.measures.base import Arrays
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
 from flatdiff.measures.surface_result import DISPLAY_RESOLUTION, NOT_SMOOTH
-from tests.subjects import NUM_WEIGHTS, QuadraticSubject, computed, random_hessians
+from tests.subjects import (
+    NUM_WEIGHTS,
+    QuadraticSubject,
+    changed,
+    computed,
+    random_hessians,
+)
 
 INTERPOLATED = SurfaceSettings(mode="interpolated")
 BETWEEN = SurfaceSettings(axes="checkpoints", dimensions=1, resolution=7)
@@ -59,8 +65,10 @@ def test_barrier_of_a_bowl_is_none_and_of_a_hill_is_its_height() -> None:
     for sign, expected in ((-1, 0.25), (1, 0.0)):
         hill = QuadraticSubject(sign * bowl)
         hill.partners = (hill.weights.origin + offset,)
-        result, _ = planned(hill, BETWEEN)
-        assert result.barrier == pytest.approx(expected, abs=1e-9)
+        for settings in (BETWEEN, changed(BETWEEN, mode="interpolated")):
+            result, _ = planned(hill, settings)
+            assert result.barrier == pytest.approx(expected, abs=1e-4)
+            assert (result.barrier_at == 0) == (expected == 0)
     assert np.isnan(planned(with_partners(2), SurfaceSettings(resolution=3))[0].barrier)
 
 
@@ -112,6 +120,29 @@ class Shaped(QuadraticSubject):
     def truth(self, offset: np.ndarray) -> np.ndarray:
         """(3,), all members alike."""
         return np.full(3, 1.0) * self.shape(float(offset @ self.unit))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_plan_never_comes_to_need_less(seed: int) -> None:
+    """Random bumps on a line: what was decided of a level stays so when finer points are known.
+
+    The first is one that once made it shrink: its range grows with the second level.
+    """
+    draw = np.random.default_rng(seed)
+    center, width, height = draw.uniform(-1, 1), draw.uniform(0.05, 0.5), draw.uniform(0, 2)
+    if seed == 0:
+        center, width, height = 0.3931326, 0.2386484, 0.9346635
+
+    def bump(a: float) -> float:
+        return 0.1 + 0.02 * a**2 + height * np.exp(-(((a - center) / width) ** 2))
+
+    subject, settings = Shaped(bump), SurfaceSettings(mode="interpolated", dimensions=1)
+    items, done, needed = MEASURE.items(settings), dict[int, Arrays](), set[int]()
+    while missing := [k for k in MEASURE.needed(settings, done) if k not in done]:
+        assert needed <= set(MEASURE.needed(settings, done))
+        needed = set(MEASURE.needed(settings, done))
+        done |= {k: MEASURE.evaluate(subject, settings, items[k]) for k in missing}
+    assert set(MEASURE.needed(settings, done)) == set(done)
 
 
 def test_what_one_level_misses_the_next_one_finds() -> None:
