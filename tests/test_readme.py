@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.paper_effect import row
+from benchmarks.paper_effect import FIRST, more_row, row, values_of
 from flatdiff.bundle import import_bundle
 from flatdiff.cards import Card, list_cards
 from flatdiff.commands import COMMANDS
 from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT
-from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store
 
@@ -31,15 +29,10 @@ def test_table_is_what_the_shipped_results_say(bundled: Engine) -> None:
     cards = [card for card in list_cards(bundled.root) if isinstance(card, Card)]
     assert len(cards) == 9
     for card in cards:
-        results = [
-            bundled.handle(make_request(name, card, settings)).result()
-            for name, settings in (
-                ("lpf", LpfSettings()),
-                ("lpf", LpfSettings(mode="filter_relative")),
-                ("quantization", QuantizationSettings()),
-            )
-        ]
+        results = [bundled.handle(make_request(n, card, s)).result() for n, s in FIRST]
         assert row(card, *results) in README
+        assert more_row(card, values_of(bundled, card)) in README
+    assert bundled.store.jobs(("queued", "running")) == [], "everything was shipped"
 
 
 def test_commands_named_exist() -> None:
