@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from flatdiff.errors import FlatdiffError
+from pages.shared.choose import plain
 
 HERE = Path(__file__).parent
 
@@ -50,4 +51,4 @@ PAGES = {
 try:
     st.navigation(PAGES).run()
 except FlatdiffError as error:  # a sentence for the reader; anything else is a bug and shows so
-    st.error(str(error))
+    st.error(plain(str(error)))

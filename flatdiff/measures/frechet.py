@@ -22,7 +22,16 @@ from flatdiff.frechet import (
     kernel_estimate,
     precision_recall,
 )
-from flatdiff.measures.base import Arrays, Item, Measure, chunks, mean, standard_error, stream_seed
+from flatdiff.measures.base import (
+    Arrays,
+    Item,
+    Measure,
+    chunks,
+    complete,
+    mean,
+    standard_error,
+    stream_seed,
+)
 from flatdiff.measures.quantization import reference_first
 from flatdiff.panel import Split
 from flatdiff.scheme import SchemeOptions
@@ -74,7 +83,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class FrechetResult:
-    """One entry a bit width, NaN where not computed yet; errors are over generated images."""
+    """One entry a bit width, NaN until every image is there.
+
+    Errors are over generated images, with the real ones held fixed; only that of recall is over
+    real images, as recall is the share of them that the generated ones reach.
+    """
 
     bits: tuple[int, ...]
     label: str  # what the Frechet distance may be called
@@ -119,7 +132,8 @@ def _evaluate(subject: "Subject", settings: FrechetSettings, item: Item) -> Arra
 def _assemble(settings: FrechetSettings, done: Mapping[int, Arrays]) -> FrechetResult:
     reference, clouds = done.get(0), _clouds(settings, done)
     rows = [dict.fromkeys(COLUMNS, float("nan")) for _ in clouds]
-    if reference is not None and len(clouds[0]) >= 2:
+    # Seconds of computing: not at every step of the way, in the process that draws the pages.
+    if reference is not None and complete(range(len(_items(settings))), done):
         fitted = Gaussian(reference["mu"], reference["root"])
         estimates = [frechet_estimate(cloud, fitted) for cloud in clouds]
         for row, cloud, estimate in zip(rows, clouds, estimates, strict=True):

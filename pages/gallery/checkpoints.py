@@ -9,11 +9,11 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
-from pages.shared.choose import all_cards, label
+from pages.shared.choose import all_cards, label, plain
 from pages.shared.job import job_panel
+from pages.shared.rows import MAX_COLUMNS, in_rows
 
 THUMBNAIL_COLUMNS = 8
-CARDS_A_ROW = 3
 
 
 def show_card(card: Card) -> None:
@@ -22,7 +22,7 @@ def show_card(card: Card) -> None:
     samples = engine.handle(make_request("samples", card, SamplesSettings()))
     losses = engine.handle(make_request("quantization", card, QuantizationSettings()))
     with st.container(border=True):
-        st.markdown(f"**{label(card)}**")
+        st.markdown(f"**{plain(label(card))}**")
         if samples.job() is not None and samples.result().images.shape[1]:
             st.image(
                 image_grid(samples.result().images[0], THUMBNAIL_COLUMNS),
@@ -48,13 +48,11 @@ wanted = [make_request("samples", card, SamplesSettings()) for card in cards]
 wanted += [make_request("quantization", card, QuantizationSettings()) for card in cards]
 job_panel(wanted)
 for family in dict.fromkeys(card.family for card in cards):
-    st.subheader(family, divider="gray")
+    st.subheader(plain(family), divider="gray")
     own = [card for card in cards if card.family == family]
-    for start in range(0, len(own), CARDS_A_ROW):
-        row = st.columns(CARDS_A_ROW)
-        for column, card in zip(row, own[start : start + CARDS_A_ROW], strict=False):
-            with column:
-                show_card(card)
+    for column, card in in_rows(own, MAX_COLUMNS):
+        with column:
+            show_card(card)
 
 st.subheader("Training", divider="gray")
 runs = [card for card in cards if card.weights == "raw" and card.loss_history]

@@ -1,6 +1,7 @@
 """Curvature: the Hessian of the loss, by its top, its sum and its spread."""
 
-import numpy as np
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -8,19 +9,10 @@ from flatdiff.figures.curvature import density_lines, eigenvalue_dots
 from flatdiff.figures.style import Series
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult, CurvatureSettings
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
+from pages.shared.estimate import with_error
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
-
-
-def with_error(value: float, error: float) -> str:
-    """An estimate to two digits of its error; empty where there is none yet."""
-    if not np.isfinite(value):
-        return ""
-    if not np.isfinite(error):
-        return f"{value:.4g}"
-    places = int(np.clip(1 - np.floor(np.log10(error or 1.0)), 0, 6))
-    return f"{value:.{places}f} ± {error:.{places}f}"
 
 
 def as_row(result: CurvatureResult) -> dict[str, str]:
@@ -30,7 +22,7 @@ def as_row(result: CurvatureResult) -> dict[str, str]:
         "lowest": with_error(result.lowest_eigenvalue, result.lowest_eigenvalue_error),
         "trace": with_error(result.trace, result.trace_stderr),
         "negative, %": with_error(100 * result.negative_share, 100 * result.negative_share_stderr),
-        "‖gradient‖": f"{result.gradient_norm:.3g}" if np.isfinite(result.gradient_norm) else "",
+        "‖gradient‖": f"{result.gradient_norm:.3g}" if math.isfinite(result.gradient_norm) else "",
     }
     for sigma in LPF_SIGMAS:
         row[f"LPF rise, σ {sigma:g}"] = with_error(*result.predicted_lpf_rise(sigma))
@@ -40,7 +32,7 @@ def as_row(result: CurvatureResult) -> dict[str, str]:
 def as_table(series: list[Series]) -> pd.DataFrame:
     """One row a checkpoint."""
     rows = [as_row(entry.result) for entry in series]
-    return pd.DataFrame(rows, index=[entry.title for entry in series])
+    return pd.DataFrame(rows, index=[plain(entry.title) for entry in series])
 
 
 st.title("Curvature")

@@ -1,29 +1,28 @@
 """Flatness: the paper's Table 3, measured here."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 import streamlit as st
 
-from flatdiff.config import BaseMethod, LpfMode, WeightKind, method_name
+from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_name
 from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
-from flatdiff.figures.style import Series
-from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
-from pages.shared.choose import all_cards, choose_checkpoints, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
 from pages.shared.compare import comparison_sentences
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLE_3
-from pages.shared.record import numbers, record, series_of
+from pages.shared.record import numbers, record, results_of, series_of
 
 MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
-
-
 BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
 KINDS: dict[WeightKind, str] = {"raw": "raw", "ema": "+EMA", "swa": "+SWA"}
 
 
-def as_table(series: list[Series]) -> pd.DataFrame:
-    """Base methods in rows, kinds of weights in columns, as the paper prints it."""
-    scores = {s.method: f"{s.result.lpf:.4f} ± {s.result.stderr:.4f}" for s in series}
+def as_table(results: Mapping[str, LpfResult]) -> pd.DataFrame:
+    """By method: base ones in rows, kinds of weights in columns, as the paper prints it."""
+    scores = {method: f"{r.lpf:.4f} ± {r.stderr:.4f}" for method, r in results.items()}
     cells = [[scores.get(method_name(base, kind), "") for kind in KINDS] for base in BASES]
     return pd.DataFrame(cells, index=list(BASES.values()), columns=list(KINDS.values()))
 
@@ -34,7 +33,7 @@ st.markdown(
     "paper finds that SAM flattens a diffusion model, and that EMA, SWA and input perturbation "
     "hardly do."
 )
-cards = choose_checkpoints([card.id for card in all_cards()])
+cards = choose_checkpoints(everything=True)
 columns = st.columns(5)
 with columns[0]:
     mode = st.selectbox(
@@ -74,16 +73,23 @@ with columns[3]:
 with columns[4]:
     seed = seed_input("Of the weight noise; the same for every checkpoint.")
 
-settings = LpfSettings(mode=mode, lpf_sigma=sigma, num_perturbations=perturbations, seed=seed)
+settings = LpfSettings(
+    mode=mode,
+    lpf_sigma=sigma,
+    num_perturbations=perturbations,
+    relative_stderr=percent / 100,
+    seed=seed,
+)
 handles = job_panel([make_request("lpf", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for a score with its error.")
 
-for family in dict.fromkeys(card.family for card in cards):
-    st.subheader(f"LPF, {family}, measured", divider="gray")
-    own = [s for s, c in zip(series, cards, strict=False) if c.family == family]
-    st.table(as_table(own))
+known = [pair for pair in results_of(cards, handles) if pair[0].method in METHODS]
+by_step = sorted(known, key=lambda pair: pair[0].step)  # of a run's states, the last one counts
+for family in dict.fromkeys(card.family for card, _ in known):
+    st.subheader(f"LPF, {plain(family)}, measured", divider="gray")
+    st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
 if any(progress.active for handle in handles if (progress := handle.progress())):
     st.caption("Preliminary: not all perturbations are done.")
 st.plotly_chart(lpf_dots(series), key="dots", alt="Loss and LPF of each checkpoint")
@@ -97,9 +103,7 @@ if mode == "absolute":
         "Absolute noise is not comparable between networks whose layers are scaled differently; "
         "switch to relative noise for that."
     )
-comparison_sentences(
-    [entry.title for entry in series], [entry.result.pair_gaps for entry in series]
-)
+comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 st.subheader("At which timesteps?", divider="gray")
 st.plotly_chart(
     lpf_by_timestep(series),

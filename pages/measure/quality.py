@@ -101,11 +101,8 @@ st.dataframe(
     hide_index=True,
     alt="Every distance with its standard error, by checkpoint and bit width",
 )
-if any(entry.result.num_images < images for entry in series):
-    st.caption(
-        "Preliminary: not all images are drawn, and numbers of different checkpoints do not "
-        "compare yet."
-    )
+if len(series) < len(cards):
+    st.caption("A checkpoint appears once all of its images are drawn and compared.")
 if features == "inception" and images < FEW_IMAGES:
     st.warning(
         f"{images:,} images are few for 2,048 features: this FID is mostly bias. Draw at least "
@@ -114,7 +111,8 @@ if features == "inception" and images < FEW_IMAGES:
 st.caption(CAVEATS[features])
 st.caption(
     f"± is one standard error over generated images, the {series[0].result.num_reference:,} real "
-    "ones held fixed; the change over 32 bits is paired by noise. A Fréchet distance is too large "
+    "ones held fixed, but over real images for recall, the share of them that the generated ones "
+    "reach; the change over 32 bits is paired by noise. A Fréchet distance is too large "
     "by an amount that shrinks with the number of images: compare only equal numbers. The kernel "
     "distance (KID, if the features are Inception's) has no such bias."
 )

@@ -13,16 +13,15 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.quantized_files import quantized_file
 from flatdiff.requests import make_request
 from flatdiff.scheme import Scheme
-from flatdiff.tensors import layer_names, read_tensors
+from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLE_4
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+from pages.shared.weights import small_enough, weights_of
 
 WIDTHS = [8, 7, 6, 5, 4, 3, 2]
-# Larger checkpoints are quantised by the command: the server has pages to answer meanwhile.
-MAX_DOWNLOAD_PARAMETERS = 20_000_000
 
 
 def size_rows(entry: Series) -> list[dict[str, str]]:
@@ -124,14 +123,14 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     file_name = f"{card.family}-{card.name}-{file_bits}bit.safetensors"
     st.download_button(
         "Quantised file",
-        lambda: quantized_file(card, read_tensors(shared_engine().root, card), scheme),
+        lambda: quantized_file(card, weights_of(card), scheme),
         file_name=file_name,
         icon=":material/download:",
         on_click="ignore",
-        disabled=card.num_parameters > MAX_DOWNLOAD_PARAMETERS,
+        disabled=not small_enough(card),
     )
 words = ["python -m flatdiff quantize", f"--checkpoint {shlex.quote(chosen)}"]
 words += [*settings_flags(scheme), f"--out {shlex.quote(file_name)}"]
 st.code(" ".join(words), language="bash")
-if card.num_parameters > MAX_DOWNLOAD_PARAMETERS:
+if not small_enough(card):
     st.caption("A checkpoint of this size is quantised by the command alone.")

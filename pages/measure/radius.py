@@ -7,10 +7,11 @@ from flatdiff.config import NOISES
 from flatdiff.figures.radius import radius_lines, timestep_map
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
 from pages.shared.compare import comparison_sentences
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
+from pages.shared.rows import in_rows
 
 NOISE_TITLES = {
     "sphere": "on a sphere",
@@ -91,15 +92,13 @@ st.plotly_chart(
 )
 st.caption("Bands are two standard errors over directions; the panel is frozen.")
 
-comparison_sentences(
-    [entry.title for entry in series], [entry.result.member_gaps[:, -1] for entry in series]
-)
+comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 
 st.subheader("At which timesteps?", divider="gray")
 rises = np.concatenate([entry.result.gap_by_timestep.ravel() for entry in series])
 if np.isfinite(rises).any():
-    for column, entry in zip(st.columns(len(series)), series, strict=True):
-        column.markdown(f"**{entry.title}**")
+    for column, entry in in_rows(series):
+        column.markdown(f"**{plain(entry.title)}**")
         column.plotly_chart(
             timestep_map(entry.result, float(np.nanmax(rises)), x_title=SIZE_TITLES[noise]),
             key=f"timesteps-{entry.title}",

@@ -5,7 +5,7 @@ import streamlit as st
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -38,7 +38,7 @@ if not series:
     nothing_yet(handles, "press Run to draw both grids.")
 
 for entry in series:
-    st.subheader(entry.title, divider="gray")
+    st.subheader(plain(entry.title), divider="gray")
     for column, width, grid in zip(
         st.columns(2), entry.result.bits, entry.result.images, strict=True
     ):

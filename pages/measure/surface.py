@@ -21,9 +21,16 @@ from flatdiff.measures.surface_settings import (
     SurfaceSettings,
 )
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, choose_plane, seed_input, whole_number
+from pages.shared.choose import (
+    choose_checkpoints,
+    choose_plane,
+    plain,
+    seed_input,
+    whole_number,
+)
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
+from pages.shared.rows import in_rows
 
 AXES: dict[Axes, str] = {
     "random": "random directions",
@@ -36,6 +43,7 @@ X_TITLES = {
     "checkpoints": "a (0 is the first checkpoint, 1 the second)",
     "eigenvectors": "a (norm of the perturbation)",
 }
+MAX_RELIEFS = 4  # a browser has room for few of them
 
 
 def trajectory(places: Sequence[Card]) -> list[int]:
@@ -156,22 +164,28 @@ if not two:
     )
 else:
     flat, relief = st.tabs(["Contours", "Relief"])
-    for column, entry in zip(flat.columns(len(series)), series, strict=True):
-        column.markdown(f"**{entry.title}**")
-        column.plotly_chart(
-            surface_contour(
-                entry.result, limits, log=log, names=names, trajectory=trajectory(places)
-            ),
-            key=f"contour-{entry.title}",
-            alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
-        )
-    for column, entry in zip(relief.columns(len(series)), series, strict=True):
-        column.markdown(f"**{entry.title}**")
-        column.plotly_chart(
-            surface_3d(entry.result, limits, log=log),
-            key=f"relief-{entry.title}",
-            alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
-        )
+    with flat:
+        for column, entry in in_rows(series):
+            column.markdown(f"**{plain(entry.title)}**")
+            column.plotly_chart(
+                surface_contour(
+                    entry.result, limits, log=log, names=names, trajectory=trajectory(places)
+                ),
+                key=f"contour-{entry.title}",
+                alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
+            )
+    with relief:
+        for column, entry in in_rows(series[:MAX_RELIEFS]):
+            column.markdown(f"**{plain(entry.title)}**")
+            column.plotly_chart(
+                surface_3d(entry.result, limits, log=log),
+                key=f"relief-{entry.title}",
+                alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
+            )
+        if len(series) > MAX_RELIEFS:
+            st.caption(
+                f"Of the first {MAX_RELIEFS} of {len(series)} checkpoints; contours are of all."
+            )
 if partners:
     result = series[0].result
     if np.isfinite(result.barrier):
@@ -195,7 +209,7 @@ if partners:
 
 for entry in series:
     if entry.result.note:
-        st.info(f"{entry.title}: {entry.result.note}")
+        st.info(f"{plain(entry.title)}: {entry.result.note}")
 st.subheader("Is this picture right?", divider="gray")
 checks = [
     {

@@ -1,5 +1,6 @@
 """Widgets to choose what is measured; every choice is in the link."""
 
+import re
 from collections.abc import Sequence
 
 import streamlit as st
@@ -14,7 +15,7 @@ def all_cards() -> list[Card]:
     found = list(list_cards(shared_engine().root))
     for broken in found:
         if isinstance(broken, BrokenCard):
-            st.warning(f"Checkpoint `{broken.id}` is left out: {broken.reason}")
+            st.warning(f"Checkpoint {plain(broken.id)} is left out: {plain(broken.reason)}")
     cards = [card for card in found if isinstance(card, Card)]
     if not cards:
         st.info(
@@ -26,14 +27,21 @@ def all_cards() -> list[Card]:
     return cards
 
 
-def choose_checkpoints(default: Sequence[str] = METHOD_PAIR) -> list[Card]:
-    """Which checkpoints to compare, in the paper's order; stops the page where none is chosen."""
-    by_id = {card.id: card for card in all_cards()}
-    preset = [name for name in default if name in by_id] or list(by_id)[:2]
+def choose_checkpoints(
+    known: Sequence[Card] | None = None, *, everything: bool = False
+) -> list[Card]:
+    """Which checkpoints to compare, in the paper's order; stops the page where none is chosen.
+
+    Args:
+        known: to choose from; default: every usable one.
+        everything: all of them before anybody chooses, instead of two.
+    """
+    by_id = {card.id: card for card in (known or all_cards())}
+    pair = [name for name in METHOD_PAIR if name in by_id] or list(by_id)[:2]
     chosen = st.multiselect(
         "Checkpoints",
         list(by_id),
-        default=preset,
+        default=list(by_id) if everything else pair,
         key="checkpoints",
         bind="query-params",
         help="What is compared is measured on the same panel with the same directions and noise.",
@@ -84,6 +92,17 @@ def label(card: Card) -> str:
     """How a checkpoint is called in headings and legends."""
     known = card.name in METHODS
     return f"{card.title} ({card.family})" if known else card.id
+
+
+def plain(text: str) -> str:
+    r"""A name or a reason that is not ours, so that Markdown shows it as it is.
+
+    A backslash takes the meaning from any ASCII punctuation (CommonMark 0.31, Sec. 2.4).
+
+    >>> print(plain("<b> $y$ *z*"))
+    \<b\> \$y\$ \*z\*
+    """
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 
 def whole_number(

@@ -1,33 +1,60 @@
 """Is A flatter than B? One sentence for every checkpoint beside a chosen one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 from numpy.typing import NDArray
 
+from flatdiff.cards import Card
 from flatdiff.comparison import Comparison, compare, sentence
+from flatdiff.engine import Handle
+from flatdiff.store import DONE
+from pages.shared.choose import label, plain
+
+Rises = Callable[[Any], NDArray]
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _compared(gaps_a: NDArray, gaps_b: NDArray) -> Comparison:
-    return compare(gaps_a, gaps_b)
+    """Of the pairs that both have: an early stop may have left one with fewer."""
+    pairs = min(len(gaps_a), len(gaps_b))
+    return compare(gaps_a[:pairs], gaps_b[:pairs])
 
 
-def comparison_sentences(titles: Sequence[str], gaps: Sequence[NDArray]) -> None:
-    """Compare the rises (pairs, N) of every checkpoint with those of one that is chosen here."""
-    if len(titles) < 2 or len({rise.shape for rise in gaps}) > 1 or min(gaps[0].shape) < 2:
+def comparison_sentences(cards: Sequence[Card], handles: Sequence[Handle], rises: Rises) -> None:
+    """Compare every finished checkpoint with one that is chosen here.
+
+    Args:
+        cards: of the checkpoints.
+        handles: one measurement each, all with the same settings.
+        rises: of a result: the rises of the panel members' losses, (pairs, N).
+    """
+    done = {
+        label(card): handle
+        for card, handle in zip(cards, handles, strict=True)
+        if (job := handle.job()) is not None and job.state == DONE
+    }
+    peers = {title: others for title in done if (others := _peers(title, done))}
+    if not peers:
         return
     st.subheader("Which is flatter?", divider="gray")
-    reference = st.selectbox("Compared with", titles, key="reference", bind="query-params")
-    base = gaps[list(titles).index(reference)]
-    st.markdown(
-        "\n".join(
-            f"- {sentence(title, reference, _compared(rise, base))}"
-            for title, rise in zip(titles, gaps, strict=True)
-            if title != reference
-        )
-    )
+    reference = st.selectbox("Compared with", list(peers), key="reference", bind="query-params")
+    base = rises(done[reference].result())
+    found = {title: _compared(rises(done[title].result()), base) for title in peers[reference]}
+    st.markdown("\n".join(f"- {sentence(plain(t), plain(reference), found[t])}" for t in found))
     st.caption(
         "Rise of the loss under the same perturbations on the same panel, pair by pair and member "
         "by member; the interval is a bootstrap over both."
     )
+
+
+def _peers(title: str, done: Mapping[str, Handle]) -> list[str]:
+    """The others of the same network on the same panel: no other noise is the same noise."""
+    own = done[title].request
+    return [
+        other
+        for other, handle in done.items()
+        if other != title
+        and (handle.request.architecture, handle.request.panel) == (own.architecture, own.panel)
+    ]

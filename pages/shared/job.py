@@ -11,6 +11,7 @@ import streamlit as st
 
 from flatdiff.engine import Handle, Progress, shared_engine
 from flatdiff.requests import Request
+from pages.shared.choose import plain
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
 REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
@@ -44,7 +45,7 @@ def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) 
     engine = shared_engine()
     for handle, progress in ((h, h.progress()) for h in handles):
         if progress is not None and progress.state == "failed":
-            st.error(f"`{handle.request.checkpoint}`: {progress.error}")
+            st.error(f"{plain(handle.request.checkpoint)}: {plain(progress.error or '')}")
     if any(progress.state == "cancelled" for progress in known):
         done, total = sum(p.done for p in known), sum(p.total for p in known)
         st.caption(f"Cancelled at {done} of {total} evaluations; Run continues from there.")

@@ -1,6 +1,7 @@
 """Results on their way to a page, and from it to the reader: series, numbers, files, recipe."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -20,12 +21,19 @@ MIME = {
 }
 
 
-def series_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[Series]:
-    """The results that hold anything yet, each with its checkpoint's name and method."""
+def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[Card, Any]]:
+    """The results that hold anything yet, each with its checkpoint."""
     return [
-        Series(label(card), card.method, handle.result())
+        (card, handle.result())
         for card, handle in zip(cards, handles, strict=True)
         if (progress := handle.progress()) is not None and progress.done > 0
+    ]
+
+
+def series_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[Series]:
+    """The same, each with its checkpoint's name and method."""
+    return [
+        Series(label(card), card.method, result) for card, result in results_of(cards, handles)
     ]
 
 

@@ -7,7 +7,8 @@ import streamlit as st
 from flatdiff.claim import RankCorrelation, rank_correlation
 from flatdiff.claim_columns import COLUMNS, Value, requests_of
 from flatdiff.engine import Handle
-from pages.shared.choose import all_cards, choose_checkpoints, label
+from pages.shared.choose import choose_checkpoints, label
+from pages.shared.estimate import with_error
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLES
 
@@ -23,17 +24,6 @@ def value_of(handle: Handle, title: str) -> Value:
     return column.value(handle.result())
 
 
-def shown(value: Value) -> str:
-    """With as many digits as the error allows."""
-    number, error = value
-    if not np.isfinite(number):
-        return ""
-    if not np.isfinite(error) or error <= 0:
-        return f"{number:.3g}"
-    digits = max(0, int(1 - np.floor(np.log10(error))))
-    return f"{number:.{digits}f} ± {error:.{digits}f}"
-
-
 def correlation_text(found: RankCorrelation) -> str:
     """The coefficient with its interval."""
     if not np.isfinite(found.rho):
@@ -47,7 +37,7 @@ st.markdown(
     "less harm from rounding, better samples. Here is every checkpoint with what was measured of "
     "it, and how well the two orders agree. In every column, less is better."
 )
-cards = choose_checkpoints([card.id for card in all_cards()])
+cards = choose_checkpoints(everything=True)
 by_card = {card.id: requests_of(card) for card in cards}
 unique = {request.key: request for row in by_card.values() for request in row.values()}
 handles = dict(zip(unique, job_panel(list(unique.values())), strict=True))
@@ -63,7 +53,7 @@ if not any(np.isfinite(value[0]) for row in values.values() for value in row):
     )
 
 titles = [column.title for column in COLUMNS]
-rows = {name: [shown(value) for value in row] for name, row in values.items()}
+rows = {name: [with_error(*value) for value in row] for name, row in values.items()}
 table = pd.DataFrame(rows, index=titles).T
 st.dataframe(table, alt="Every measure of every checkpoint")
 st.caption("Mean ± one standard error; an eigenvalue ± its residual. All at default settings.")

@@ -1,40 +1,32 @@
 """Ruler: how far does everything that moves the weights move them?"""
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 
 from flatdiff.cards import Card
-from flatdiff.engine import shared_engine
 from flatdiff.figures.ruler import ruler_dots
 from flatdiff.ruler import Mark, Scales, ruler
-from flatdiff.tensors import Tensors, read_tensors
 from pages.shared.choose import all_cards, choose_checkpoints, label
+from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 
 DEFAULT_RHO = 0.1  # the paper's
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def marks_of(digest: str, scales: Scales, _card: Card, _relatives: list[Card]) -> list[Mark]:
-    """The marks of a checkpoint; its other weights of the same run are the family."""
-    family = {card.weights: tensors_of(card) for card in _relatives}
-    return list(ruler(tensors_of(_card), family, scales))
+@st.cache_data(
+    max_entries=64, show_spinner=False, hash_funcs={Card: lambda card: (card.name, card.digest)}
+)
+def marks_of(card: Card, relatives: Sequence[Card], scales: Scales) -> list[Mark]:
+    """The marks of a checkpoint; cached by the weights of all."""
+    family = {other.name: weights_of(other) for other in relatives}
+    return list(ruler(weights_of(card), family, scales))
 
 
-def tensors_of(card: Card) -> Tensors:
-    """Its weights."""
-    return read_tensors(shared_engine().root, card)
-
-
-def relatives(card: Card) -> list[Card]:
-    """The other checkpoints of the same training run: raw, EMA and SWA weights."""
-    base = card.method.partition("-")[0]
-    return [
-        other
-        for other in all_cards()
-        if other.family == card.family
-        and other.method.partition("-")[0] == base
-        and other.id != card.id
-    ]
+def relatives_of(card: Card, known: Sequence[Card]) -> list[Card]:
+    """The other checkpoints of the same training run: other weights of it, or other states."""
+    run = [other for other in known if card.recipe is not None and other.recipe == card.recipe]
+    return [other for other in run if other.id != card.id and small_enough(other)]
 
 
 st.title("One ruler")
@@ -43,7 +35,8 @@ st.markdown(
     "averaging all move the weights. Here is how far, as a share of the weights' own norm: what "
     "is flat at one distance need not be at another."
 )
-cards = choose_checkpoints()
+known = all_cards()
+cards = choose_checkpoints(known)
 columns = st.columns(3)
 with columns[0]:
     rho = st.number_input(
@@ -64,16 +57,20 @@ with columns[2]:
         bind="query-params",
     )
 scales = Scales(sam_rho=(rho,), lpf_sigma=(sigma / 10, sigma), radii=(radius / 10, radius))
+small = [card for card in cards if small_enough(card)]
+if len(small) < len(cards):
+    st.info(f"Checkpoints of more than {MAX_PARAMETERS:,} weights are too large to be read here.")
+if not small:
+    st.stop()
 marks = {
-    label(card): (card.method, marks_of(card.digest, scales, card, relatives(card)))
-    for card in cards
+    label(card): (card.method, marks_of(card, relatives_of(card, known), scales)) for card in small
 }
 st.plotly_chart(
     ruler_dots(marks), key="ruler", alt="Relative norm of every change of the weights, by kind"
 )
 st.caption(
-    "Rounding: one symmetric grid a tensor, from the largest weight. Other checkpoints: the other "
-    "weights (raw, EMA, SWA) of the same training run. All of it follows from the weights alone."
+    "Rounding: one symmetric grid a tensor, from the largest weight. Other checkpoints: those of "
+    "the same training run. All of it follows from the weights alone."
 )
 with st.expander("Numbers"):
     rows = [

@@ -1,6 +1,6 @@
 """Sample quality: which images are compared with which, and by what name."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -84,13 +84,34 @@ def test_far_images_are_neither_precise_nor_recalled() -> None:
     [((), 130), ((9,), 128), ((1,), 66), ((5, 9), 64), ((1, 5), 2), ((1, 5, 9), 0)],
 )
 def test_only_images_that_every_width_has(absent: tuple[int, ...], images: int) -> None:
-    """Other images at another width would be another sample; two are enough for a spread."""
+    """Other images at another width would be another sample; distances wait for the last one."""
     result = assembled(*absent)
     assert result.num_images == images
-    assert np.isfinite(result.frechet).all() == (images >= 2)
-    assert np.isfinite(result.precision).all() == (images >= 4)
-    if images >= 2:
-        assert result.rise[0] == 0
+    for name in COLUMNS:
+        values = getattr(result, name)
+        assert np.isnan(values).all() if absent else np.isfinite(values).all(), name
+
+
+def test_distances_are_not_estimated_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The web process assembles at every step; an estimate there would raise here."""
+
+    def refuse(*_: object) -> NoReturn:
+        raise AssertionError("estimated")
+
+    for name in ("frechet_estimate", "kernel_estimate", "precision_recall"):
+        monkeypatch.setattr(f"flatdiff.measures.frechet.{name}", refuse)
+    assert assembled(9).num_images == 128
+    with pytest.raises(AssertionError, match="estimated"):
+        assembled()
+
+
+@pytest.mark.parametrize(("images", "known"), [(2, False), (3, False), (4, True)])
+def test_precision_needs_more_images_than_neighbours(images: int, known: bool) -> None:
+    """Three neighbours beside the image itself; a spread needs two images."""
+    settings = FrechetSettings(num_images=images, bits=())
+    result = MEASURE.assemble(settings, {0: reference(), 1: drawn(0, images, 0.0)})
+    assert np.isfinite(result.frechet_stderr).all()
+    assert np.isfinite(result.precision).all() == known
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3])

@@ -19,6 +19,7 @@ from flatdiff.cards import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures import MEASURES
+from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
@@ -75,11 +76,11 @@ def default_settings(measure: str, root: Path, card: Card) -> Any:
 
 
 def fill(engine: Engine, request: Request, share: float = 1.0) -> None:
-    """Put a share of a request's items into the store as one tile."""
-    count = int(len(request.first_plan) * share)
-    results = [arrays_for(item, request.settings) for item in request.items[:count]]
+    """Put a share of a request's items into the store, as one tile behind what is there."""
+    first, count = engine.store.positions_done(request.key), int(len(request.first_plan) * share)
+    results = [arrays_for(item, request.settings) for item in request.items[len(first) : count]]
     engine.store.submit(request)
-    engine.store.put_tile(request.key, 0, results, 1.5, "{}")
+    engine.store.put_tile(request.key, len(first), results, 1.5, "{}")
     if share == 1.0:
         engine.store.finish(request.key, DONE)
 
@@ -174,6 +175,19 @@ def test_flatness_table_puts_scores_in_the_papers_cells(engine: Engine) -> None:
     table = opened("measure/flatness.py").table[0].value
     assert table.loc["ADM", "raw"].startswith(f"{expected:.4f} ±")
     assert table.loc["+IP", "+EMA"] == ""
+
+
+def test_changed_widgets_change_the_settings(engine: Engine) -> None:
+    """Every widget of the page, typed into by a person; the queued job must have it all."""
+    shown = opened("measure/flatness.py")
+    shown.selectbox(key="mode").set_value("filter_relative")
+    typed: dict[str, Any] = {"lpf_sigma": 0.02, "num_perturbations": 40, "seed": 7}
+    for key, value in {**typed, "relative_stderr": 5.0}.items():
+        shown.number_input(key=key).set_value(value)
+    shown.run()
+    next(button for button in shown.button if button.label == "Run").click().run()
+    expected = LpfSettings(mode="filter_relative", relative_stderr=0.05, **typed)
+    assert [job.request.settings for job in engine.store.jobs()] == [expected] * 2
 
 
 def test_no_checkpoints_says_how_to_train_one(store: Store, tmp_path: Path) -> None:

@@ -44,10 +44,18 @@ def test_few_images_are_warned_of(
     assert not any("FID" in column for column in table.columns)
 
 
-def test_unfinished_numbers_are_called_preliminary(engine: Engine) -> None:  # noqa: F811
-    """Half of the images are stored; with fewer, a Frechet distance is larger."""
-    assert "Preliminary" in texts(shown_with(engine, "digits", 512, 0.5))
-    assert "Preliminary" not in texts(shown_with(engine, "digits", 256, 1.0))
+def test_unfinished_checkpoints_are_left_out(engine: Engine) -> None:  # noqa: F811
+    """Of two, none has all of its images, then one, then both."""
+    settings = FrechetSettings(num_images=256)
+    page = shown_with(engine, "digits", 256, 0.5)
+    assert not page.dataframe
+    assert "Computing" in texts(page)
+    first, second = (make_request("frechet", c, settings) for c in list_cards(engine.root))  # pyright: ignore[reportArgumentType]
+    for request, rows in ((first, 2), (second, 4)):
+        fill(engine, request)
+        page.run()
+        assert len(page.dataframe[0].value) == rows
+        assert ("once all of its images" in texts(page)) == (rows == 2)
 
 
 def test_tables_of_the_paper_are_as_reported() -> None:

@@ -1,0 +1,184 @@
+"""Pages on checkpoints that are not the paper's: other names, other networks, many of them."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flatdiff.cards import Card, list_cards, read_card, write_card
+from flatdiff.config import digest
+from flatdiff.engine import Engine
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.requests import make_request
+from flatdiff.ruler import distance, norm
+from flatdiff.tensors import read_tensors
+from pages.shared import weights
+from tests.pages.stored import arrays_for
+from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, requests_of, texts  # noqa: F401
+from tests.tiny import tiny_recipe
+
+NASTY = "<b>x<b> $y$ [l](e) *z* :red[r] `c`"
+
+
+@pytest.fixture
+def tiny_root(tiny_root: Path, tmp_path: Path) -> Path:
+    """A copy that a test may add to."""
+    return Path(shutil.copytree(tiny_root, tmp_path / "checkpoints"))
+
+
+def add(root: Path, family: str, name: str, **changes: Any) -> None:
+    """A copy of tiny/adm under another name and digest; what its card says is changed."""
+    folder = root / family / name
+    shutil.copytree(root / "tiny" / "adm", folder)
+    card = read_card(root, "tiny/adm")
+    own = {"method": name, "digest": digest(f"{family}/{name}"), **changes}
+    write_card(folder, dataclasses.replace(card, family=family, name=name, **own))
+
+
+def move(root: Path, changes: dict[str, Any]) -> None:
+    """What the cards of tiny/adm and tiny/sam say, changed."""
+    for name in ("adm", "sam"):
+        card = dataclasses.replace(read_card(root, f"tiny/{name}"), **changes)
+        write_card(root / "tiny" / name, card)
+
+
+@pytest.mark.parametrize("page", list(MEASURING))
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_names_are_shown_as_they_are(engine: Engine, page: str, share: float) -> None:  # noqa: F811
+    """No Markdown on any page holds the name raw; every special in it has its backslash."""
+    shutil.rmtree(engine.root / "tiny" / "sam")
+    add(engine.root, NASTY, NASTY)
+    (engine.root / "broken" / NASTY).mkdir(parents=True)
+    (engine.root / "broken" / NASTY / "card.json").write_text("{")
+    for request in requests_of(engine, page):
+        fill(engine, request, share)
+    for shown in (opened(page), opened("system/activity.py")):
+        assert not shown.exception
+        headings = "\n".join(heading.value for heading in shown.subheader)
+        assert NASTY not in texts(shown) + headings
+    assert "\\<b\\>x\\<b\\> \\$y\\$" in texts(opened(page)), "the broken one is named"
+
+
+def test_tables_are_of_the_papers_methods_alone(engine: Engine) -> None:  # noqa: F811
+    """Four checkpoints, of which one is not done and one of no method of the paper's."""
+    add(engine.root, "theirs", "resnet")
+    add(engine.root, "ours", "ip")
+    requests = {
+        request.checkpoint: request for request in requests_of(engine, "measure/flatness.py")
+    }
+    for checkpoint in ("tiny/sam", "ours/ip", "theirs/resnet"):
+        fill(engine, requests[checkpoint])
+    shown = opened("measure/flatness.py")
+    assert not shown.exception
+    titles = [heading.value for heading in shown.subheader]
+    assert "LPF, theirs, measured" not in titles
+    tables = {}
+    for title, table in zip(titles[:2], shown.table[:2], strict=True):
+        rows = table.value.iterrows()
+        tables[title] = [
+            (row, column) for row, cells in rows for column, cell in cells.items() if cell
+        ]
+    assert tables == {
+        "LPF, ours, measured": [("+IP", "raw")],
+        "LPF, tiny, measured": [("+SAM", "raw")],
+    }
+
+
+@pytest.mark.parametrize("page", ["measure/flatness.py", "measure/radius.py"])
+def test_only_finished_ones_of_one_network_are_compared(engine: Engine, page: str) -> None:  # noqa: F811
+    """Two done of one network and one of another: one sentence; before, none."""
+    card = read_card(engine.root, "tiny/adm")
+    other = dataclasses.replace(card.flags, noise_schedule="linear")
+    add(engine.root, "other", "adm", flags=other)
+    requests = {request.checkpoint: request for request in requests_of(engine, page)}
+    compared = []
+    for checkpoint, share in (
+        ("tiny/adm", 1.0),
+        ("other/adm", 1.0),
+        ("tiny/sam", 0.5),
+        ("tiny/sam", 1.0),
+    ):
+        fill(engine, requests[checkpoint], share)
+        shown = AppTest.from_file(str(PAGES / page), default_timeout=30)
+        shown.query_params["checkpoints"] = list(requests)
+        shown.run()
+        assert not shown.exception
+        compared.append([m.value for m in shown.markdown if m.value.startswith("- ")])
+    assert compared[:3] == [[], [], []]
+    ((sentences,),) = compared[3:]
+    assert sentences.count("\n") == 0
+    assert "SAM" in sentences
+    assert "other" not in sentences
+
+
+def test_an_early_stop_leaves_pairs_to_compare(engine: Engine) -> None:  # noqa: F811
+    """One checkpoint needed 8 pairs and the other 12: the first 8 are both's."""
+    settings = LpfSettings(relative_stderr=0.05)
+    requests = [make_request("lpf", card, settings) for card in two(engine.root)]
+    for request in requests:
+        fill(engine, request)
+    more = [arrays_for(item, settings) for item in requests[1].items[9:13]]
+    engine.store.put_tile(requests[1].key, 9, more, 1.5, "{}")
+    engine.store.extend(requests[1].key, 13)
+    shown = opened("measure/flatness.py")
+    shown.number_input(key="relative_stderr").set_value(5.0).run()
+    assert not shown.exception
+    assert "From store, computed" in texts(shown)
+    assert "Which is flatter?" in [heading.value for heading in shown.subheader]
+
+
+def test_relatives_are_checkpoints_of_the_same_run(engine: Engine) -> None:  # noqa: F811
+    """The distance is computed here; without a recipe, nothing is known of a run."""
+    assert "Other checkpoints" not in kinds(opened("understand/ruler.py"))
+    move(engine.root, {"recipe": tiny_recipe()})
+    add(engine.root, "tiny", "later", recipe=tiny_recipe(steps=13))
+    table = opened("understand/ruler.py").dataframe[0].value
+    marks = table[table["kind"] == "Other checkpoints"].set_index("checkpoint")
+    assert dict(marks["how much"]) == {"ADM (tiny)": "sam", "ADM +SAM (tiny)": "adm"}
+    adm, sam = (read_tensors(engine.root, card) for card in two(engine.root))
+    expected = distance(sam, adm) / norm(adm)
+    assert marks.loc["ADM (tiny)", "‖δ‖ / ‖θ‖"] == pytest.approx(expected)
+
+
+def two(root: Path) -> list[Card]:
+    """tiny/adm and tiny/sam."""
+    return [read_card(root, f"tiny/{name}") for name in ("adm", "sam")]
+
+
+def kinds(shown: AppTest) -> set[str]:
+    """Rows of the ruler."""
+    assert not shown.exception
+    return set(shown.dataframe[0].value["kind"])
+
+
+def test_large_checkpoints_are_not_read(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading any would raise here."""
+    monkeypatch.setattr(weights, "read_tensors", None)
+    move(engine.root, {"num_parameters": weights.MAX_PARAMETERS + 1})
+    shown = opened("understand/ruler.py")
+    assert not shown.exception
+    assert "too large" in texts(shown)
+    assert not shown.get("plotly_chart")
+
+
+def test_many_surfaces_stand_in_rows(engine: Engine) -> None:  # noqa: F811
+    """Five contours in rows of three, and four reliefs with a sentence that says so."""
+    for k in range(3):
+        add(engine.root, "more", f"state-{k}")
+    cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
+    for request in requests_of(engine, "measure/surface.py"):
+        fill(engine, request)
+    shown = AppTest.from_file(str(PAGES / "measure/surface.py"), default_timeout=30)
+    shown.query_params["checkpoints"] = [card.id for card in cards]
+    shown.run()
+    assert not shown.exception
+    contours, reliefs = shown.tabs
+    assert [len(tab.get("plotly_chart")) for tab in (contours, reliefs)] == [5, 4]
+    assert {round(column.weight, 3) for column in contours.columns} == {0.333}
+    assert "Of the first 4 of 5 checkpoints" in texts(shown)
