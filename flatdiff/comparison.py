@@ -78,8 +78,8 @@ def sentence(name_a: str, name_b: str, found: Comparison) -> str:
     """
     if not found.decided:
         return (
-            f"{name_a} and {name_b} cannot be told apart: the loss of the first rises by "
-            f"{found.effect:+.2g} more (95 % interval {found.low:+.2g} to {found.high:+.2g})."
+            f"{name_a} and {name_b} cannot be told apart: their rises differ by "
+            f"{found.effect:+.2g} (95 % interval {found.low:+.2g} to {found.high:+.2g})."
         )
     flatter, less, bounds = (
         ("flatter", "less", (-found.high, -found.low))
