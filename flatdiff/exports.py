@@ -80,12 +80,13 @@ def command_line(requests: Sequence[Request]) -> str:
 
 
 def settings_flags(settings: Any) -> list[str]:
-    """A settings record as the command line spells it, without what is default."""
+    """A settings record as the command line spells it, without what is default or filled in."""
     default = type(settings)()
+    chosen = [f.name for f in dataclasses.fields(settings) if not f.metadata.get("filled_in")]
     return [
-        _flag(name.replace("_", "-"), value)
-        for name, value in asdict(settings).items()
-        if value != getattr(default, name)
+        _flag(name.replace("_", "-"), getattr(settings, name))
+        for name in chosen
+        if getattr(settings, name) != getattr(default, name)
     ]
 
 

@@ -212,8 +212,7 @@ def test_command_names_what_is_not_default() -> None:
     assert words_of(bits)[7:-2] == ["--bits", "32", "3", "2", "--panel-seed", "7"]
     layers = SensitivitySettings(layers=("a.b", "c d"), per_channel=True, symmetric=False)
     switches = changed(default, measure="sensitivity", settings=layers)
-    expected = ["--per-channel", "--no-symmetric", "--layers", "a.b", "c d"]
-    assert words_of(switches)[7:-2] == expected
+    assert words_of(switches)[7:-2] == ["--per-channel", "--no-symmetric"], "layers are filled in"
 
 
 @pytest.mark.parametrize("name", ["my family/a b", "x/$(touch y)", "x/a;b", "Ünï/😀", "x/it's"])

@@ -6,7 +6,7 @@ float32, so the rises say where precision matters and need not add up to the who
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,9 @@ class SensitivitySettings(SchemeOptions):
     """How a layer is rounded, and which layers; `tensors.layer_names` lists a checkpoint's."""
 
     bits: int = 4
-    layers: tuple[str, ...] = ()  # by their names in the state dict
+    # By their names in the state dict. Pages and commands fill in every layer of each checkpoint,
+    # so a printed command leaves them out.
+    layers: tuple[str, ...] = field(default=(), metadata={"filled_in": True})
 
     def __post_init__(self) -> None:
         super().__post_init__()

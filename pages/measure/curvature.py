@@ -86,8 +86,9 @@ if done < probes:
 st.caption(
     "The ± of an eigenvalue is how far from it a true one is at most; every other is one standard "
     "error over probes. *Negative*: the share of negative eigenvalues in the sum of all squared "
-    "ones. *LPF rise*: what the trace alone predicts; where the page Flatness measures "
-    "another one, σ is too large for the loss to be a parabola."
+    "ones; it moves with the number of Lanczos steps, which its error does not know. *LPF rise*: "
+    "what the trace alone predicts; where the page Flatness measures another one, σ is too large "
+    "for the loss to be a parabola."
 )
 st.subheader("Eigenvalues", divider="gray")
 st.plotly_chart(
