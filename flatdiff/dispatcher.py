@@ -205,9 +205,8 @@ class Dispatcher(threading.Thread):
         """Forget every tile in flight and take what is missing from the store."""
         active.in_flight.clear()
         request = active.request
-        needed, measure = request.first_plan, request.definition
-        if measure.plan:
-            needed = measure.needed(request.settings, self._store.items_done(request.key))
+        needed = needed_items(self._store, request)
+        if request.definition.plan:
             self._store.extend(request.key, len(needed))
         done = self._store.positions_done(request.key)
         active.missing = deque(i for i in needed if i not in done)
@@ -260,6 +259,13 @@ class Dispatcher(threading.Thread):
             active.missing.popleft()
             count += 1
         return first, count
+
+
+def needed_items(store: Store, request: Request) -> Sequence[int]:
+    """Positions of the items that are needed, as far as what is in the store tells."""
+    if request.definition.plan is None:
+        return request.first_plan  # whatever the items show
+    return request.definition.needed(request.settings, store.items_done(request.key))
 
 
 def _evaluate_tile(*arguments: Any) -> "TileResult":

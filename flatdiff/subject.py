@@ -82,7 +82,6 @@ class Subject:
         self.tensors = draw_panel(card, self.images, panel, self.process, self.device)
         self.chains = Chains(flags, self.images, self._network, self.device)
         # Every cell of a surface asks for the same directions; drawing them costs half a forward.
-        self.direction = lru_cache(maxsize=2)(self._direction)
         self.plane = lru_cache(maxsize=1)(self._plane)
         # Chunks of samples take turns at two widths; the search for a range takes seconds.
         self.rounded = lru_cache(maxsize=2)(self._rounded)
@@ -103,14 +102,14 @@ class Subject:
     def _rounded(self, scheme: Scheme, layer: str | None = None) -> Vector:
         return quantized_weights(self.weights, scheme, layer)
 
-    def _direction(self, seed: int, index: int, normalization: Normalization) -> Vector:
+    def direction(self, seed: int, index: int, normalization: Normalization) -> Vector:
         """Random direction number `index` of a seed; equal draws for equal architectures."""
         drawn = gaussian(len(self.weights), seed, index).to(self.device)
         return normalize_direction(self.weights, drawn, normalization)
 
     def _plane(self, seed: int, normalization: Normalization) -> tuple[Vector, Vector]:
         """Two directions, the second orthogonal to the first *after* normalisation."""
-        first, second = (self._direction(seed, index, normalization) for index in (0, 1))
+        first, second = (self.direction(seed, index, normalization) for index in (0, 1))
         return first, orthogonalize(second, first)
 
     def partner_offset(self, index: int) -> Vector:

@@ -54,7 +54,10 @@ def copy_results(
                 for key in _finished(db, source)
                 if (key,) not in there and key in (keys or [key])
             ]
-            return sum(_copied(db, key, target) for key in wanted)
+            if not wanted:
+                return 0
+            with target.database.transaction() as writer:
+                return sum(_copied(db, key, writer) for key in wanted)
     except sqlite3.Error as error:
         raise StoreError(f"{source} cannot be read as a result store: {error}") from None
 
@@ -67,7 +70,8 @@ def _finished(db: sqlite3.Connection, source: Path) -> Iterator[str]:
         yield key
 
 
-def _copied(db: sqlite3.Connection, key: str, target: Store) -> bool:
+def _copied(db: sqlite3.Connection, key: str, writer: sqlite3.Connection) -> bool:
+    """Into an open transaction; False where the result cannot be read."""
     try:
         rows = {
             table: db.execute(f"SELECT * FROM {table} WHERE key = ?", (key,)).fetchall()
@@ -76,11 +80,10 @@ def _copied(db: sqlite3.Connection, key: str, target: Store) -> bool:
     except sqlite3.DatabaseError as error:
         log.warning("result %s cannot be read: %s", key, error)
         return False
-    with target.database.transaction() as writer:
-        # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
-        for table, content in rows.items():
-            writer.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
-            if content:
-                marks = ",".join("?" * len(content[0]))
-                writer.executemany(f"INSERT INTO {table} VALUES ({marks})", content)
+    # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
+    for table, content in rows.items():
+        writer.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+        if content:
+            marks = ",".join("?" * len(content[0]))
+            writer.executemany(f"INSERT INTO {table} VALUES ({marks})", content)
     return True

@@ -86,10 +86,6 @@ class QuadraticSubject(Subject):
         self.calls = 0
         self.curvature = Curvature(self.weights, lambda: [self._mean_loss])
 
-    def direction(self, seed: int, index: int, normalization: Any) -> Tensor:
-        """Not cached."""
-        return self._direction(seed, index, normalization)
-
     def plane(self, seed: int, normalization: Any) -> tuple[Tensor, Tensor]:
         """Not cached."""
         return self._plane(seed, normalization)

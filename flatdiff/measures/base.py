@@ -92,6 +92,16 @@ def standard_error(values: NDArray[Any]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+def mean_and_error(
+    values: NDArray[Any],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Along the first axis, (n, ...) to two of (...); NaN where unknown."""
+    shape = values.shape[1:]
+    columns = values.reshape(len(values), int(np.prod(shape))).T
+    means, errors = (np.array([of(column) for column in columns]) for of in (mean, standard_error))
+    return means.reshape(shape), errors.reshape(shape)
+
+
 def mean(values: NDArray[Any]) -> float:
     """In float64; NaN where there is nothing to average."""
     return float(np.mean(values, dtype=np.float64)) if np.size(values) else float("nan")

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import require, require_seed
-from flatdiff.measures.base import Arrays, Item, Measure, mean, standard_error, stream_seed
+from flatdiff.measures.base import (
+    Arrays,
+    Item,
+    Measure,
+    mean,
+    mean_and_error,
+    standard_error,
+    stream_seed,
+)
 from flatdiff.spectrum import Quadrature, eigen_products, spectral_density
 
 if TYPE_CHECKING:
@@ -115,6 +123,7 @@ def _assemble(settings: CurvatureSettings, done: Mapping[int, Arrays]) -> Curvat
     traces = np.array([size * run.weights @ run.nodes for run in runs])
     shares = np.array([_negative_share(run) for run in runs])
     density = spectral_density(runs, size)
+    heights = mean_and_error(density.per_probe)
     lowest, error = _lowest(runs)
     return CurvatureResult(
         loss=mean(slope["losses"]),
@@ -128,8 +137,8 @@ def _assemble(settings: CurvatureSettings, done: Mapping[int, Arrays]) -> Curvat
         negative_share=mean(shares),
         negative_share_stderr=standard_error(shares),
         density_grid=density.grid,
-        density=np.array([mean(column) for column in density.per_probe.T]),
-        density_stderr=np.array([standard_error(column) for column in density.per_probe.T]),
+        density=heights[0],
+        density_stderr=heights[1],
         density_width=density.width,
         num_probes=len(runs),
     )

@@ -31,6 +31,7 @@ from flatdiff.measures.base import (
     Measure,
     chunks,
     mean,
+    mean_and_error,
     standard_error,
     stream_seed,
 )
@@ -125,7 +126,7 @@ def _assemble(settings: ExposureSettings, done: Mapping[int, Arrays]) -> Exposur
     sampling, training, errors = (
         _columns(ordered, name, steps) for name in ("sampling", "training", "errors")
     )
-    curves = {"sampling": _curve(sampling), "training": _curve(training)}
+    curves = {"sampling": mean_and_error(sampling.T), "training": mean_and_error(training.T)}
     gap = curves["sampling"][0] - curves["training"][0]
     mean_gap_stderr = _difference_stderr(sampling, training)
     forward_std = ordered[0]["forward_std"] if ordered else np.full(steps, np.nan)
@@ -159,7 +160,7 @@ def _variance_error(
     errors: NDArray[np.float64], forward_std: NDArray[np.float64]
 ) -> dict[str, NDArray[np.float64]]:
     """Delta of mean squared errors by step and image, (T', images), with errors to first order."""
-    variance, variance_stderr = _curve(errors)
+    variance, variance_stderr = mean_and_error(errors.T)
     chain_std = np.sqrt(variance)
     chain_std_stderr = variance_stderr / (2 * chain_std)
     excess = chain_std - forward_std
@@ -169,14 +170,6 @@ def _variance_error(
         "delta": excess**2,
         "delta_stderr": 2 * np.abs(excess) * chain_std_stderr,
     }
-
-
-def _curve(norms: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean over images and its standard error, (T', images) to two of (T',)."""
-    return (
-        np.array([mean(row) for row in norms]),
-        np.array([standard_error(row) for row in norms]),
-    )
 
 
 def _difference_stderr(sampling: NDArray[np.float64], training: NDArray[np.float64]) -> float:

@@ -25,6 +25,7 @@ from flatdiff.measures.base import (
     base_arrays,
     complete,
     mean,
+    mean_and_error,
     standard_error,
 )
 from flatdiff.measures.timesteps import binned, timestep_edges
@@ -111,7 +112,7 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
     half = stderr * float(stdtrit(max(len(pairs) - 1, 1), (1 + CONFIDENCE) / 2))
     gaps = _pair_gaps(base, pairs)
     num_steps = int(base["num_steps"])
-    by_timestep = binned(gaps, base["timesteps"], num_steps)
+    by_timestep = mean_and_error(binned(gaps, base["timesteps"], num_steps))
     return LpfResult(
         lpf=lpf,
         stderr=stderr,
@@ -124,8 +125,8 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
         relative_perturbation_norm=mean(np.array([pair["relative_norm"] for pair in pairs])),
         perturbed_losses=perturbed.ravel(),
         timestep_edges=timestep_edges(num_steps),
-        gap_by_timestep=np.array([mean(column) for column in by_timestep.T]),
-        gap_by_timestep_stderr=np.array([standard_error(column) for column in by_timestep.T]),
+        gap_by_timestep=by_timestep[0],
+        gap_by_timestep_stderr=by_timestep[1],
         pair_gaps=gaps,
     )
 

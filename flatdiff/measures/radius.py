@@ -23,6 +23,7 @@ from flatdiff.measures.base import (
     Measure,
     base_arrays,
     mean,
+    mean_and_error,
     standard_error,
 )
 from flatdiff.measures.timesteps import binned, timestep_edges
@@ -110,11 +111,11 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
     base, sizes = done.get(0, NO_BASE), np.array(settings.sizes)
     directions = [arrays for position, arrays in sorted(done.items()) if position > 0]
     curves = _curves(directions, len(sizes))  # (directions, S, 2)
-    loss, stderr = _over_directions(curves.mean(axis=2))
+    loss, stderr = mean_and_error(curves.mean(axis=2))
     base_loss, num_steps = mean(base["losses"]), int(base["num_steps"])
     relative = sizes * mean(np.array([arrays["relative_norm"] for arrays in directions]))
     gaps = _member_gaps(base, directions, len(sizes))
-    by_timestep = _over_directions(binned(gaps, base["timesteps"], num_steps))
+    by_timestep = mean_and_error(binned(gaps, base["timesteps"], num_steps))
     slopes = ((curves.mean(axis=2) - base_loss) @ relative) / (relative @ relative)
     return RadiusResult(
         sizes=sizes,
@@ -150,14 +151,6 @@ def _member_gaps(
         return np.zeros((0, num_sizes, 0))
     rows = [arrays["losses"].mean(axis=1, dtype=np.float64) - losses for arrays in directions]
     return np.array(rows).reshape(len(rows), num_sizes, len(losses))
-
-
-def _over_directions(values: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean and standard error along the first axis, NaN where unknown."""
-    shape = values.shape[1:]
-    columns = values.reshape(len(values), int(np.prod(shape))).T
-    means, errors = (np.array([of(column) for column in columns]) for of in (mean, standard_error))
-    return means.reshape(shape), errors.reshape(shape)
 
 
 MEASURE = Measure(

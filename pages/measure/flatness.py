@@ -9,6 +9,7 @@ from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_nam
 from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
+from flatdiff.store import ACTIVE
 from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
 from pages.shared.compare import comparison_sentences
 from pages.shared.job import job_panel, nothing_yet
@@ -90,7 +91,7 @@ by_step = sorted(known, key=lambda pair: pair[0].step)  # of a run's states, the
 for family in dict.fromkeys(card.family for card, _ in known):
     st.subheader(f"LPF, {plain(family)}, measured", divider="gray")
     st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
-if any(progress.active for handle in handles if (progress := handle.progress())):
+if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
     st.caption("Preliminary: not all perturbations are done.")
 st.plotly_chart(lpf_dots(series), key="dots", alt="Loss and LPF of each checkpoint")
 norms = [entry.result.relative_perturbation_norm for entry in series]

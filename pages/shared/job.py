@@ -11,6 +11,7 @@ import streamlit as st
 
 from flatdiff.engine import Handle, Progress, shared_engine
 from flatdiff.requests import Request
+from flatdiff.store import ACTIVE, DONE, FAILED
 from pages.shared.choose import plain
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
@@ -29,8 +30,7 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
     """
     shared_engine().require_running()
     handles = [shared_engine().handle(request) for request in requests]
-    progresses = [handle.progress() for handle in handles]
-    known = [progress for progress in progresses if progress is not None]
+    known = _progress_of(handles)
     if any(progress.active for progress in known):
         _running(handles, _stage(known))
     elif len(known) == len(handles) and all(p.state == "done" for p in known):
@@ -40,12 +40,19 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
     return handles
 
 
+def _progress_of(handles: Sequence[Handle]) -> list[Progress]:
+    """Of those that were ever asked for, in one look at what else is being computed."""
+    jobs = [job for handle in handles if (job := handle.job()) is not None]
+    return shared_engine().progress(jobs)
+
+
 def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) -> None:
     """Cost, Run, and what went wrong last time."""
     engine = shared_engine()
-    for handle, progress in ((h, h.progress()) for h in handles):
-        if progress is not None and progress.state == "failed":
-            st.error(f"{plain(handle.request.checkpoint)}: {plain(progress.error or '')}")
+    for handle in handles:
+        job = handle.job()
+        if job is not None and job.state == FAILED:
+            st.error(f"{plain(handle.request.checkpoint)}: {plain(job.error or '')}")
     if any(progress.state == "cancelled" for progress in known):
         done, total = sum(p.done for p in known), sum(p.total for p in known)
         st.caption(f"Cancelled at {done} of {total} evaluations; Run continues from there.")
@@ -80,7 +87,7 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
 
     @st.fragment(run_every=1.0)
     def watch() -> None:
-        found = [progress for handle in handles if (progress := handle.progress())]
+        found = _progress_of(handles)
         if not any(progress.active for progress in found) or _stage(found) != stage:
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
@@ -181,10 +188,10 @@ def _recompute(handles: Sequence[Handle]) -> None:
 
 def nothing_yet(handles: Sequence[Handle], how: str) -> NoReturn:
     """Say why a page has no picture yet, and end it."""
-    found = [progress for handle in handles if (progress := handle.progress())]
-    if any(progress.active for progress in found):
+    found = [job for handle in handles if (job := handle.job()) is not None]
+    if any(job.state in ACTIVE for job in found):
         st.info("Computing: the first results appear here in a moment.")
-    elif any(progress.state == "done" for progress in found):
+    elif any(job.state == DONE for job in found):
         st.error(
             "Everything was computed and no loss is a finite number: the weights hold NaN or "
             "infinity, or the perturbation is far too large. Check the checkpoint, or go less far."

@@ -26,7 +26,7 @@ def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[C
     return [
         (card, handle.result())
         for card, handle in zip(cards, handles, strict=True)
-        if (progress := handle.progress()) is not None and progress.done > 0
+        if (job := handle.job()) is not None and job.num_done > 0
     ]
 
 

@@ -5,8 +5,9 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.claim import RankCorrelation, rank_correlation
-from flatdiff.claim_columns import COLUMNS, Value, requests_of
+from flatdiff.claim_columns import COLUMNS, Column, Value, requests_of
 from flatdiff.engine import Handle
+from flatdiff.store import DONE
 from pages.shared.choose import choose_checkpoints, label
 from pages.shared.estimate import with_error
 from pages.shared.job import job_panel, nothing_yet
@@ -15,13 +16,10 @@ from pages.shared.paper import TABLES
 UNKNOWN: Value = (float("nan"), float("nan"))
 
 
-def value_of(handle: Handle, title: str) -> Value:
+def value_of(column: Column, handle: Handle) -> Value:
     """A column's number, once its measurement is done."""
-    progress = handle.progress()
-    if progress is None or progress.state != "done":
-        return UNKNOWN
-    column = next(column for column in COLUMNS if column.title == title)
-    return column.value(handle.result())
+    job = handle.job()
+    return column.value(handle.result()) if job is not None and job.state == DONE else UNKNOWN
 
 
 def correlation_text(found: RankCorrelation) -> str:
@@ -43,7 +41,7 @@ unique = {request.key: request for row in by_card.values() for request in row.va
 handles = dict(zip(unique, job_panel(list(unique.values())), strict=True))
 values = {
     label(card): [
-        value_of(handles[by_card[card.id][column.title].key], column.title) for column in COLUMNS
+        value_of(column, handles[by_card[card.id][column.title].key]) for column in COLUMNS
     ]
     for card in cards
 }
