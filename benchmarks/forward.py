@@ -35,6 +35,13 @@ def seconds(call: Callable[[], object]) -> float:
     return (time.perf_counter() - started) / REPEATS
 
 
+def forward(subject: Subject) -> None:
+    """The panel through the network, in the batches that an evaluation takes."""
+    x, t, size = subject.tensors.x_t, subject.tensors.t, subject.batch_size
+    for batch in zip(x.split(size), t.split(size), strict=True):
+        subject.model(*batch)
+
+
 def evaluation(subject: Subject) -> None:
     """One cell of a surface, as the worker computes it."""
     first, second = subject.plane(0, "filter")
@@ -50,14 +57,14 @@ def main() -> None:
     root = checkpoint_root()
     card = read_card(root, CHECKPOINT)
     subject = Subject(card, load_model(root, card, torch.device("cpu")), Panel())
-    x, t, matrix = subject.tensors.x_t, subject.tensors.t, torch.randn(GEMM_SIZE, GEMM_SIZE)
+    matrix = torch.randn(GEMM_SIZE, GEMM_SIZE)
     shares, ratios = [], []
     with torch.inference_mode():
         with FlopCounterMode(display=False) as counter:
-            subject.model(x, t)
+            forward(subject)
         for _ in range(parser.parse_args().rounds):
             gemm = 2 * GEMM_SIZE**3 / seconds(lambda: matrix @ matrix)
-            bare = seconds(lambda: subject.model(x, t))
+            bare = seconds(lambda: forward(subject))
             shares.append(counter.get_total_flops() / bare / gemm)
             ratios.append(bare / seconds(lambda: evaluation(subject)))
             print(

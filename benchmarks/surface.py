@@ -38,13 +38,15 @@ from flatdiff.subject import Subject
 root = checkpoint_root()
 card = read_card(root, "{CHECKPOINT}")
 subject = Subject(card, load_model(root, card, torch.device("cpu")), Panel())
-x, t = subject.tensors.x_t, subject.tensors.t
-count, total = 0, 0.0
+size = subject.batch_size
+batches = list(zip(subject.tensors.x_t.split(size), subject.tensors.t.split(size)))
+count = 0
 with torch.inference_mode():
-    subject.model(x, t)
+    subject.model(*batches[0])
     started = time.perf_counter()
     while time.perf_counter() - started < {BARE_SECONDS}:
-        subject.model(x, t)
+        for batch in batches:
+            subject.model(*batch)
         count += 1
     print(count / (time.perf_counter() - started))
 """

@@ -1,84 +1,104 @@
 """An interpolated surface is a smooth function known at few points, its error measured at others.
 
-A cubic spline through the nodes of an even grid. Its error is how far it misses points between
-the nodes, where such a spline is worst: the centres of cells that it was not told of. Halving the
-cells keeps every node and every one of those points. On trained networks the spline needs fewer
-nodes than the polynomial through Chebyshev nodes does (at 11 x 11, 0.4 % of the range against
-0.8 %): a loss surface is flat in the middle and steep in the corners, and polynomials ring.
+A quintic radial function through every point that is known, with a quadratic tail. Its error is
+how far it misses some of these points when each in turn is held out: nodes of the next level,
+where the function knows least. On exact 41 x 41 surfaces of trained networks the true error of
+what is shown is 1.1 times that (median; 1.6 in one of twenty). 81 nodes and 16 such points miss
+0.6 % of the range (median); a cubic spline through 121 nodes misses 0.35 %, the polynomial through
+121 Chebyshev nodes 0.8 %: a loss surface is flat in the middle and steep in the corners, and
+polynomials ring there.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import make_interp_spline
+from scipy.interpolate import RBFInterpolator
 
-DEGREE = 3
-NUM_HELD_OUT = 24
-# A finer grid cannot be trusted less than this share of what the coarser one missed: a cubic
-# spline gains 16 where the function is smooth, and the held-out points may all be lucky.
-LEAST_GAIN = 8
+KERNEL, TAIL = "quintic", 2
+NUM_HELD_OUT = 16
+NUM_CORNERS = 4  # of the points held out lie farthest out, where an error is largest
+ORDER = 3  # of the error in the distance of nodes, as surfaces show; more where they are smooth
 
 Node = tuple[int, int]  # position on the finest grid, (row, column)
 
 
 @dataclass(frozen=True)
 class Grids:
-    """Nested even grids over [-1, 1] or [-1, 1]^2.
+    """Nested sets of nodes over [-1, 1] or [-1, 1]^2, each with twice the nodes of the one before.
 
-    Positions count in half cells of the finest grid, so that every node and every held-out point
-    of every level has one name.
+    Along a line every level halves the cells. In the plane it adds the cells' centres, then the
+    middles of their sides, which is an even grid again. Positions count on the level beyond the
+    finest one, so that every node and every point held out has one name.
     """
 
-    sizes: tuple[int, ...]  # nodes along an axis by level; each twice the cells of the one before
+    cells: int  # along an axis, on the coarsest level
+    num_levels: int
     dimensions: int  # 1 or 2
-
-    def step(self, level: int) -> int:
-        """Positions between two nodes."""
-        return 2 * (self.sizes[-1] - 1) // (self.sizes[level] - 1)
 
     @property
     def last(self) -> int:
         """The highest position."""
-        return 2 * (self.sizes[-1] - 1)
+        return self.cells << -(-self.num_levels // self.dimensions)
 
-    def axis(self, level: int) -> NDArray[np.int64]:
-        """Positions of the nodes along one axis."""
-        return np.arange(0, self.last + 1, self.step(level))
+    @property
+    def gain(self) -> float:
+        """By which a level's error is expected to be below that of the level before."""
+        return 2 ** (ORDER / self.dimensions)
+
+    def step(self, level: int) -> int:
+        """Positions between two nodes of a row."""
+        return self.last // (self.cells << level // self.dimensions)
 
     def nodes(self, level: int) -> list[Node]:
-        """Every node of a level."""
-        along = self.axis(level).tolist()
-        rows = along if self.dimensions == 2 else [0]
-        return [(i, j) for i in rows for j in along]
+        """Every node of a level, in rows."""
+        step = self.step(level)
+        along = range(0, self.last + 1, step)
+        if self.dimensions == 1:
+            return [(0, j) for j in along]
+        centres = range(step // 2, self.last, step) if level % 2 else ()
+        return sorted([(i, j) for k in (along, centres) for i in k for j in k])
 
     def held_out(self, level: int, seed: int = 0) -> list[Node]:
-        """Centres of cells: in the corners, where splines are worst, and others at random."""
-        centres = (self.axis(level)[:-1] + self.step(level) // 2).tolist()
-        rows = centres if self.dimensions == 2 else [0]
-        cells = [(i, j) for i in rows for j in centres]
-        corners = {(i, j) for i in (rows[0], rows[-1]) for j in (centres[0], centres[-1])}
-        others = [cell for cell in cells if cell not in corners]
-        order = np.random.default_rng(seed).permutation(len(others))
-        return sorted(corners) + [others[k] for k in order[: NUM_HELD_OUT - len(corners)]]
+        """Points that only the next level knows: the outermost, and others at random."""
+        known, middle = set(self.nodes(level)), self.last / 2
+        free = [node for node in self.nodes(level + 1) if node not in known]
+        free.sort(key=lambda node: -sum((k - middle) ** 2 for k in node[2 - self.dimensions :]))
+        others = np.random.default_rng(seed).permutation(len(free) - NUM_CORNERS) + NUM_CORNERS
+        chosen = [*range(NUM_CORNERS), *others[: NUM_HELD_OUT - NUM_CORNERS].tolist()]
+        return [free[k] for k in chosen]
 
-    def coordinate(self, position: NDArray | int) -> NDArray[np.float64]:
-        """In [-1, 1], symmetric to the bit."""
-        return (2 * np.asarray(position, np.float64) - self.last) / self.last
+    def known(self, level: int) -> list[Node]:
+        """All points that a level is computed from, the held-out ones last."""
+        return [*self.nodes(level), *self.held_out(level)]
+
+    def places(self, nodes: list[Node]) -> NDArray[np.float64]:
+        """(n, dimensions), in [-1, 1]; symmetric to the bit."""
+        positions = np.array(nodes, np.float64)[:, 2 - self.dimensions :]
+        return (2 * positions - self.last) / self.last
 
 
-def spline_matrix(nodes: NDArray, points: NDArray) -> NDArray[np.float64]:
-    """The matrix that takes values at nodes (n,) to values at points (m,), (m, n)."""
-    return make_interp_spline(nodes, np.eye(len(nodes)), k=DEGREE)(points)
+def interpolation_matrix(nodes: NDArray, points: NDArray) -> NDArray[np.float64]:
+    """The matrix that takes values at nodes (n, D) to values at points (m, D), (m, n)."""
+    return RBFInterpolator(nodes, np.eye(len(nodes)), kernel=KERNEL, degree=TAIL)(points)
 
 
-def interpolate(
-    values: NDArray, nodes: tuple[NDArray, NDArray], points: tuple[NDArray, NDArray]
-) -> NDArray[np.float64]:
-    """Values on another grid, (rows, columns, ...) to (R, C, ...); one row stays one row."""
-    along = spline_matrix(nodes[1], points[1])
-    found = np.tensordot(values, along, axes=(1, 1))
-    found = np.moveaxis(found, -1, 1)
-    if len(nodes[0]) == 1:
-        return found
-    return np.tensordot(spline_matrix(nodes[0], points[0]), found, axes=(1, 0))
+@lru_cache(maxsize=8)  # the same for every checkpoint and at every look
+def error_matrix(grids: Grids, level: int) -> NDArray[np.float64]:
+    """Takes values at all known points (n,) to each held-out one by all others, (m, n)."""
+    places, first = grids.places(grids.known(level)), len(grids.nodes(level))
+    matrix = np.zeros((len(places) - first, len(places)))
+    for row, k in zip(matrix, range(first, len(places)), strict=True):
+        others = np.delete(np.arange(len(places)), k)
+        row[others] = interpolation_matrix(places[others], places[[k]])[0]
+    return matrix
+
+
+@lru_cache(maxsize=8)
+def display_matrix(grids: Grids, level: int, size: int) -> NDArray[np.float64]:
+    """Takes values at all known points (n,) to an even grid, row by row, (size^D, n)."""
+    along = np.linspace(-1, 1, size)
+    axes = np.meshgrid(*[along] * grids.dimensions, indexing="ij")
+    points = np.stack([axis.ravel() for axis in axes], axis=1)
+    return interpolation_matrix(grids.places(grids.known(level)), points)

@@ -47,8 +47,12 @@ from flatdiff.weights import (
 
 Losses = NDArray[np.float32]  # (N,), one a panel member
 
-# Values of one activation that a batch may hold: bounds memory whatever the network.
+# Values of one activation that a batch may hold: bounds memory whatever the network. A processor
+# is fastest, by a tenth to a fifth, with batches that stay near its cache (8 to 16 images of the
+# CIFAR-10 network, 128 of digits).
 MAX_ACTIVATION_VALUES = 1 << 25
+MAX_CACHED_VALUES = 1 << 20
+MAX_CACHED_IMAGES = 128
 # The same where a loss is differentiated twice: some 600 activations stay, 2.5 GB in all.
 MAX_GRAPH_VALUES = 1 << 20
 
@@ -223,6 +227,8 @@ class Subject:
     @property
     def batch_size(self) -> int:
         """Images a network call."""
+        if self.device.type == "cpu":
+            return min(MAX_CACHED_IMAGES, self._fitting(MAX_CACHED_VALUES))
         return self._fitting(MAX_ACTIVATION_VALUES)
 
     def _fitting(self, max_values: int) -> int:

@@ -1,75 +1,96 @@
-"""Splines through nodes: exact for cubics, honest where they cannot be."""
+"""Smooth functions through nodes: exact for parabolas, honest where they cannot be."""
 
 import numpy as np
 import pytest
 
-from flatdiff.interpolation import NUM_HELD_OUT, Grids, interpolate
+from flatdiff.interpolation import (
+    NUM_HELD_OUT,
+    Grids,
+    display_matrix,
+    error_matrix,
+    interpolation_matrix,
+)
 
-PLANE, LINE = Grids((11, 21), 2), Grids((11, 21, 41), 1)
+PLANE, LINE = (Grids(cells=8, num_levels=3, dimensions=d) for d in (2, 1))
+LEVELS = [(grids, level) for grids in (PLANE, LINE) for level in range(3)]
 
 
-def axes(grids: Grids, level: int) -> tuple[np.ndarray, np.ndarray]:
-    """Positions along rows and columns."""
-    along = grids.axis(level).astype(float)
-    return (along if grids.dimensions == 2 else np.zeros(1)), along
+def parabola(places: np.ndarray) -> np.ndarray:
+    """Of the second degree in one or two coordinates, (n,)."""
+    x, y = places[:, 0], places[:, -1]
+    return 3 * x**2 - x * y + 0.5 * y - 2
 
 
-def test_cubics_are_reproduced() -> None:
-    """A cubic in each variable, times a member: every point between the nodes is the formula."""
-    x = np.linspace(0, PLANE.last, 17)
+def wave(places: np.ndarray) -> np.ndarray:
+    """Smooth, of no degree."""
+    return np.sin(2.5 * places[:, 0]) * np.cos(2.0 * places[:, -1])
 
-    def cubic(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        u, v = i[:, None] / 20 - 1, j[None] / 20 - 1
-        value = (u**3 - 2 * u + 1) * (v**2 - v**3 + 0.5)
-        return np.stack([value, -3 * value], axis=2)
 
-    nodes = axes(PLANE, 0)
-    found = interpolate(cubic(*nodes), nodes, (x, x[:5]))
-    np.testing.assert_allclose(found, cubic(x, x[:5]), atol=1e-10)
+@pytest.mark.parametrize(("grids", "level"), LEVELS)
+def test_parabolas_are_reproduced(grids: Grids, level: int) -> None:
+    """Every point between the nodes is the formula's."""
+    known = parabola(grids.places(grids.known(level)))
+    found = display_matrix(grids, level, 23) @ known
+    axis = np.linspace(-1, 1, 23)
+    axes = np.meshgrid(*[axis] * grids.dimensions, indexing="ij")
+    truth = parabola(np.stack([a.ravel() for a in axes], axis=1))
+    np.testing.assert_allclose(found, truth, atol=1e-6)
 
 
 def test_nodes_keep_their_values() -> None:
     """Whatever the values: nothing is smoothed away."""
-    values = np.random.default_rng(0).normal(size=(1, 21, 3))
-    nodes = axes(LINE, 1)
-    np.testing.assert_allclose(interpolate(values, nodes, nodes), values, atol=1e-12)
-
-
-def test_one_row_is_interpolated_along_columns_only() -> None:
-    """A line is a plane of one row."""
-    nodes = axes(LINE, 0)
-    values = nodes[1][None, :, None] ** 2
-    found = interpolate(values, nodes, (np.zeros(1), np.array([3.0, 7.5])))
-    np.testing.assert_allclose(found[0, :, 0], [9, 56.25])
+    places = PLANE.places(PLANE.known(0))
+    values = np.random.default_rng(0).normal(size=(len(places), 3))
+    np.testing.assert_allclose(interpolation_matrix(places, places) @ values, values, atol=1e-9)
 
 
 @pytest.mark.parametrize("grids", [PLANE, LINE])
-def test_levels_are_nested(grids: Grids) -> None:
-    """Nothing is computed for nothing: nodes and held-out points are nodes of the next level."""
-    for level in range(len(grids.sizes) - 1):
-        finer = set(grids.nodes(level + 1))
-        assert set(grids.nodes(level)) < finer
-        assert set(grids.held_out(level)) < finer
-        assert len(grids.nodes(level)) == grids.sizes[level] ** grids.dimensions
+def test_every_level_misses_less(grids: Grids) -> None:
+    """Over all levels by at least what is expected, on a function that none reproduces."""
+    missed = []
+    for level in range(3):
+        known = wave(grids.places(grids.known(level)))
+        held_out = known[len(grids.nodes(level)) :]
+        missed.append(np.abs(error_matrix(grids, level) @ known - held_out).max())
+    assert missed[0] > missed[1] > missed[2] > 1e-12
+    assert missed[2] < missed[0] / grids.gain**2
 
 
-@pytest.mark.parametrize("grids", [PLANE, LINE])
-def test_held_out_points_are_no_nodes(grids: Grids) -> None:
-    """An error measured at a node is 0, always; the corners' cells are among the points."""
-    for level in range(len(grids.sizes)):
-        held_out = grids.held_out(level)
-        assert not set(held_out) & set(grids.nodes(level))
-        cells = (grids.sizes[level] - 1) ** grids.dimensions
-        assert len(set(held_out)) == len(held_out) == min(NUM_HELD_OUT, cells)
-        half = grids.step(level) // 2
-        ends = {half, grids.last - half}
-        corners = {(i, j) for i in (ends if grids.dimensions == 2 else {0}) for j in ends}
-        assert corners <= set(held_out)
+@pytest.mark.parametrize(("grids", "level"), LEVELS)
+def test_levels_are_nested(grids: Grids, level: int) -> None:
+    """Nothing is computed for nothing: what a level knows, the next one knows too."""
+    counts = {2: [81, 145, 289], 1: [9, 17, 33]}[grids.dimensions]
+    nodes = grids.nodes(level)
+    assert len(nodes) == len(set(nodes)) == counts[level]
+    if level < 2:
+        assert set(grids.known(level)) <= set(grids.nodes(level + 1))
 
 
-def test_coordinates_span_the_range() -> None:
+@pytest.mark.parametrize(("grids", "level"), LEVELS)
+def test_held_out_points_are_no_nodes(grids: Grids, level: int) -> None:
+    """An error measured at a node is 0, always; the outermost are among the points."""
+    held_out, nodes = grids.held_out(level), grids.nodes(level)
+    assert not set(held_out) & set(nodes)
+    assert len(set(held_out)) == len(held_out) == min(NUM_HELD_OUT, len(nodes) - 1)
+    far = np.abs(grids.places(held_out)).sum(axis=1).max()
+    assert far == pytest.approx(
+        grids.dimensions * (1 - 2 ** -(3 + level / grids.dimensions)), 0.05
+    )
+
+
+@pytest.mark.parametrize(("grids", "level"), LEVELS)
+def test_places_span_the_range(grids: Grids, level: int) -> None:
     """The middle is 0 exactly, so that the checkpoint itself is a node."""
-    found = PLANE.coordinate(PLANE.axis(1))
-    np.testing.assert_allclose(found, np.linspace(-1, 1, 21), atol=1e-15)
-    assert found[10] == 0
-    assert np.array_equal(found, -found[::-1])
+    places = grids.places(grids.nodes(level))
+    assert (places.min(), places.max()) == (-1, 1)
+    assert [0] * grids.dimensions in places.tolist()
+    assert np.array_equal(np.sort(places, axis=0), np.sort(-places, axis=0))
+
+
+@pytest.mark.parametrize(("grids", "level"), LEVELS)
+def test_a_point_does_not_foretell_itself(grids: Grids, level: int) -> None:
+    """However wrong one held-out value is, what is expected of it stays."""
+    known = wave(grids.places(grids.known(level)))
+    expected = error_matrix(grids, level) @ known
+    known[-1] += 1e3
+    assert (error_matrix(grids, level) @ known)[-1] == expected[-1]

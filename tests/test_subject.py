@@ -49,7 +49,7 @@ def test_losses_are_those_of_a_plain_loop(
     """The loop shares only the network; batches that do not divide the panel are the risk."""
     flags = FLAGS[name]
     values = flags.num_channels * flags.image_size**2
-    monkeypatch.setattr(module, "MAX_ACTIVATION_VALUES", batch * values)
+    monkeypatch.setattr(module, "MAX_CACHED_VALUES", batch * values)
     subject = digits_subject(6, flags=flags)
     assert subject.batch_size == batch
     assert subject.losses() == pytest.approx(looped_losses(subject), rel=2e-5)

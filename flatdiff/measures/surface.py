@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flatdiff.interpolation import Node
 from flatdiff.measures.base import BASE_PASSES, Arrays, Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
@@ -63,8 +62,8 @@ def _place(settings: SurfaceSettings, item: Item) -> tuple[float, float]:
         rows, columns = settings.shape
         return float(settings.axis(columns)[j]), float(settings.axis(rows)[i])
     grids = GRIDS[settings.dimensions]
-    b, a = settings.scaled(grids.coordinate(np.array([i, j])))
-    return float(a), float(b)
+    *b, a = settings.scaled(grids.places([(i, j)])[0]).tolist()
+    return a, b[0] if b else 0.0
 
 
 def _base(subject: "Subject", settings: SurfaceSettings) -> Arrays:
@@ -85,10 +84,9 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
         return range(len(items))
     grids, where = GRIDS[settings.dimensions], {item: k for k, item in enumerate(items)}
     stage = [k for k, item in enumerate(items) if item[0] in ("base", "mark", "floor")]
-    for level in range(len(grids.sizes)):
-        nodes: list[Node] = [*grids.nodes(level), *grids.held_out(level)]
+    for level in range(grids.num_levels):
         known = set(stage)
-        added = (where["node", *node] for node in nodes)
+        added = (where["node", *node] for node in grids.known(level))
         stage += sorted(k for k in added if k not in known)
         if not complete(stage, done) or within_tolerance(settings, done, level):
             return stage
@@ -100,7 +98,7 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
 MEASURE = Measure(
     name="surface",
     question="How does the loss rise along directions through the weights?",
-    version=2,
+    version=3,
     settings_type=SurfaceSettings,
     items=surface_items,
     evaluate=_evaluate,

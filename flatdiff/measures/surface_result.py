@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.interpolation import LEAST_GAIN, Grids, interpolate
+from flatdiff.interpolation import Grids, Node, display_matrix, error_matrix
 from flatdiff.measures.base import NO_BASE, Arrays, mean, standard_error
 from flatdiff.measures.surface_settings import (
     GRIDS,
@@ -60,51 +60,39 @@ def _losses_of(settings: SurfaceSettings, done: Mapping[int, Arrays], kind: str)
     return {items[k][1:]: arrays["losses"] for k, arrays in done.items() if items[k][0] == kind}
 
 
-def _node_values(grids: Grids, level: int, losses: Losses) -> NDArray[np.float64]:
-    """(rows, columns, N) of a level's nodes."""
-    nodes = grids.nodes(level)
-    rows = grids.sizes[level] if grids.dimensions == 2 else 1
-    values = np.array([losses[node] for node in nodes], dtype=np.float64)
-    return values.reshape(rows, grids.sizes[level], -1)
-
-
-def _level_axes(grids: Grids, level: int) -> tuple[NDArray, NDArray]:
-    """Positions of the nodes along rows and columns."""
-    along = grids.axis(level).astype(np.float64)
-    return (along if grids.dimensions == 2 else np.zeros(1)), along
+def _values(nodes: Sequence[Node], losses: Losses) -> NDArray[np.float64]:
+    """(n, N) of some points."""
+    return np.array([losses[node] for node in nodes], dtype=np.float64)
 
 
 def _missed_by(grids: Grids, level: int, losses: Losses) -> float:
-    """How far a level's spline misses its held-out points, at most, in units of the loss."""
-    axes, held_out = _level_axes(grids, level), grids.held_out(level)
-    values = _node_values(grids, level, losses).mean(axis=2)
-    rows, columns = (np.unique([node[k] for node in held_out]) for k in (0, 1))
-    guess = interpolate(values, axes, (rows.astype(float), columns.astype(float)))
-    at = {(i, j): guess[k, m] for k, i in enumerate(rows) for m, j in enumerate(columns)}
-    return max(float(abs(at[node] - mean(losses[node]))) for node in held_out)
+    """How far each held-out point is missed by all others, at most, in units of the loss."""
+    known = _values(grids.known(level), losses).mean(axis=1)
+    held_out = known[len(grids.nodes(level)) :]
+    return float(np.abs(error_matrix(grids, level) @ known - held_out).max())
 
 
 def level_error(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> float:
     """The error estimate of a complete level; infinite where a loss is not finite.
 
-    The worst of the held-out points, and no less than what the coarser level's worst allows.
+    The worst of the held-out points, and no less than half of what the coarser level's worst
+    promises: the points may all be lucky.
     """
     grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
-    needed = [*grids.nodes(level), *grids.held_out(level)]
-    if not all(np.isfinite(losses[node]).all() for node in needed):
+    if not np.isfinite(_values(grids.known(level), losses)).all():
         return float("inf")
     missed = _missed_by(grids, level, losses)
     if level == 0:
         return missed
-    return max(missed, _missed_by(grids, level - 1, losses) / (2 * LEAST_GAIN))
+    return max(missed, _missed_by(grids, level - 1, losses) / (2 * grids.gain))
 
 
 def _allowed(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> float:
     """By the points of this level alone: finer ones must not change what was decided."""
     grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
-    means = [mean(losses[node]) for node in [*grids.nodes(level), *grids.held_out(level)]]
-    finite = [value for value in means if np.isfinite(value)]
-    return settings.tolerance * (max(finite) - min(finite)) if finite else 0.0
+    means = _values(grids.known(level), losses).mean(axis=1)
+    finite = means[np.isfinite(means)]
+    return settings.tolerance * float(np.ptp(finite)) if finite.size else 0.0
 
 
 def within_tolerance(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> bool:
@@ -114,11 +102,12 @@ def within_tolerance(settings: SurfaceSettings, done: Mapping[int, Arrays], leve
 
 
 def can_be_interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> bool:
-    """Whether halving the cells of a complete level promises to be good enough."""
-    if level + 1 == len(GRIDS[settings.dimensions].sizes):
+    """Whether the finest level promises to be good enough, by a complete one."""
+    grids = GRIDS[settings.dimensions]
+    gain = grids.gain ** (grids.num_levels - 1 - level)
+    if gain == 1:
         return False
-    error = level_error(settings, done, level)
-    return error / LEAST_GAIN <= _allowed(settings, done, level)
+    return level_error(settings, done, level) / gain <= _allowed(settings, done, level)
 
 
 @dataclass(frozen=True)
@@ -176,8 +165,8 @@ def _interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> _Sur
     grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
     levels = [
         level
-        for level in range(len(grids.sizes))
-        if all(node in losses for node in [*grids.nodes(level), *grids.held_out(level)])
+        for level in range(grids.num_levels)
+        if all(node in losses for node in grids.known(level))
         and np.isfinite(level_error(settings, done, level))
     ]
     return _on_level(settings, done, levels[-1]) if levels else None
@@ -187,18 +176,17 @@ def _on_level(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int)
     """Every member's loss is interpolated, so that the errors over members are, too."""
     grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
     size = DISPLAY_RESOLUTION[settings.dimensions]
-    columns = np.linspace(0, grids.last, size)
-    rows = columns if grids.dimensions == 2 else np.zeros(1)
-    nodes = _node_values(grids, level, losses)
-    values = interpolate(nodes, _level_axes(grids, level), (rows, columns))
+    shape = (size if grids.dimensions == 2 else 1, size)
+    values = display_matrix(grids, level, size) @ _values(grids.known(level), losses)
+    values = values.reshape(*shape, -1)
     base = done.get(0, NO_BASE)["losses"]
     return _Surface(
-        rows=settings.axis(len(rows)),
+        rows=settings.axis(shape[0]),
         columns=settings.axis(size),
         loss=values.mean(axis=2),
         stderr=_stderr(values),
-        rise_stderr=_stderr(values - base) if len(base) else np.full(values.shape[:2], np.nan),
-        computed=np.ones(values.shape[:2], dtype=bool),
+        rise_stderr=_stderr(values - base) if len(base) else np.full(shape, np.nan),
+        computed=np.ones(shape, dtype=bool),
         mode="interpolated",
         error=level_error(settings, done, level),
         note="",
@@ -236,7 +224,7 @@ def _coarsest_nodes(
 ) -> tuple[tuple[int, int], Losses]:
     """The shape of the coarsest level, and what is done of it by row and column."""
     grids = GRIDS[settings.dimensions]
-    step, size = grids.step(0), grids.sizes[0]
+    step, size = grids.step(0), grids.cells + 1
     nodes = _losses_of(settings, done, "node").items()
     known = {
         (i // step, j // step): losses

@@ -23,8 +23,8 @@ NUM_FLOOR_PANELS = 8  # panel draws behind the noise floor
 MARGIN = 0.25  # beyond two checkpoints, as a share of their distance
 FALLBACK_RESOLUTION = 25  # of a surface that turns out not to be smooth
 
-# The nodes of interpolated surfaces: one refinement in the plane, two along a line.
-GRIDS = {1: Grids((11, 21, 41), 1), 2: Grids((11, 21), 2)}
+# The nodes of interpolated surfaces: 9, 17 and 33 along a line; 81, 145 and 289 in the plane.
+GRIDS = {d: Grids(cells=8, num_levels=3, dimensions=d) for d in (1, 2)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class SurfaceSettings:
     """
 
     axes: Axes = "random"
-    mode: SurfaceMode = "exact"  # every cell, or a spline whose error was measured
+    mode: SurfaceMode = "exact"  # every cell, or a smooth function whose error was measured
     dimensions: Literal[1, 2] = 2
     resolution: int = 25  # cells along a, where every cell is computed
     resolution_b: int | None = None  # cells along b; None = as many as along a
@@ -130,7 +130,7 @@ def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
         items += [("floor", k) for k in range(1, NUM_FLOOR_PANELS + 1)]
         nodes: dict[Item, None] = {}  # a set that keeps its order
         grids = GRIDS[settings.dimensions]
-        for level in range(len(grids.sizes)):
+        for level in range(grids.num_levels):
             nodes.update({("node", *node): None for node in _coarse_first(grids, level)})
             nodes.update({("node", *node): None for node in grids.held_out(level)})
         return (*items, *nodes, *_cells(settings.shape))
@@ -144,8 +144,7 @@ def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
 def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:
     """A level's nodes, every second of each axis before the others."""
     coarse = 2 * grids.step(level)
-    nodes = grids.nodes(level)
-    return sorted(nodes, key=lambda node: bool(node[0] % coarse or node[1] % coarse))
+    return sorted(grids.nodes(level), key=lambda node: bool(node[0] % coarse or node[1] % coarse))
 
 
 def _cells(shape: tuple[int, int]) -> Iterator[Item]:
