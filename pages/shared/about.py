@@ -1,0 +1,20 @@
+"""What a measure is, when to trust it and when not: the documentation, on the page itself."""
+
+import streamlit as st
+
+from flatdiff.files import PROJECT_ROOT
+
+MEASURES = PROJECT_ROOT / "docs" / "measures"
+
+
+def about(measure: str) -> None:
+    """Show a measure's documentation, folded."""
+    with st.expander("What this is, and when to trust it", icon=":material/menu_book:"):
+        st.markdown(_text(measure))
+
+
+@st.cache_data(show_spinner=False)
+def _text(measure: str) -> str:
+    """Without the heading, which the page has."""
+    text = (MEASURES / f"{measure}.md").read_text(encoding="utf-8")
+    return text.split("\n", 1)[1].strip()
