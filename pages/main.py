@@ -43,6 +43,9 @@ PAGES = {
         st.Page(HERE / "understand/claim.py", title="The claim", icon=":material/balance:"),
         st.Page(HERE / "understand/ruler.py", title="One ruler", icon=":material/straighten:"),
     ],
+    "Teach": [
+        st.Page(HERE / "teach/theory.py", title="The theory", icon=":material/school:"),
+    ],
     "System": [
         st.Page(HERE / "system/activity.py", title="Activity", icon=":material/list_alt:"),
     ],

@@ -1,0 +1,91 @@
+"""The page of the theory: finished before anybody touches it, honest in every setting."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+PAGE = Path(__file__).resolve().parents[2] / "pages" / "teach" / "theory.py"
+MAPS = 3
+CHARTS = MAPS + 1 + 2 + 2
+
+
+def opened(**link: str) -> AppTest:
+    """The page by a link."""
+    page = AppTest.from_file(str(PAGE), default_timeout=30)
+    for key, value in link.items():
+        page.query_params[key] = value
+    page.run()
+    assert not page.exception
+    return page
+
+
+def verdicts(page: AppTest) -> str:
+    """What the coloured boxes say."""
+    boxes = [*page.success, *page.warning, *page.info, *page.error]
+    return "\n".join(str(box.value) for box in boxes)
+
+
+def test_first_picture_is_finished_and_shows_eq_18_fail() -> None:
+    """Nothing is touched, and no engine runs in this test."""
+    page = opened()
+    assert len(page.get("plotly_chart")) == CHARTS
+    assert "Equal at all 1,681 points" in verdicts(page)
+    assert "Here Eq. 18 fails as printed: KL 0.2856 nats, printed bound 0.2084" in verdicts(page)
+    assert [header.value[:2] for header in page.subheader] == ["1.", "2.", "3.", "4."]
+    assert "The corrected bound" in "\n".join(str(text.value) for text in page.markdown)
+
+
+@pytest.mark.parametrize("kind", ["wider", "narrower", "narrower and shifted", "shifted"])
+def test_printed_bound_holds_in_the_other_presets(kind: str) -> None:
+    """On the first features."""
+    page = opened(kind=kind)
+    assert "Here both bounds hold" in verdicts(page)
+    assert len(page.get("plotly_chart")) == CHARTS
+
+
+@pytest.mark.parametrize(
+    ("link", "sentence"),
+    [
+        ({"activation": "ReLU"}, "Not equal: the two sides differ"),
+        ({"asymmetry": "50"}, "Not equal: the two sides differ"),
+        (
+            {"formula": "as printed", "prior": "one Gaussian", "delta": "0.95"},
+            "there is no p̂",
+        ),
+        ({"formula": "as printed", "kind": "shifted", "prior": "one Gaussian"}, "Not equal"),
+        ({"prior": "one Gaussian"}, "Equal at all"),
+    ],
+)
+def test_what_the_proof_needs_is_shown_to_be_needed(link: dict[str, str], sentence: str) -> None:
+    """Each assumption taken away by a link."""
+    assert sentence in verdicts(opened(**link))
+
+
+@pytest.mark.parametrize("m", ["4", "8", "64"])
+@pytest.mark.parametrize("seed", ["0", "11"])
+@pytest.mark.parametrize("delta", ["0.05", "0.95"])
+@pytest.mark.parametrize("kind", ["random", "by hand"])
+def test_corners_of_the_settings(m: str, seed: str, delta: str, kind: str) -> None:
+    """Every chart is there, and the equality holds whatever the perturbation."""
+    page = opened(m=m, seed=seed, delta=delta, kind=kind)
+    assert len(page.get("plotly_chart")) == CHARTS
+    assert "Equal at all 1,681 points" in verdicts(page)
+
+
+def test_the_link_is_the_view() -> None:
+    """Set by hand and set by a link, it says the same."""
+    page = opened()
+    page.selectbox(key="kind").set_value("by hand").run()
+    page.slider(key="axis").set_value(45).run()
+    page.slider(key="delta").set_value(0.8).run()
+    assert not page.exception
+    linked = opened(kind="by hand", axis="45", delta="0.8")
+    assert verdicts(linked) == verdicts(page)
+    assert verdicts(linked) != verdicts(opened())
+
+
+def test_nonsense_in_a_link_shows_the_default() -> None:
+    """A link may hold anything."""
+    page = opened(kind="sideways", delta="99", m="-3", axis="x")
+    assert "Equal at all 1,681 points" in verdicts(page)
