@@ -5,6 +5,7 @@ near the checkpoint, and get NumPy arrays. Everything is float32 and in eval mod
 are back bit by bit when a question has been answered or has failed.
 """
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from flatdiff.reference_statistics import (
     ReferenceStatistics,
     reference_statistics,
 )
+from flatdiff.rescaling import rescalable
 from flatdiff.scheme import Scheme
 from flatdiff.tensors import Shapes
 from flatdiff.unet import AdmUNet
@@ -89,6 +91,8 @@ class Subject:
         self.plane = lru_cache(maxsize=1)(self._plane)
         # Chunks of samples take turns at two widths; the search for a range takes seconds.
         self.rounded = lru_cache(maxsize=2)(self._rounded)
+        # A whole network more; many questions are asked of one before the next.
+        self.rescaled = lru_cache(maxsize=1)(self._rescaled)
         self.curvature = Curvature(self.weights, self._loss_terms)
         # Called before each pass, of which a long chain has thousands; may raise to end it.
         self.between_calls: Callable[[], None] = lambda: None
@@ -105,6 +109,17 @@ class Subject:
 
     def _rounded(self, scheme: Scheme, layer: str | None = None) -> Vector:
         return quantized_weights(self.weights, scheme, layer)
+
+    def _rescaled(self, factor: float) -> "Subject":
+        """The same function from other weights, as a checkpoint of its own; see `rescaling`."""
+        model = copy.deepcopy(self.model)
+        scale_shift = self.card.flags.use_scale_shift_norm
+        with torch.no_grad():
+            for name in rescalable(self.shapes, use_scale_shift_norm=scale_shift):
+                model.get_parameter(name).mul_(factor)
+        twin = Subject(self.card, model, self.panel)
+        twin.between_calls = lambda: self.between_calls()
+        return twin
 
     def direction(self, seed: int, index: int, normalization: Normalization) -> Vector:
         """Random direction number `index` of a seed; equal draws for equal architectures."""

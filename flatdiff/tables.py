@@ -6,12 +6,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flatdiff.config import LPF_MODES
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.frechet import COLUMNS, FrechetResult
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.quantization import QuantizationResult
 from flatdiff.measures.radius import RadiusResult
+from flatdiff.measures.rescaling import RescalingResult
 from flatdiff.measures.samples import SamplesResult
 from flatdiff.measures.sensitivity import SensitivityResult
 from flatdiff.measures.surface import SurfaceResult
@@ -52,6 +54,16 @@ def radius_table(result: RadiusResult) -> pd.DataFrame:
     """One row a size."""
     columns = ("sizes", "relative_norms", "loss", "stderr", "gap")
     return pd.DataFrame({name: getattr(result, name) for name in columns})
+
+
+def rescaling_table(result: RescalingResult) -> pd.DataFrame:
+    """One row a factor."""
+    names = ("factors", "loss", "loss_change", "largest_change")
+    table = pd.DataFrame({name: getattr(result, name) for name in names})
+    for mode, of_mode in enumerate(LPF_MODES):
+        for name in ("lpf", "stderr", "change", "change_stderr", "num_perturbations"):
+            table[f"{of_mode}_{name}"] = getattr(result, name)[mode]
+    return table
 
 
 def curvature_table(result: CurvatureResult) -> pd.DataFrame:
@@ -116,6 +128,7 @@ TABLES: dict[str, Callable[[Any], pd.DataFrame]] = {
     "surface": surface_table,
     "lpf": lpf_table,
     "radius": radius_table,
+    "rescaling": rescaling_table,
     "curvature": curvature_table,
     "exposure": exposure_table,
     "quantization": quantization_table,

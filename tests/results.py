@@ -9,6 +9,7 @@ from flatdiff.measures.frechet import FrechetResult, FrechetSettings
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.radius import RadiusResult, RadiusSettings
+from flatdiff.measures.rescaling import RescalingResult, RescalingSettings
 from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
@@ -34,6 +35,12 @@ def radius(count: int | None = None) -> RadiusResult:
     """Three sizes along two directions."""
     settings = RadiusSettings(sizes=(0.5, 1.0, 2.0), num_directions=2)
     return computed(QuadraticSubject(random_hessians()), "radius", settings, count)
+
+
+def rescaling(count: int | None = None) -> RescalingResult:
+    """Three factors and two pairs a mode."""
+    settings = RescalingSettings(factors=(0.5, 1.0, 2.0), num_perturbations=4)
+    return computed(digits_subject(3), "rescaling", settings, count)
 
 
 def curvature(count: int | None = None) -> CurvatureResult:
@@ -83,6 +90,7 @@ RESULTS = {
     "surface": surface,
     "lpf": lpf,
     "radius": radius,
+    "rescaling": rescaling,
     "curvature": curvature,
     "quantization": quantization,
     "sensitivity": sensitivity,

@@ -26,6 +26,10 @@ def _pair(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {"losses": np.stack([losses, losses + 0.01]), "relative_norm": np.array(0.1)}
 
 
+def _rescaled_pair(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"perturbed": draw.uniform(0.2, 0.3, 2)}
+
+
 def _direction(draw: Draw, item: Item, settings: Any) -> Arrays:
     curves = np.broadcast_to(_losses(draw), (len(settings.sizes), 2, 8)) + 0.01
     return {"losses": curves, "relative_norm": np.array(0.1)}
@@ -83,6 +87,7 @@ def _generated(draw: Draw, item: Item, settings: Any) -> Arrays:
 # By an item's first word and its length; everything else is a loss with all that a base has.
 KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("pair", 2): _pair,
+    ("pair", 4): _rescaled_pair,
     ("direction", 2): _direction,
     ("node", 3): _node,
     ("gradient", 1): _gradient,
