@@ -11,10 +11,13 @@ from flatdiff.cards import Card
 from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.files import PROJECT_ROOT
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
+from flatdiff.scheme import WIDTHS
 from flatdiff.store import Store
 from flatdiff.tensors import layer_names
 from flatdiff.transfer import copy_results
@@ -31,6 +34,9 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("surface", card, SURFACE) for card in cards),
         *(make_request("samples", card, SamplesSettings()) for card in cards),
         *(make_request("sensitivity", card, _of_every_layer(root, card)) for card in pair),
+        *(make_request("rescaling", card, RescalingSettings()) for card in pair),
+        *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
+        *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
         *_between(cards),
     ]
     return list({request.key: request for request in requests}.values())

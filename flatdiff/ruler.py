@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatdiff.quantization import fake_quantize
-from flatdiff.scheme import Scheme
+from flatdiff.scheme import WIDTHS, Scheme
 from flatdiff.tensors import Tensors
-
-ROUNDED_BITS = (8, 7, 6, 5, 4, 3, 2)
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ def ruler(theta: Tensors, family: Mapping[str, Tensors], scales: Scales) -> Iter
         yield Mark("LPF's noise", f"σ = {sigma:g}", sigma * num_weights**0.5 / whole)
     for radius in scales.radii:
         yield Mark("Sphere", f"γ = {radius:g}", radius / whole)
-    for bits in ROUNDED_BITS:
+    for bits in WIDTHS:
         scheme = Scheme(bits=bits)
         rounded = {name: fake_quantize(values, scheme) for name, values in theta.items()}
         yield Mark("Rounding", f"{bits} bit", distance(rounded, theta) / whole)

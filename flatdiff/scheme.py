@@ -12,6 +12,7 @@ from flatdiff.config import FULL_PRECISION_BITS, require
 Clipping = Literal["minmax", "mse"]
 
 CLIPPINGS: tuple[Clipping, ...] = ("minmax", "mse")
+WIDTHS = (8, 7, 6, 5, 4, 3, 2)  # bits below full precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,5 +69,5 @@ def require_bits(bits: object) -> None:
     Raises:
         SettingsError: naming the width that is none.
     """
-    fits = isinstance(bits, int) and (2 <= bits <= 8 or bits == FULL_PRECISION_BITS)
+    fits = isinstance(bits, int) and bits in (*WIDTHS, FULL_PRECISION_BITS)
     require(fits, "bits", "in [2, 8] or 32", bits)

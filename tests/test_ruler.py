@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from flatdiff.ruler import ROUNDED_BITS, Scales, distance, norm, ruler
+from flatdiff.ruler import Scales, distance, norm, ruler
+from flatdiff.scheme import WIDTHS
 from flatdiff.tensors import Tensors
 
 THETA: Tensors = {
@@ -33,7 +34,7 @@ def test_marks_by_hand() -> None:
     assert marks["Sphere", "γ = 2"] == pytest.approx(0.4)
     assert marks["Other checkpoints", "moved"] == pytest.approx(5**0.5 / 5)
     assert [label for kind, label in marks if kind == "Rounding"] == [
-        f"{bits} bit" for bits in ROUNDED_BITS
+        f"{bits} bit" for bits in WIDTHS
     ]
     assert marks["Rounding", "2 bit"] == 0, "one value a tensor is on every grid"
 
