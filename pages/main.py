@@ -45,6 +45,9 @@ PAGES = {
     ],
     "Teach": [
         st.Page(HERE / "teach/theory.py", title="The theory", icon=":material/school:"),
+        st.Page(HERE / "teach/rescaling.py", title="Lie detector", icon=":material/policy:"),
+        st.Page(HERE / "teach/sam.py", title="What SAM does", icon=":material/downhill_skiing:"),
+        st.Page(HERE / "teach/rounding.py", title="Rounding", icon=":material/stairs:"),
     ],
     "System": [
         st.Page(HERE / "system/activity.py", title="Activity", icon=":material/list_alt:"),

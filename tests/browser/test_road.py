@@ -13,6 +13,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     *("", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
     *("quantization", "claim", "ruler", "activity"),
+    *("rescaling", "sam", "rounding"),
 )
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 
