@@ -65,6 +65,11 @@ class Card:
         """The method as the paper writes it."""
         return METHODS.get(self.method, self.name)
 
+    @property
+    def label(self) -> str:
+        """How it is called in headings and legends."""
+        return f"{self.title} ({self.family})" if self.name in METHODS else self.id
+
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return dataclasses.asdict(self)

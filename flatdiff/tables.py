@@ -1,6 +1,6 @@
 """A table is a result in rows: what a CSV file holds, and what stands under every chart."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -136,3 +136,9 @@ TABLES: dict[str, Callable[[Any], pd.DataFrame]] = {
     "samples": samples_table,
     "frechet": frechet_table,
 }
+
+
+def all_numbers(measure: str, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
+    """The tables of some checkpoints below each other, (title, result) each."""
+    tables = [TABLES[measure](result).assign(checkpoint=title) for title, result in results]
+    return pd.concat(tables).set_index("checkpoint").reset_index()

@@ -7,10 +7,16 @@ from typing import Literal
 import numpy as np
 import plotly.graph_objects as go
 
+from flatdiff.config import Noise
 from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.radius import RadiusResult
 
 Axis = Literal["sizes", "relative_norms"]
+SIZE_TITLES: dict[Noise, str] = {
+    "sphere": "perturbation norm γ",
+    "absolute": "σ",
+    "filter_relative": "σ, in units of each filter's size",
+}
 
 
 def radius_lines(

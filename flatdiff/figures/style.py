@@ -4,8 +4,10 @@ Colours are Okabe and Ito's, which colour-blind readers can tell apart: one hue 
 dash a kind of weights, everywhere.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from html import escape
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
@@ -65,10 +67,24 @@ def band(x: NDArray, y: NDArray, half_width: NDArray | float, color: str) -> go.
 
 
 def laid_out(figure: go.Figure, *, height: int) -> go.Figure:
-    """Margins, legend and height (pixels) of every figure."""
+    """Margins, legend and height (pixels) of every figure; names in it are text, never markup."""
+    for trace in figure.data:
+        _as_text(trace, ("name", "text", "x", "y"))
+    for axis in (*figure.select_xaxes(), *figure.select_yaxes()):
+        _as_text(axis, ("categoryarray",))
     return figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 24, "b": 10},
         legend={"orientation": "h", "y": -0.2},
         uirevision="keep",
     )
+
+
+def _as_text(part: Any, names: Sequence[str]) -> None:
+    """Escape what plotly.js would read as tags and entities in names and categories."""
+    for name in [name for name in names if name in part]:
+        value = part[name]
+        if isinstance(value, str):
+            part[name] = escape(value, quote=False)
+        elif value is not None and len(value) and isinstance(value[0], str):
+            part[name] = [escape(word, quote=False) for word in value]

@@ -8,9 +8,16 @@ from numpy.typing import NDArray
 
 from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surface_settings import Axes
 
 COLORSCALE = "Viridis"
 CONTOUR_LEVELS = 16
+MAX_RELIEFS = 4  # a browser has room for few of them
+X_TITLES: dict[Axes, str] = {
+    "random": "a (1 moves every filter by its own norm)",
+    "checkpoints": "a (0 is the first checkpoint, 1 the second)",
+    "eigenvectors": "a (norm of the perturbation)",
+}
 OFF_PLANE = 0.01  # of its distance: beyond, a checkpoint is only projected on the plane
 
 

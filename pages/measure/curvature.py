@@ -1,39 +1,15 @@
 """Curvature: the Hessian of the loss, by its top, its sum and its spread."""
 
-import math
-
-import pandas as pd
 import streamlit as st
 
-from flatdiff.figures.curvature import density_lines, eigenvalue_dots
-from flatdiff.figures.style import Series
-from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult, CurvatureSettings
+from flatdiff.measures.curvature import CurvatureSettings
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
-from pages.shared.estimate import with_error
+from flatdiff.sections import pictures_of
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
-
-
-def as_row(result: CurvatureResult) -> dict[str, str]:
-    """What one checkpoint's curvature comes to."""
-    row = {
-        "top eigenvalue": with_error(result.eigenvalues[0], result.eigenvalue_errors[0]),
-        "lowest": with_error(result.lowest_eigenvalue, result.lowest_eigenvalue_error),
-        "trace": with_error(result.trace, result.trace_stderr),
-        "negative, %": with_error(100 * result.negative_share, 100 * result.negative_share_stderr),
-        "‖gradient‖": f"{result.gradient_norm:.3g}" if math.isfinite(result.gradient_norm) else "",
-    }
-    for sigma in LPF_SIGMAS:
-        row[f"LPF rise, σ {sigma:g}"] = with_error(*result.predicted_lpf_rise(sigma))
-    return row
-
-
-def as_table(series: list[Series]) -> pd.DataFrame:
-    """One row a checkpoint."""
-    rows = [as_row(entry.result) for entry in series]
-    return pd.DataFrame(rows, index=[plain(entry.title) for entry in series])
-
 
 st.title("Curvature")
 st.markdown(
@@ -79,7 +55,11 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for eigenvalues, trace and density with their errors.")
 
-st.table(as_table(series))
+st.dataframe(
+    reading("curvature", [(entry.title, entry.result) for entry in series]),
+    hide_index=True,
+    alt="Eigenvalues, trace and what they predict, with their errors",
+)
 done = min(entry.result.num_probes for entry in series)
 if done < probes:
     st.caption(f"Preliminary: {done} of {probes} probes are done.")
@@ -91,11 +71,10 @@ st.caption(
     "for the loss to be a parabola."
 )
 st.subheader("Eigenvalues", divider="gray")
-st.plotly_chart(
-    eigenvalue_dots(series), key="eigenvalues", alt="Top and lowest eigenvalue of each checkpoint"
-)
+eigenvalue_dots, density_lines = pictures_of("curvature", series, settings)
+draw(eigenvalue_dots)
 st.subheader("Spectral density", divider="gray")
-st.plotly_chart(density_lines(series), key="density", alt="Eigenvalues per unit of curvature")
+draw(density_lines)
 st.caption(
     "How many eigenvalues there are where, on a logarithmic scale: nearly all are so close to 0 "
     "that the loss does not feel them, and a few stand apart. Each is drawn as a bell 1 % as wide "

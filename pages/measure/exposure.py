@@ -2,10 +2,12 @@
 
 import streamlit as st
 
-from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
 from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
+from flatdiff.sections import pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -82,30 +84,12 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run to see the two curves.")
 
-st.plotly_chart(
-    exposure_curves(series),
-    key="curves",
-    alt="Norm of the predicted noise by step, while sampling and in training",
-)
+curves, gaps, deltas = pictures_of("exposure", series, settings)
+draw(curves)
 st.subheader("Gap: sampling minus training", divider="gray")
-st.plotly_chart(exposure_gaps(series), key="gaps", alt="Gap by step with one standard error")
+draw(gaps)
 st.dataframe(
-    [
-        {
-            "checkpoint": entry.title,
-            "mean gap of ‖ε‖": f"{entry.result.mean_gap:+.4f} ± "
-            f"{entry.result.mean_gap_stderr:.4f}",
-            "summed over steps": f"{entry.result.summed_gap:+.3f} ± "
-            f"{entry.result.summed_gap_stderr:.3f}",
-            "mean gap of ‖ε‖²": f"{entry.result.mean_squared_gap:+.3f} ± "
-            f"{entry.result.mean_squared_gap_stderr:.3f}",
-            "images": entry.result.num_images,
-            "training < √d at step 0": "yes"
-            if entry.result.training[0] < entry.result.sqrt_dimension
-            else "no",
-        }
-        for entry in series
-    ],
+    reading("exposure", [(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Every gap with its standard error",
 )
@@ -114,9 +98,7 @@ st.caption(
     "defining it; every plausible gap stands here under its own name."
 )
 st.subheader("δ: how far a chain strays from the image it began with", divider="gray")
-st.plotly_chart(
-    exposure_deltas(series), key="deltas", alt="Variance error by step with its standard error"
-)
+draw(deltas)
 st.caption(
     "A real image is noised to the last step and the sampler runs from there. δ is the squared "
     "difference of two standard deviations: that of the distance to the image, and the one "

@@ -6,12 +6,13 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_name
-from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
+from flatdiff.sections import pictures_of
 from flatdiff.store import ACTIVE
 from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
 from pages.shared.compare import comparison_sentences
+from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLE_3
 from pages.shared.record import numbers, record, results_of, series_of
@@ -93,7 +94,8 @@ for family in dict.fromkeys(card.family for card, _ in known):
     st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
 if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
     st.caption("Preliminary: not all perturbations are done.")
-st.plotly_chart(lpf_dots(series), key="dots", alt="Loss and LPF of each checkpoint")
+dots, timesteps = pictures_of("lpf", series, settings)
+draw(dots)
 norms = [entry.result.relative_perturbation_norm for entry in series]
 st.caption(
     f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
@@ -106,11 +108,7 @@ if mode == "absolute":
     )
 comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 st.subheader("At which timesteps?", divider="gray")
-st.plotly_chart(
-    lpf_by_timestep(series),
-    key="timesteps",
-    alt="Rise of the loss under weight noise by timestep, one line a checkpoint",
-)
+draw(timesteps)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
     st.table(TABLE_3.style.format("{:.3f}"))
     st.caption(

@@ -1,14 +1,13 @@
 """Sample quality: how far are samples from real images, and those of rounded weights?"""
 
-import math
-
 import streamlit as st
 
-from flatdiff.figures.frechet import frechet_dots
-from flatdiff.figures.style import Series
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
+from flatdiff.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLE_2, TABLE_4
 from pages.shared.record import numbers, record, series_of
@@ -23,23 +22,6 @@ CAVEATS: dict[FeatureName, str] = {
     "inception": f"FID by clean-fid's resizer and Inception, in its mode “clean”. Published ones "
     f"are of {FID_IMAGES:,} images; the fewer, the larger.",
 }
-
-
-def rows(entry: Series) -> list[dict[str, str]]:
-    """One a bit width, every number with its standard error."""
-    r = entry.result
-    return [
-        {
-            "checkpoint": entry.title,
-            "bits": str(bits),
-            "Fréchet": f"{r.frechet[k]:.3f} ± {r.frechet_stderr[k]:.3f}",
-            "over 32 bits": f"{r.rise[k]:+.3f} ± {r.rise_stderr[k]:.3f}" if k else "",
-            "kernel distance": f"{r.kernel[k]:.4f} ± {r.kernel_stderr[k]:.4f}",
-            "precision": f"{r.precision[k]:.3f} ± {r.precision_stderr[k]:.3f}",
-            "recall": f"{r.recall[k]:.3f} ± {r.recall_stderr[k]:.3f}",
-        }
-        for k, bits in enumerate(r.bits)
-    ]
 
 
 st.title("Sample quality")
@@ -87,17 +69,14 @@ settings = FrechetSettings(
     **options,
 )
 handles = job_panel([make_request("frechet", card, settings) for card in cards])
-series = [entry for entry in series_of(cards, handles) if math.isfinite(entry.result.frechet[0])]
+ready = SECTIONS["frechet"].ready
+series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw images and compare them with real ones.")
 
-st.plotly_chart(
-    frechet_dots(series),
-    key="dots",
-    alt="Distance from real images of each checkpoint at 32 bits and rounded",
-)
+draw_all(pictures_of("frechet", series, settings))
 st.dataframe(
-    [row for entry in series for row in rows(entry)],
+    reading("frechet", [(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Every distance with its standard error, by checkpoint and bit width",
 )

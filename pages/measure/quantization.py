@@ -6,15 +6,16 @@ import streamlit as st
 
 from flatdiff.engine import shared_engine
 from flatdiff.exports import settings_flags
-from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
-from flatdiff.figures.style import Series
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.quantized_files import quantized_file
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.scheme import Scheme
+from flatdiff.sections import View, pictures_of
 from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints
+from pages.shared.draw import draw, draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.paper import TABLE_4
 from pages.shared.record import numbers, record, series_of
@@ -22,26 +23,6 @@ from pages.shared.scheme import choose_options
 from pages.shared.weights import small_enough, weights_of
 
 WIDTHS = [8, 7, 6, 5, 4, 3, 2]
-
-
-def size_rows(entry: Series) -> list[dict[str, str]]:
-    """One row a bit width that is computed: error, rise and bytes."""
-    result = entry.result
-    return [
-        {
-            "checkpoint": entry.title,
-            "bits": str(bits),
-            "‖Δθ‖ / ‖θ‖": f"{result.relative_error[k]:.2%}",
-            "loss − loss at 32 bits": f"{result.rise[k]:+.4f} ± {result.rise_stderr[k]:.4f}"
-            if k
-            else "",
-            "file": f"{result.file_bytes[k] / 1e6:.2f} MB",
-            "packed": f"{result.packed_bytes[k] / 1e6:.2f} MB",
-            "smaller": f"{result.file_bytes[0] / result.file_bytes[k]:.2f} ×",
-        }
-        for k, bits in enumerate(result.bits)
-        if result.file_bytes[k] > 0
-    ]
 
 
 st.title("Quantization")
@@ -58,15 +39,12 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for the loss at each width.")
 log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-st.plotly_chart(
-    quantization_lines(series, log=log),
-    key="lines",
-    alt="Rise of the loss by bit width, one line a checkpoint",
-)
+view = View(log=log)
+draw_all(pictures_of("quantization", series, settings, view))
 if log:
     st.caption("Rises that are not above 0 have no place on this axis; the table has them.")
 st.dataframe(
-    [row for entry in series for row in size_rows(entry)],
+    reading("quantization", [(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Error, rise of the loss and file size by checkpoint and bit width",
 )
@@ -82,7 +60,7 @@ with st.expander("The paper's Table 4, as reported (FID on CIFAR-10, 32 → 8 bi
         "the rows, not the values."
     )
 numbers(cards, handles)
-record(handles)
+record(handles, view)
 
 st.subheader("Which layers cannot do without their bits", divider="gray")
 width = st.selectbox(
@@ -103,11 +81,8 @@ layer_handles = job_panel(
 )
 layer_series = series_of(cards, layer_handles)
 if layer_series:
-    st.plotly_chart(
-        sensitivity_dots(layer_series),
-        key="layers",
-        alt="Rise of the loss with one layer rounded, the twenty most sensitive layers",
-    )
+    (layers,) = pictures_of("sensitivity", layer_series, layer_handles[0].request.settings)
+    draw(layers)
     st.caption("The twenty most sensitive; the numbers below are of every layer.")
     numbers(cards, layer_handles)
     record(layer_handles)

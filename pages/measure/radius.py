@@ -1,27 +1,21 @@
 """Radius: how high is the loss at a given distance from the weights?"""
 
-import numpy as np
 import streamlit as st
 
 from flatdiff.config import NOISES
-from flatdiff.figures.radius import radius_lines, timestep_map
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
+from flatdiff.sections import SECTIONS, View, pictures_of
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.compare import comparison_sentences
+from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
-from pages.shared.rows import in_rows
 
 NOISE_TITLES = {
     "sphere": "on a sphere",
     "absolute": "Gaussian, absolute",
     "filter_relative": "Gaussian, filter-relative",
-}
-SIZE_TITLES = {
-    "sphere": "perturbation norm γ",
-    "absolute": "σ",
-    "filter_relative": "σ, in units of each filter's size",
 }
 LARGEST = {"sphere": 10.0, "absolute": 0.02, "filter_relative": 0.05}
 
@@ -71,7 +65,8 @@ settings = RadiusSettings(
     noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
 )
 handles = job_panel([make_request("radius", card, settings) for card in cards])
-series = [entry for entry in series_of(cards, handles) if entry.result.num_directions]
+ready = SECTIONS["radius"].ready
+series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run for a curve with its error.")
 
@@ -79,34 +74,17 @@ with st.container(horizontal=True):
     relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
     spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-st.plotly_chart(
-    radius_lines(
-        series,
-        axis="relative_norms" if relative else "sizes",
-        x_title="‖δ‖ / ‖θ‖" if relative else SIZE_TITLES[noise],
-        spaghetti=spaghetti,
-        log=log,
-    ),
-    key="curves",
-    alt="Loss against the size of the perturbation, one line a checkpoint",
-)
-st.caption("Bands are two standard errors over directions; the panel is frozen.")
-
+view = View(log=log, relative=relative, spaghetti=spaghetti)
+curves, *timesteps = pictures_of("radius", series, settings, view)
+draw_all([curves])
 comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 
 st.subheader("At which timesteps?", divider="gray")
-rises = np.concatenate([entry.result.gap_by_timestep.ravel() for entry in series])
-if np.isfinite(rises).any():
-    for column, entry in in_rows(series):
-        column.markdown(f"**{plain(entry.title)}**")
-        column.plotly_chart(
-            timestep_map(entry.result, float(np.nanmax(rises)), x_title=SIZE_TITLES[noise]),
-            key=f"timesteps-{entry.title}",
-            alt=f"Rise of the loss of {entry.title} by timestep and size",
-        )
+if timesteps:
+    draw_all(timesteps)
     st.caption(
         "Rise of the loss of the panel members in each tenth of the timesteps, on one colour "
         "scale; the same passes as above, sorted."
     )
 numbers(cards, handles)
-record(handles)
+record(handles, view)

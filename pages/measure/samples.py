@@ -3,14 +3,13 @@
 import streamlit as st
 
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
-from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
+from flatdiff.sections import SECTIONS, pictures_of
+from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
-
-GRID_COLUMNS = 8
 
 st.title("Samples")
 st.markdown(
@@ -33,24 +32,12 @@ settings = SamplesSettings(
     num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed, **options
 )
 handles = job_panel([make_request("samples", card, settings) for card in cards])
-series = [entry for entry in series_of(cards, handles) if entry.result.images.shape[1]]
+ready = SECTIONS["samples"].ready
+series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw both grids.")
 
-for entry in series:
-    st.subheader(plain(entry.title), divider="gray")
-    for column, width, grid in zip(
-        st.columns(2), entry.result.bits, entry.result.images, strict=True
-    ):
-        column.image(
-            image_grid(grid, GRID_COLUMNS),
-            caption=f"{width} bits",
-            width="stretch",
-            alt=f"{len(grid)} samples of {entry.title} at {width} bits",
-        )
-    change, error = entry.result.pixel_change[1], entry.result.pixel_change_stderr[1]
-    st.caption(f"Mean change of a pixel: {change:.2f} ± {error:.2f} of 255.")
-
+draw_all(pictures_of("samples", series, settings))
 st.caption(
     "The paper's counterparts are its Fig. 2 and Fig. 4: CIFAR-10 at 8 bits, the latter with 20 "
     "sampling steps. What rounding does to the loss stands on the page Quantization."

@@ -8,6 +8,8 @@ import streamlit as st
 from flatdiff.cards import Card
 from flatdiff.config import NORMALIZATIONS
 from flatdiff.figures.surface import (
+    MAX_RELIEFS,
+    X_TITLES,
     common_range,
     drawable,
     surface_3d,
@@ -20,7 +22,9 @@ from flatdiff.measures.surface_settings import (
     SurfaceMode,
     SurfaceSettings,
 )
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
+from flatdiff.sections import View
 from pages.shared.choose import (
     choose_checkpoints,
     choose_plane,
@@ -38,12 +42,6 @@ AXES: dict[Axes, str] = {
     "eigenvectors": "Hessian eigenvectors",
 }
 MODES: dict[SurfaceMode, str] = {"interpolated": "interpolated", "exact": "every cell"}
-X_TITLES = {
-    "random": "a (1 moves every filter by its own norm)",
-    "checkpoints": "a (0 is the first checkpoint, 1 the second)",
-    "eigenvectors": "a (norm of the perturbation)",
-}
-MAX_RELIEFS = 4  # a browser has room for few of them
 
 
 def trajectory(places: Sequence[Card]) -> list[int]:
@@ -211,21 +209,7 @@ for entry in series:
     if entry.result.note:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
 st.subheader("Is this picture right?", divider="gray")
-checks = [
-    {
-        "checkpoint": entry.title,
-        "loss at the checkpoint": entry.result.base_loss,
-        "± over the panel": entry.result.base_stderr,
-        "noise floor": entry.result.noise_floor,
-        "highest rise": float(np.nanmax(entry.result.loss)) - entry.result.base_loss,
-        "points computed": entry.result.num_evaluations,
-        "interpolation error": entry.result.error_estimate,
-        "not a number": f"{entry.result.nonfinite_fraction:.1%}",
-        "|cosine| of the axes": f"{abs(entry.result.axes_cosine):.4f}",
-        "a = 1 is, of ‖θ‖": f"{entry.result.relative_step:.3f}",
-    }
-    for entry in series
-]
+checks = reading("surface", [(entry.title, entry.result) for entry in series])
 st.dataframe(checks, hide_index=True, alt="Checks of each surface")
 st.caption(
     "The noise floor is the standard deviation of the loss over other draws of the panel: a rise "
@@ -233,4 +217,4 @@ st.caption(
     "interpolation was not told of. Planes can mislead; another seed is another plane."
 )
 numbers(cards, handles)
-record(handles)
+record(handles, View(log=log, names=names, trajectory=trajectory(places)))

@@ -6,12 +6,13 @@ from types import ModuleType
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import choose, estimate, job
+from flatdiff import estimates
+from flatdiff.estimates import with_error
+from pages.shared import choose, job
 from pages.shared.choose import plain
-from pages.shared.estimate import with_error
 
 
-@pytest.mark.parametrize("module", [choose, estimate, job], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [choose, estimates, job], ids=lambda module: module.__name__)
 def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
     """Python itself runs and compares them."""
     found = doctest.testmod(module)
