@@ -10,7 +10,7 @@ import io
 import json
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,13 +19,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image, PngImagePlugin
 
+from flatdiff.cards import Card, read_card
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
+from flatdiff.figures.style import Series
 from flatdiff.measures.samples import SamplesResult
 from flatdiff.panel import Panel, panel_digest
 from flatdiff.pictures import image_grid
 from flatdiff.requests import Request
-from flatdiff.tables import TABLES
+from flatdiff.store import DONE
+from flatdiff.tables import all_numbers
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,24 @@ class Measured:
     """A result and where it comes from."""
 
     provenance: dict[str, Any]  # plain data
-    measure: str
+    request: Request
+    card: Card
     result: Any
+
+    @property
+    def measure(self) -> str:
+        """A key of MEASURES."""
+        return self.request.measure
+
+    @property
+    def done(self) -> bool:
+        """Whether it is whole; else numbers are missing or preliminary."""
+        return self.provenance["state"] == DONE
+
+    @property
+    def series(self) -> Series:
+        """For figures."""
+        return Series(self.card.label, self.card.method, self.result)
 
 
 def measured(handle: Handle) -> Measured:
@@ -42,11 +61,12 @@ def measured(handle: Handle) -> Measured:
 
     Raises:
         EngineError: nothing was ever computed.
+        CheckpointError: the checkpoint has gone.
     """
     job = handle.job()
     if job is None:
         raise EngineError("nothing was computed yet")
-    request = handle.request
+    request, card = handle.request, read_card(handle.engine.root, handle.request.checkpoint)
     finished = datetime.fromtimestamp(job.finished_at, UTC) if job.finished_at else None
     provenance = {
         "measure": request.measure,
@@ -57,26 +77,32 @@ def measured(handle: Handle) -> Measured:
         "panel": asdict(request.panel),
         "panel_digest": panel_digest(request.panel),
         "settings": asdict(request.settings),
+        "state": job.state,
         "evaluations": [job.num_done, job.num_items],
         "environment": json.loads(job.environment or "{}"),
         "computed_at": finished.isoformat(timespec="seconds") if finished else None,
         "seconds": round(job.seconds, 3),
     }
-    return Measured(provenance, request.measure, handle.result())
+    return Measured(provenance, request, card, handle.result())
 
 
-def command_line(requests: Sequence[Request]) -> str:
-    """The command that computes the same from the same store, without what is default."""
+def command_line(requests: Sequence[Request], name: str = "") -> str:
+    """The command that computes the same from the same store, without what is default.
+
+    Args:
+        requests: of one measure with one settings record.
+        name: of the file it writes, without its ending; default: that of the measure.
+    """
     first = requests[0]
-    words = ["python -m flatdiff measure", first.measure]
+    words = [f"python -m flatdiff measure {first.measure}"]
     words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
     words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
     words += settings_flags(first.settings)
     panel = Panel(dataset=first.panel.dataset)
-    for flag, name in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
-        if getattr(first.panel, name) != getattr(panel, name):
-            words.append(f"--{flag} {getattr(first.panel, name)}")
-    return " \\\n    ".join([*words, f"--out {first.measure}.json"])
+    for flag, field in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
+        if getattr(first.panel, field) != getattr(panel, field):
+            words.append(f"--{flag} {getattr(first.panel, field)}")
+    return " \\\n    ".join([*words, f"--out {name or first.measure}.json"])
 
 
 def settings_flags(settings: Any) -> list[str]:
@@ -98,6 +124,31 @@ def _flag(name: str, value: Any) -> str:
     return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
 
 
+def provenance_text(item: Measured) -> str:
+    """One line of JSON in ASCII."""
+    return json.dumps(_plain(item.provenance), allow_nan=False)
+
+
+def origins(items: Sequence[Measured]) -> pd.DataFrame:
+    """What decides the numbers and what computed them, a row a checkpoint."""
+    return pd.DataFrame([_origin(item.provenance) for item in items])
+
+
+def _origin(known: dict[str, Any]) -> dict[str, str]:
+    panel, machine = known["panel"], known["environment"]
+    programs = [name for name in ("flatdiff", "torch", "python") if name in machine]
+    return {
+        "checkpoint": known["checkpoint"],
+        "SHA-256": known["checkpoint_digest"][:12],
+        "panel": f"{panel['size']} × {panel['dataset']} {panel['split']}, seed {panel['seed']}",
+        "settings": ", ".join(f"{k} {v}" for k, v in known["settings"].items() if k != "layers"),
+        "computed on": f"{machine.get('device', '?')}, {machine.get('dtype', '?')}",
+        "with": ", ".join(f"{name} {machine[name]}" for name in programs),
+        "at": f"{known['computed_at']}, {known['seconds']} s",
+        "evaluations": "{} of {}".format(*known["evaluations"]),
+    }
+
+
 def to_json(items: Sequence[Measured]) -> bytes:
     """One record, or a list of them where there are several checkpoints; NaN becomes null."""
     records = [_record(item) for item in items]
@@ -107,13 +158,9 @@ def to_json(items: Sequence[Measured]) -> bytes:
 
 def to_csv(items: Sequence[Measured]) -> bytes:
     """One table over all checkpoints, below comment lines with the provenance."""
-    tables = [
-        TABLES[item.measure](item.result).assign(checkpoint=item.provenance["checkpoint"])
-        for item in items
-    ]
-    header = "".join(f"# {json.dumps(_plain(item.provenance))}\n" for item in items)
-    table = pd.concat(tables)
-    table = table[["checkpoint", *(name for name in table.columns if name != "checkpoint")]]
+    header = "".join(f"# {provenance_text(item)}\n" for item in items)
+    results = [(item.provenance["checkpoint"], item.result) for item in items]
+    table = all_numbers(items[0].measure, results)
     return (header + table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)).encode()
 
 
@@ -121,7 +168,7 @@ def to_npz(items: Sequence[Measured]) -> bytes:
     """Arrays `<n>/<field>` with the provenance of each as JSON text in `<n>/provenance`."""
     arrays: dict[str, Any] = {}
     for index, item in enumerate(items):
-        arrays[f"{index}/provenance"] = np.array(json.dumps(_plain(item.provenance)))
+        arrays[f"{index}/provenance"] = np.array(provenance_text(item))
         for name, value in vars(item.result).items():
             arrays[f"{index}/{name}"] = np.asarray(value)
     buffer = io.BytesIO()
@@ -149,14 +196,6 @@ def to_png(items: Sequence[Measured]) -> bytes:
     grid = image_grid(np.concatenate([row[:columns] for row in rows]), columns)
     Image.fromarray(grid).save(buffer, "png", pnginfo=text)
     return buffer.getvalue()
-
-
-EXPORTS: dict[str, Callable[[Sequence[Measured]], bytes]] = {
-    ".json": to_json,
-    ".csv": to_csv,
-    ".npz": to_npz,
-    ".png": to_png,
-}
 
 
 def _record(item: Measured) -> dict[str, Any]:

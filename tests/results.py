@@ -1,7 +1,11 @@
 """Results made by hand, whole and partial, one of every measure."""
 
+from typing import Any
+
 import numpy as np
 
+from flatdiff.exports import Measured
+from flatdiff.measures import MEASURES
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
@@ -14,7 +18,14 @@ from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
+from flatdiff.panel import Panel
+from flatdiff.requests import make_request
+from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
+
+SETTINGS: dict[str, Any] = {
+    "samples": SamplesSettings(num_images=3, num_sampling_steps=2, bits=(4,)),
+    "frechet": FrechetSettings(num_images=5, num_sampling_steps=2, bits=(4,)),
+}
 
 
 def surface(count: int | None = None, dimensions: int = 2, shift: float = 10.0) -> SurfaceResult:
@@ -74,7 +85,7 @@ def exposure(count: int | None = None) -> ExposureResult:
 
 def samples(count: int | None = None) -> SamplesResult:
     """Three images at 32 and 4 bits; the first item alone is none yet."""
-    settings = SamplesSettings(num_images=3, num_sampling_steps=2, bits=(4,))
+    settings = SETTINGS["samples"]
     if count is not None and count < 2:
         return SAMPLES.assemble(settings, {})
     return computed(digits_subject(2), "samples", settings)
@@ -82,8 +93,7 @@ def samples(count: int | None = None) -> SamplesResult:
 
 def frechet(count: int | None = None) -> FrechetResult:
     """The reference and five images at 32 and 4 bits."""
-    settings = FrechetSettings(num_images=5, num_sampling_steps=2, bits=(4,))
-    return computed(digits_subject(2), "frechet", settings, count)
+    return computed(digits_subject(2), "frechet", SETTINGS["frechet"], count)
 
 
 RESULTS = {
@@ -98,3 +108,29 @@ RESULTS = {
     "samples": samples,
     "frechet": frechet,
 }
+
+PROVENANCE = {
+    "measure": "?",
+    "checkpoint": "digits/adm",
+    "checkpoint_digest": "0" * 64,
+    "key": "k",
+    "panel": {"dataset": "digits", "split": "held_out", "size": 4, "seed": 0},
+    "settings": {},
+    "state": "done",
+    "evaluations": [3, 3],
+    "environment": {"torch": "x", "device": "cpu"},
+    "computed_at": "2025-11-12T08:00:00+00:00",
+    "seconds": 1.5,
+}
+
+
+def measured_item(
+    measure: str, result: Any, checkpoint: str = "digits/adm", settings: Any = None
+) -> Measured:
+    """A result as if it came from the store, of a checkpoint that was never written."""
+    family, _, name = checkpoint.partition("/")
+    card = card_of(family=family, name=name, method=name)
+    settings = settings or SETTINGS.get(measure) or MEASURES[measure].settings_type()
+    request = make_request(measure, card, settings, Panel(size=4))
+    known = {**PROVENANCE, "checkpoint": checkpoint, "measure": measure}
+    return Measured(known, request, card, result)

@@ -5,6 +5,7 @@ import io
 import json
 import shlex
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,20 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from flatdiff.cards import write_card
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
-from flatdiff.exports import EXPORTS, Measured, command_line, measured
+from flatdiff.exports import command_line, measured
+from flatdiff.formats import FORMATS, formats_for
 from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.panel import Panel, panel_digest
+from flatdiff.requests import Request
 from flatdiff.store import Store
-from tests.results import RESULTS, samples, surface
-from tests.subjects import arrays_of, changed, surface_request
-
-PROVENANCE = {"measure": "?", "checkpoint": "digits/adm", "key": "k", "seconds": 1.5}
-
-
-def item(measure: str, result: Any, checkpoint: str = "digits/adm") -> Measured:
-    """A result with a short provenance."""
-    return Measured({**PROVENANCE, "checkpoint": checkpoint, "measure": measure}, measure, result)
+from tests.results import PROVENANCE, RESULTS, samples, surface
+from tests.results import measured_item as item
+from tests.subjects import arrays_of, card_of, changed, surface_request
 
 
 def strict(content: bytes) -> Any:
@@ -57,7 +55,7 @@ ONLY_IN_NPZ = {"pair_gaps", "member_gaps"}
 def test_json_has_every_field_at_the_top(measure: str, count: int | None) -> None:
     """Whole and in the making; a strict parser finds each field under its own name."""
     result = RESULTS[measure](count)
-    record = strict(EXPORTS[".json"]([item(measure, result)]))
+    record = strict(FORMATS[".json"].export([item(measure, result)]))
     fields = {field.name for field in dataclasses.fields(result)} - ONLY_IN_NPZ
     assert record.keys() == fields | PROVENANCE.keys()
     assert not fields & PROVENANCE.keys()
@@ -67,7 +65,9 @@ def test_json_has_every_field_at_the_top(measure: str, count: int | None) -> Non
 
 def test_json_of_several_checkpoints_is_a_list() -> None:
     """In the order given."""
-    content = EXPORTS[".json"]([item("lpf", RESULTS["lpf"](), name) for name in ("a/b", "c/d")])
+    content = FORMATS[".json"].export(
+        [item("lpf", RESULTS["lpf"](), name) for name in ("a/b", "c/d")]
+    )
     assert [record["checkpoint"] for record in strict(content)] == ["a/b", "c/d"]
 
 
@@ -75,7 +75,7 @@ def test_json_of_several_checkpoints_is_a_list() -> None:
 def test_csv_through_pandas(measure: str) -> None:
     """Two checkpoints in one table below their comment lines, to the last digit but one."""
     result = RESULTS[measure]()
-    content = EXPORTS[".csv"]([item(measure, result, "a/#b"), item(measure, result, "c/d")])
+    content = FORMATS[".csv"].export([item(measure, result, "a/#b"), item(measure, result, "c/d")])
     table = pd.read_csv(io.BytesIO(content), comment="#")
     assert table.columns[0] == "checkpoint"
     half = len(table) // 2
@@ -97,7 +97,7 @@ def test_csv_of_a_result_in_the_making(measure: str) -> None:
     """A whole one beside an empty one, without a warning: pandas warns where types disagree."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        content = EXPORTS[".csv"](
+        content = FORMATS[".csv"].export(
             [item(measure, RESULTS[measure](0), "a/b"), item(measure, RESULTS[measure](), "c/d")]
         )
     table = pd.read_csv(io.BytesIO(content), comment="#")
@@ -109,7 +109,7 @@ def test_csv_of_a_result_in_the_making(measure: str) -> None:
 def test_npz_without_pickle(measure: str, count: int | None) -> None:
     """NumPy refuses object arrays here; every field comes back bit by bit, NaN included."""
     result = RESULTS[measure](count)
-    content = EXPORTS[".npz"]([item(measure, result, "a/b"), item(measure, result, "c/d")])
+    content = FORMATS[".npz"].export([item(measure, result, "a/b"), item(measure, result, "c/d")])
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         assert json.loads(str(archive["1/provenance"]))["checkpoint"] == "c/d"
         for index in (0, 1):
@@ -122,7 +122,7 @@ def test_npz_without_pickle(measure: str, count: int | None) -> None:
 def test_png_shows_the_images_and_says_where_they_come_from() -> None:
     """Pillow reads it back: a row a bit width, and each image's middle pixels in their places."""
     result = samples()
-    with Image.open(io.BytesIO(EXPORTS[".png"]([item("samples", result)]))) as image:
+    with Image.open(io.BytesIO(FORMATS[".png"].export([item("samples", result)]))) as image:
         pixels = np.asarray(image)
         provenance = json.loads(image.info["flatdiff"])
     assert provenance == [{**PROVENANCE, "measure": "samples"}]
@@ -139,7 +139,7 @@ def test_png_of_checkpoints_that_are_not_equally_far() -> None:
     """A column is one noise: only the columns that every row has."""
     result = samples()
     fewer = changed(result, images=result.images[:, :2])
-    content = EXPORTS[".png"]([item("samples", result), item("samples", fewer)])
+    content = FORMATS[".png"].export([item("samples", result), item("samples", fewer)])
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (2 * 9 * 6 - 6, 4 * 9 * 6 - 6)
 
@@ -154,7 +154,7 @@ def test_png_of_checkpoints_that_are_not_equally_far() -> None:
 def test_png_without_images_is_refused(measure: str, result: Any, sentence: str) -> None:
     """A sentence that says what to do."""
     with pytest.raises(SettingsError, match=sentence):
-        EXPORTS[".png"]([item(measure, result)])
+        FORMATS[".png"].export([item(measure, result)])
 
 
 @dataclasses.dataclass
@@ -162,20 +162,24 @@ class StoreAlone:
     """What `measured` needs of an engine."""
 
     store: Store
+    root: Path
 
     def result(self, request: Any, num_done: int) -> Any:
         """Assembled from the store."""
         return request.definition.assemble(request.settings, self.store.items_done(request.key))
 
 
-def test_provenance_of_a_stored_measurement(store: Store) -> None:
+def test_provenance_of_a_stored_measurement(store: Store, tmp_path: Path) -> None:
     """What is needed to compute it again, from the request; what computed it, from the store."""
     request = surface_request()
-    handle = Handle(request, StoreAlone(store))  # pyright: ignore[reportArgumentType]
+    write_card(tmp_path / "digits" / "adm", card_of())
+    (tmp_path / "digits" / "adm" / "weights.safetensors").touch()
+    handle = Handle(request, StoreAlone(store, tmp_path))  # pyright: ignore[reportArgumentType]
     with pytest.raises(EngineError, match="nothing was computed yet"):
         measured(handle)
     store.submit(request)
     assert measured(handle).provenance["computed_at"] is None
+    assert not measured(handle).done
     arrays = {"losses": arrays_of(0)["losses"][4:], "vb": np.array([])}
     store.put_tile(request.key, 0, [arrays] * 14, 2.5, '{"torch": "x"}')
     store.finish(request.key, "done")
@@ -187,6 +191,8 @@ def test_provenance_of_a_stored_measurement(store: Store) -> None:
     assert (found["evaluations"], found["seconds"]) == ([14, 14], 2.5)
     assert found["environment"] == {"torch": "x"}
     assert pd.Timestamp(found["computed_at"]).tzinfo is not None
+    assert measured(handle).done
+    assert measured(handle).series.title == "ADM (digits)"
 
 
 def words_of(*requests: Any) -> list[str]:
@@ -221,3 +227,15 @@ def test_command_survives_any_name(name: str) -> None:
     words = words_of(changed(surface_request(), checkpoint=name))
     assert words[words.index("--checkpoint") + 1] == name
     assert words[-2:] == ["--out", "surface.json"]
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (surface_request(), {".html", ".csv", ".npz", ".json"}),
+        (surface_request(dimensions=2), {".html", ".csv", ".npz", ".json", ".vtp"}),
+    ],
+)
+def test_formats_suit_what_is_exported(request_: Request, expected: set[str]) -> None:
+    """A surface over a line has no polygons, and none has images."""
+    assert formats_for(request_).keys() == expected

@@ -1,7 +1,7 @@
 """`measure`: the same measurements as the pages, through the same engine and store."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,14 +11,14 @@ from flatdiff.cards import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine
-from flatdiff.exports import EXPORTS, measured
+from flatdiff.exports import measured
 from flatdiff.files import atomic_write
+from flatdiff.formats import FORMATS, formats_for
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.panel import Panel, Split
 from flatdiff.requests import Request, make_request
-from flatdiff.tensors import layer_names
+from flatdiff.sheet import completed
 
 
 def measure_commands() -> dict[str, Callable[..., int]]:
@@ -45,7 +45,7 @@ class Target:
     to: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Further checkpoints, once for each: the ends of a surface's axes, then others to mark."""
     out: Path
-    """.json, .csv or .npz; .png for samples."""
+    """.html, .json, .csv or .npz; .png for samples, .vtp for surfaces of two dimensions."""
     panel_size: int = 256
     """(image, timestep, noise) triples that losses are measured on."""
     panel_seed: int = 0
@@ -56,8 +56,8 @@ class Target:
     """Forget stored results first."""
 
     def __post_init__(self) -> None:
-        known = ", ".join(EXPORTS)
-        require(self.out.suffix in EXPORTS, "--out", f"a file ending in {known}", self.out.name)
+        known = ", ".join(FORMATS)
+        require(self.out.suffix in FORMATS, "--out", f"a file ending in {known}", self.out.name)
         require(len(self.checkpoint) > 0, "--checkpoint", "given at least once", self.checkpoint)
 
     def requests(self, measure: str, settings: Any, root: Path) -> list[Request]:
@@ -67,7 +67,7 @@ class Target:
             make_request(
                 measure,
                 card,
-                _completed(settings, root, card),
+                completed(settings, root, card),
                 self._panel(card),
                 [read_card(root, name) for name in self.to],
             )
@@ -80,22 +80,19 @@ class Target:
         )
 
 
-def _completed(settings: Any, root: Path, card: Card) -> Any:
-    """Sensitivity is of every layer where none is named."""
-    if isinstance(settings, SensitivitySettings) and not settings.layers:
-        return replace(settings, layers=layer_names(root, card))
-    return settings
-
-
 def run_measure(measure: str, settings: Any, target: Target) -> int:
     """Compute or look up, show progress, write the file."""
     engine = Engine(adopt=False)
     start = engine.recompute if target.recompute else engine.submit
     try:
-        handles = [start(r) for r in target.requests(measure, settings, engine.root)]
+        requests = target.requests(measure, settings, engine.root)
+        kinds = formats_for(requests[0])
+        known = f"a file ending in {', '.join(kinds)} for this measurement"
+        require(target.out.suffix in kinds, "--out", known, target.out.name)
+        handles = [start(request) for request in requests]
         engine.start()
         show_progress(handles)
-        export = EXPORTS[target.out.suffix]
+        export = kinds[target.out.suffix].export
         atomic_write(target.out, export([measured(handle) for handle in handles]))
     finally:
         engine.close()

@@ -1,24 +1,21 @@
 """Results on their way to a page, and from it to the reader: series, numbers, files, recipe."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from flatdiff.cards import Card
 from flatdiff.engine import Handle
-from flatdiff.exports import EXPORTS, command_line, measured
+from flatdiff.exports import Measured, command_line, measured, origins
 from flatdiff.figures.style import Series
-from flatdiff.tables import TABLES
+from flatdiff.formats import formats_for
+from flatdiff.report import to_html
+from flatdiff.sections import View
+from flatdiff.snippets import python_snippet
+from flatdiff.tables import all_numbers
 from pages.shared.choose import label
-
-MIME = {
-    ".json": "application/json",
-    ".csv": "text/csv",
-    ".npz": "application/octet-stream",
-    ".png": "image/png",
-}
 
 
 def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[Card, Any]]:
@@ -39,37 +36,70 @@ def series_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[Series]:
 
 def numbers(cards: Sequence[Card], handles: Sequence[Handle]) -> None:
     """Every chart's numbers as a table."""
-    tables = [
-        TABLES[handle.request.measure](handle.result()).assign(checkpoint=label(card))
+    results = [
+        (label(card), handle.result())
         for card, handle in zip(cards, handles, strict=True)
         if handle.job() is not None
     ]
-    if tables:
-        table = pd.concat(tables).set_index("checkpoint").reset_index()
+    if results:
         with st.expander("Numbers"):
-            st.dataframe(table, hide_index=True, alt="The numbers behind the chart")
+            st.dataframe(
+                all_numbers(handles[0].request.measure, results),
+                hide_index=True,
+                alt="The numbers behind the chart",
+            )
 
 
-def record(handles: Sequence[Handle]) -> None:
-    """Files, command and provenance of what is on the page."""
-    found = [measured(handle) for handle in handles if handle.job() is not None]
-    if not found:
+def record(handles: Sequence[Handle], view: View | None = None) -> None:
+    """Files, command, program and provenance of what is on the page.
+
+    Args:
+        handles: of one measure.
+        view: what the person changed about the pictures, for those in files.
+    """
+    known = [handle for handle in handles if handle.job() is not None]
+    if not known:
         return
-    measure = handles[0].request.measure
-    with st.expander("Export, command and provenance"):
+    requests = [handle.request for handle in handles]
+    measure = requests[0].measure
+    with st.expander("Export, command and provenance", icon=":material/download:"):
         with st.container(horizontal=True):
-            for suffix, export in EXPORTS.items():
-                if suffix == ".png" and measure != "samples":
-                    continue
-                st.download_button(
+            for suffix, kind in formats_for(requests[0]).items():
+                export = partial(to_html, view=view) if suffix == ".html" else kind.export
+                download(
                     suffix[1:].upper(),
-                    lambda export=export: export(found),
-                    file_name=f"flatdiff-{measure}{suffix}",
-                    mime=MIME[suffix],
-                    icon=":material/download:",
-                    on_click="ignore",
+                    partial(_exported, export, known),
+                    f"flatdiff-{measure}{suffix}",
+                    kind.mime,
                 )
-        st.caption("The same on the command line, through the same store:")
-        st.code(command_line([handle.request for handle in handles]), language="bash")
+        st.caption(
+            "HTML holds the pictures of this page, still interactive, and opens without a network;"
+            " every file says where its numbers come from. The same through the same store:"
+        )
+        shell, python = st.tabs(["Command line", "Python"])
+        shell.code(command_line(requests), language="bash")
+        python.code(python_snippet(requests), language="python")
         st.caption("Where the numbers come from:")
-        st.json([item.provenance for item in found], expanded=1)
+        found = [measured(handle) for handle in known]
+        st.dataframe(origins(found), hide_index=True, alt="Provenance of each result")
+        st.json([item.provenance for item in found], expanded=False)
+
+
+def download(
+    title: str, content: Callable[[], bytes], file_name: str, mime: str, *, primary: bool = False
+) -> None:
+    """A button whose file is made when it is asked for."""
+    st.download_button(
+        title,
+        content,
+        file_name=file_name,
+        mime=mime,
+        icon=":material/download:",
+        on_click="ignore",
+        type="primary" if primary else "secondary",
+    )
+
+
+def _exported(export: Callable[[Sequence[Measured]], bytes], handles: Sequence[Handle]) -> bytes:
+    """The file of what the store holds now."""
+    return export([measured(handle) for handle in handles])

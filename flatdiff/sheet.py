@@ -1,0 +1,87 @@
+"""A sheet is everything that flatdiff measures of some checkpoints, side by side.
+
+Every measure at the settings that its page shows first, so that what is stored for one is there
+for the other.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from flatdiff.cards import Card
+from flatdiff.measures.curvature import CurvatureSettings
+from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.radius import RadiusSettings
+from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.requests import Request, make_request
+from flatdiff.tensors import layer_names
+
+
+@dataclass(frozen=True)
+class Part:
+    """One section of the sheet."""
+
+    name: str  # of its files
+    title: str
+    measure: str
+    settings: Any  # before `completed`
+
+
+PARTS = (
+    Part("surface", "Loss surface", "surface", SurfaceSettings(mode="interpolated")),
+    Part("lpf", "Flatness", "lpf", LpfSettings()),
+    Part(
+        "lpf-relative",
+        "Flatness under filter-relative noise",
+        "lpf",
+        LpfSettings(mode="filter_relative"),
+    ),
+    Part("radius", "Loss against distance", "radius", RadiusSettings()),
+    Part("curvature", "Curvature", "curvature", CurvatureSettings()),
+    Part("exposure", "Exposure bias", "exposure", ExposureSettings()),
+    Part("quantization", "Quantization", "quantization", QuantizationSettings()),
+    Part("sensitivity", "Layers that need their bits", "sensitivity", SensitivitySettings()),
+    Part("samples", "Samples", "samples", SamplesSettings()),
+    Part("frechet", "Sample quality", "frechet", FrechetSettings()),
+)
+
+
+def completed(settings: Any, root: Path, card: Card) -> Any:
+    """Sensitivity is of every layer where none is named.
+
+    Raises:
+        CheckpointError: the names of the layers cannot be read.
+    """
+    if isinstance(settings, SensitivitySettings) and not settings.layers:
+        return replace(settings, layers=layer_names(root, card))
+    return settings
+
+
+def part_requests(part: Part, root: Path, cards: Sequence[Card]) -> list[Request]:
+    """One a checkpoint.
+
+    Raises:
+        CheckpointError: see `completed`.
+    """
+    settings = part.settings
+    if isinstance(settings, FrechetSettings) and {card.dataset for card in cards} != {"digits"}:
+        settings = replace(settings, features="inception")
+    return [make_request(part.measure, card, completed(settings, root, card)) for card in cards]
+
+
+def sheet_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
+    """All of a sheet, part by part."""
+    return [request for part in PARTS for request in part_requests(part, root, cards)]
+
+
+def report_command(cards: Sequence[Card]) -> str:
+    """The command that writes the same as one file."""
+    words = [f"--checkpoint {shlex.quote(card.id)}" for card in cards]
+    return " \\\n    ".join(["python -m flatdiff report", *words, "--out report.html"])

@@ -1,0 +1,79 @@
+"""A snippet is a short Python program that asks the same as some requests, of the same store."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from flatdiff.panel import Panel
+from flatdiff.requests import Request
+
+TEMPLATE = """\
+from contextlib import closing
+
+{imports}
+
+with closing(Engine(adopt=False)) as engine:
+    cards = [read_card(engine.root, name) for name in {names}]
+{partners}    handles = [
+        engine.submit(
+            make_request(
+                {measure!r},
+                card,
+                {settings},
+{more}            )
+        )
+        for card in cards
+    ]
+    engine.start()
+    results = [handle.wait() for handle in handles]
+
+for card, result in zip(cards, results):
+    print(card.id)
+    print(TABLES[{measure!r}](result))
+"""
+
+
+def python_snippet(requests: Sequence[Request]) -> str:
+    """The program; requests differ in their checkpoint alone, and settings filled in by it."""
+    first = requests[0]
+    imports = [
+        "from flatdiff.cards import read_card",
+        "from flatdiff.engine import Engine",
+        f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
+        "from flatdiff.requests import make_request",
+        "from flatdiff.tables import TABLES",
+    ]
+    more, settings = [], _arguments(first.settings, type(first.settings)())
+    if any(field.metadata.get("filled_in") for field in dataclasses.fields(first.settings)):
+        imports.append("from flatdiff.tensors import layer_names")
+        settings.append("layers=layer_names(engine.root, card)")
+    if panel := _arguments(first.panel, Panel(dataset=first.panel.dataset)):
+        imports.append("from flatdiff.panel import Panel")
+        more.append(f"panel=Panel(dataset=card.dataset, {', '.join(panel)}),")
+    partners = _names([partner.checkpoint for partner in first.partners])
+    if first.partners:
+        more.append("partners=partners,")
+    return TEMPLATE.format(
+        imports="\n".join(sorted(imports)),
+        names=_names([request.checkpoint for request in requests]),
+        partners=f"    partners = [read_card(engine.root, name) for name in {partners}]\n"
+        if first.partners
+        else "",
+        measure=first.measure,
+        settings=f"{type(first.settings).__name__}({', '.join(settings)})",
+        more="".join(f"                {line}\n" for line in more),
+    )
+
+
+def _arguments(record: Any, default: Any) -> list[str]:
+    """What of a record is neither default nor filled in, as Python spells it."""
+    return [
+        f"{field.name}={getattr(record, field.name)!r}"
+        for field in dataclasses.fields(record)
+        if not field.metadata.get("filled_in")
+        and getattr(record, field.name) != getattr(default, field.name)
+    ]
+
+
+def _names(names: Sequence[str]) -> str:
+    return f"[{', '.join(map(repr, names))}]"
