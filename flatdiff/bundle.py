@@ -14,15 +14,13 @@ from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.scheme import WIDTHS
+from flatdiff.sheet import sheet_requests
 from flatdiff.store import Store
-from flatdiff.tensors import layer_names
 from flatdiff.transfer import copy_results
 
-SURFACE = SurfaceSettings(mode="interpolated")  # of the page that nobody has touched
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
 
@@ -31,19 +29,13 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
     pair = [card for card in cards if card.id in METHOD_PAIR]
     requests = [
         *(request for card in cards for request in requests_of(card).values()),
-        *(make_request("surface", card, SURFACE) for card in cards),
-        *(make_request("samples", card, SamplesSettings()) for card in cards),
-        *(make_request("sensitivity", card, _of_every_layer(root, card)) for card in pair),
+        *sheet_requests(root, cards),
         *(make_request("rescaling", card, RescalingSettings()) for card in pair),
         *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
         *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
         *_between(cards),
     ]
     return list({request.key: request for request in requests}.values())
-
-
-def _of_every_layer(root: Path, card: Card) -> SensitivitySettings:
-    return SensitivitySettings(layers=layer_names(root, card))
 
 
 def _between(cards: Sequence[Card]) -> Iterator[Request]:

@@ -151,7 +151,8 @@ class Engine:
             accept=lambda job: adopt or job.key in self._own,
             warm_up=adopt,
         )
-        self.result = lru_cache(maxsize=64)(self._result)
+        # A sheet of many checkpoints needs all of its results at once.
+        self.result = lru_cache(maxsize=512)(self._result)
 
     def start(self) -> None:
         """Start computing; returns at once, workers come up in the background."""

@@ -6,6 +6,7 @@ import streamlit as st
 
 from flatdiff.errors import FlatdiffError
 from pages.shared.choose import plain
+from pages.shared.link import copy_link
 
 HERE = Path(__file__).parent
 
@@ -40,6 +41,7 @@ PAGES = {
         ),
     ],
     "Understand": [
+        st.Page(HERE / "understand/compare.py", title="Compare", icon=":material/compare:"),
         st.Page(HERE / "understand/claim.py", title="The claim", icon=":material/balance:"),
         st.Page(HERE / "understand/ruler.py", title="One ruler", icon=":material/straighten:"),
     ],
@@ -55,6 +57,8 @@ PAGES = {
 }
 
 try:
-    st.navigation(PAGES).run()
+    page = st.navigation(PAGES)
+    copy_link()
+    page.run()
 except FlatdiffError as error:  # a sentence for the reader; anything else is a bug and shows so
     st.error(plain(str(error)))

@@ -7,6 +7,7 @@ from flatdiff.commands.download import download
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
+from flatdiff.commands.report import report
 from flatdiff.commands.statistics import statistics
 from flatdiff.commands.train import train
 from flatdiff.commands.train_features import train_features
@@ -14,6 +15,7 @@ from flatdiff.commands.train_features import train_features
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
     "measure": measure_commands(),
+    "report": report,
     "quantize": quantize,
     "reference": reference,
     "download": download,

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import streamlit as st
 
 from flatdiff.cards import BrokenCard, Card, list_cards
-from flatdiff.config import METHOD_PAIR, METHOD_PLANE, METHODS
+from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine import shared_engine
+from pages.shared.differs import what_differs
 
 
 def all_cards() -> list[Card]:
@@ -28,13 +29,14 @@ def all_cards() -> list[Card]:
 
 
 def choose_checkpoints(
-    known: Sequence[Card] | None = None, *, everything: bool = False
+    known: Sequence[Card] | None = None, *, everything: bool = False, differs: bool = False
 ) -> list[Card]:
     """Which checkpoints to compare, in the paper's order; stops the page where none is chosen.
 
     Args:
         known: to choose from; default: every usable one.
         everything: all of them before anybody chooses, instead of two.
+        differs: whether what differs between them is shown unfolded.
     """
     by_id = {card.id: card for card in (known or all_cards())}
     pair = [name for name in METHOD_PAIR if name in by_id] or list(by_id)[:2]
@@ -49,7 +51,9 @@ def choose_checkpoints(
     if not chosen:
         st.info("Choose at least one checkpoint above to see its measurements.")
         st.stop()
-    return [card for name, card in by_id.items() if name in chosen]
+    cards = [card for name, card in by_id.items() if name in chosen]
+    what_differs(cards, expanded=differs)
+    return cards
 
 
 def choose_plane(through: bool) -> tuple[Card, list[Card]]:
@@ -85,13 +89,14 @@ def choose_plane(through: bool) -> tuple[Card, list[Card]]:
     marked = columns[-1].multiselect(
         "Also mark", [name for name in by_id if name not in ends], key="mark", bind="query-params"
     )
-    return by_id[ends[0]], [by_id[name] for name in (*ends[1:], *marked)]
+    first, *partners = (by_id[name] for name in (*ends, *marked))
+    what_differs([first, *partners])
+    return first, partners
 
 
 def label(card: Card) -> str:
     """How a checkpoint is called in headings and legends."""
-    known = card.name in METHODS
-    return f"{card.title} ({card.family})" if known else card.id
+    return card.label
 
 
 def plain(text: str) -> str:

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     *("", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
-    *("quantization", "claim", "ruler", "activity"),
-    *("rescaling", "sam", "rounding"),
+    *("quantization", "compare", "claim", "ruler", "theory", "rescaling", "sam", "rounding"),
+    "activity",
 )
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 

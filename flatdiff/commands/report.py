@@ -1,0 +1,50 @@
+"""`report`: everything flatdiff measures of some checkpoints, as one file."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flatdiff.archive import to_zip
+from flatdiff.cards import Card, read_card
+from flatdiff.commands.progress import show_progress
+from flatdiff.config import require
+from flatdiff.engine import Engine, Handle
+from flatdiff.exports import measured
+from flatdiff.files import atomic_write
+from flatdiff.report import sheet_report
+from flatdiff.sheet import PARTS, part_requests
+
+WRITERS = {".html": sheet_report, ".zip": to_zip}
+
+
+def report(checkpoint: Annotated[tuple[str, ...], tyro.conf.UseAppendAction], out: Path) -> int:
+    """Compare checkpoints by every measure there is: one HTML file, or all data as a ZIP file.
+
+    Args:
+        checkpoint: <family>/<name>, once for each.
+        out: .html or .zip.
+    """
+    require(out.suffix in WRITERS, "--out", f"a file ending in {', '.join(WRITERS)}", out.name)
+    require(len(checkpoint) > 0, "--checkpoint", "given at least once", checkpoint)
+    engine = Engine(adopt=False)
+    try:
+        cards = [read_card(engine.root, name) for name in dict.fromkeys(checkpoint)]
+        parts = _submitted(engine, cards)
+        engine.start()
+        show_progress([handle for handles in parts.values() for handle in handles])
+        found = {name: [measured(h) for h in handles] for name, handles in parts.items()}
+        atomic_write(out, WRITERS[out.suffix](found))
+    finally:
+        engine.close()
+    print(f"written: {out}")
+    return 0
+
+
+def _submitted(engine: Engine, cards: Sequence[Card]) -> Mapping[str, Sequence[Handle]]:
+    """Every part of the sheet by its name."""
+    return {
+        part.name: [engine.submit(request) for request in part_requests(part, engine.root, cards)]
+        for part in PARTS
+    }

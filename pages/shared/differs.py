@@ -1,0 +1,22 @@
+"""What differs between the checkpoints that a page compares."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from flatdiff.cards import Card
+from flatdiff.differences import differences
+
+
+def what_differs(cards: Sequence[Card], *, expanded: bool = False) -> None:
+    """A table of the settings in which they differ, folded; nothing for a single one."""
+    if len(cards) < 2:
+        return
+    with st.expander("What differs", expanded=expanded, icon=":material/difference:"):
+        table = differences(cards)
+        if len(table):
+            st.dataframe(table, alt="Settings in which the checkpoints differ")
+        else:
+            st.caption("Nothing that their cards know of but their weights.")
+        if len({card.digest for card in cards}) < len(cards):
+            st.caption("Some of them hold the same weights.")

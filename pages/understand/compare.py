@@ -1,0 +1,92 @@
+"""Compare: everything that is measured of some checkpoints, on one sheet."""
+
+from collections.abc import Mapping, Sequence
+
+import streamlit as st
+
+from flatdiff.archive import to_zip
+from flatdiff.engine import Handle, shared_engine
+from flatdiff.exports import Measured, measured
+from flatdiff.measures import MEASURES
+from flatdiff.readings import reading
+from flatdiff.report import sheet_report
+from flatdiff.sections import SECTIONS, pictures_of
+from flatdiff.sheet import PARTS, Part, part_requests, report_command
+from flatdiff.summary import LEGEND, summary
+from pages.shared.choose import choose_checkpoints
+from pages.shared.draw import draw_all
+from pages.shared.job import job_panel, nothing_yet
+from pages.shared.record import download
+
+
+def found(handles: Sequence[Handle]) -> list[Measured]:
+    """What the store holds, as far as it was computed."""
+    jobs = ((handle, handle.job()) for handle in handles)
+    return [measured(handle) for handle, job in jobs if job is not None and job.num_done]
+
+
+def found_parts(parts: Mapping[str, Sequence[Handle]]) -> dict[str, list[Measured]]:
+    """Of every part, by its name."""
+    return {name: found(handles) for name, handles in parts.items()}
+
+
+def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
+    """Pictures, numbers and caveat of one measure; returns what is shown."""
+    st.subheader(part.title, divider="gray", anchor=part.name)
+    st.caption(MEASURES[part.measure].question)
+    items = found(handles)
+    done = sum(item.done for item in items)
+    if done < len(handles):
+        st.info(f"{done} of {len(handles)} checkpoints are measured; Run above does the rest.")
+    if not items:
+        return items
+    settings, results = items[0].request.settings, [(i.card.label, i.result) for i in items]
+    pictures = pictures_of(part.measure, [item.series for item in items], settings)
+    draw_all([picture for picture in pictures if not picture.folded], f"{part.name}-")
+    table = reading(part.measure, results)
+    if len(table):
+        st.dataframe(table, hide_index=True, alt=f"{part.title}: numbers with their errors")
+    st.caption(SECTIONS[part.measure].caveat)
+    return items
+
+
+st.title("Compare")
+st.markdown(
+    "Everything that is measured of some checkpoints on one sheet: same panel, same noise, same "
+    "axes and colours. First what differs between them, then what came out."
+)
+cards = choose_checkpoints(differs=True)
+engine = shared_engine()
+requests = {part.name: part_requests(part, engine.root, cards) for part in PARTS}
+handles = job_panel([request for own in requests.values() for request in own])
+places = iter(handles)
+parts = {name: [next(places) for _ in own] for name, own in requests.items()}
+if not any(job.num_done for handle in handles if (job := handle.job()) is not None):
+    nothing_yet(handles, "press Run, and every measure is taken of every checkpoint.")
+
+with st.container(horizontal=True):
+    download(
+        "Report (HTML)",
+        lambda: sheet_report(found_parts(parts)),
+        "flatdiff-report.html",
+        "text/html",
+        primary=True,
+    )
+    download(
+        "Data (ZIP)", lambda: to_zip(found_parts(parts)), "flatdiff-data.zip", "application/zip"
+    )
+st.caption(
+    "The report is one file that opens anywhere without a network; the data are every part as "
+    "CSV, NPZ and JSON with the commands that made it. The report from the command line:"
+)
+st.code(report_command(cards), language="bash")
+
+links = [("Summary", "summary"), *((part.title, part.name) for part in PARTS)]
+st.markdown(" · ".join(f"[{title}](#{anchor})" for title, anchor in links))
+st.subheader("Summary", divider="gray", anchor="summary")
+# Filled last: some results take a moment to put together, and the pictures need not wait for it.
+top = st.container()
+items = [item for part in PARTS for item in show_part(part, parts[part.name])]
+with top:
+    st.dataframe(summary(items), alt="Every quantity of every checkpoint with its error")
+    st.caption(LEGEND)

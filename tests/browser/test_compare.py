@@ -1,0 +1,72 @@
+"""The sheet in a real browser: its link, and its report opened where there is no network."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+from flatdiff.cards import read_card
+from flatdiff.sheet import sheet_requests
+from flatdiff.store import DONE
+from tests.browser.conftest import Server
+from tests.browser.test_road import open_page
+from tests.pages.stored import arrays_for
+
+pytestmark = pytest.mark.browser
+
+
+def fill(server: Server, root: Path) -> None:
+    """The whole sheet of both checkpoints, as if it had been computed."""
+    cards = [read_card(root, f"tiny/{name}") for name in ("adm", "sam")]
+    for request in sheet_requests(root, cards):
+        items = request.items[: len(request.first_plan)]
+        results = [arrays_for(item, request.settings) for item in items]
+        server.store.submit(request)
+        server.store.put_tile(request.key, 0, results, 1.5, "{}")
+        server.store.finish(request.key, DONE)
+
+
+def test_link_is_copied_with_every_choice(browser: Browser, server: Server) -> None:
+    """The clipboard is read back; another visitor opens what was in it."""
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    open_page(page, server, "samples?bits=6&seed=3")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link.startswith(server.url)
+    visitor = browser.new_context().new_page()
+    visitor.goto(link)
+    expect(visitor.get_by_label("Seed", exact=True)).to_have_value("3")
+    context.close()
+    visitor.context.close()
+
+
+def test_report_opens_without_a_network(
+    browser: Browser, page: Page, server: Server, tiny_root: Path, tmp_path: Path
+) -> None:
+    """Downloaded by a click; then offline: every figure is drawn, nothing is asked for."""
+    fill(server, tiny_root)
+    open_page(page, server, "compare")
+    expect(page.get_by_text("From store, computed")).to_be_visible()
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Report (HTML)").click()
+    path = tmp_path / "report.html"
+    download.value.save_as(path)
+    context = browser.new_context(offline=True, viewport={"width": 375, "height": 800})
+    reader = context.new_page()
+    asked: list[str] = []
+    said: list[ConsoleMessage] = []
+    reader.on("request", lambda request: asked.append(request.url))
+    reader.on("console", lambda message: said.append(message))
+    reader.goto(path.as_uri())
+    charts = reader.locator("main > section > div .chart")
+    for k in range(charts.count()):
+        charts.nth(k).scroll_into_view_if_needed()
+        expect(charts.nth(k).locator(".main-svg").first).to_be_visible()
+    assert charts.count() > 10
+    assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
+    assert not [message.text for message in said if message.type == "error"]
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert reader.evaluate(overflow) <= 0
+    context.close()

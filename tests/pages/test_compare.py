@@ -1,0 +1,162 @@
+"""The sheet and what every page shares with it: what differs, exports, the link."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flatdiff.cards import Card, list_cards, read_card
+from flatdiff.engine import Engine
+from flatdiff.measures import MEASURES
+from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.requests import Request, make_request
+from flatdiff.sheet import PARTS, sheet_requests
+from flatdiff.store import FAILED
+from pages.shared import record
+from tests.pages.test_foreign import NASTY, add, tiny_root  # noqa: F401
+from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, texts  # noqa: F401
+
+PAGE = "understand/compare.py"
+
+
+def requests_of(engine: Engine) -> list[Request]:  # noqa: F811
+    """What the sheet asks for when nobody has touched it."""
+    cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
+    return sheet_requests(engine.root, cards[:2])
+
+
+def headings(shown: AppTest) -> list[str]:
+    return [heading.value for heading in shown.subheader]
+
+
+def files(shown: AppTest) -> list[str]:
+    """What can be downloaded."""
+    return [button.label for button in shown.get("download_button")]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_empty_sheet_offers_one_run_for_everything(engine: Engine) -> None:  # noqa: F811
+    """One panel; what it queues is compared with every measure there is, of both checkpoints."""
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "press Run" in texts(shown)
+    (run,) = [button for button in shown.button if button.label == "Run"]
+    run.click().run()
+    queued = [job.request for job in engine.store.jobs(("queued",))]
+    assert {request.key for request in queued} == {r.key for r in requests_of(engine)}
+    assert {request.measure for request in queued} == set(MEASURES)
+
+
+def test_running_sheet_shows_what_is_there(engine: Engine) -> None:  # noqa: F811
+    """Half of everything; the summary has no number that is not final."""
+    for request in requests_of(engine):
+        fill(engine, request, 0.5)
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert any(button.label == "Cancel" for button in shown.button)
+    assert headings(shown) == ["Summary", *(part.title for part in PARTS)]
+    assert "0 of 2 checkpoints are measured" in texts(shown)
+
+
+def test_full_sheet_comes_from_the_store(engine: Engine) -> None:  # noqa: F811
+    """Nothing computes here; what differs stands above what came out."""
+    for request in requests_of(engine):
+        fill(engine, request)
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "From store, computed" in texts(shown)
+    assert headings(shown) == ["Summary", *(part.title for part in PARTS)]
+    differ, table = shown.dataframe[0].value, shown.dataframe[1].value
+    assert "method" in differ.index
+    assert list(table.columns) == ["ADM (tiny)", "ADM +SAM (tiny)"]
+    assert "LPF rise, absolute" in table.index
+    assert "of 2 checkpoints are measured" not in texts(shown)
+    assert files(shown) == ["Report (HTML)", "Data (ZIP)"]
+
+
+def test_failed_sheet_says_why_and_stays_usable(engine: Engine) -> None:  # noqa: F811
+    """One measurement of many; the others are shown."""
+    for request in requests_of(engine):
+        if request.measure == "exposure":
+            engine.store.submit(request)
+            engine.store.finish(request.key, FAILED, "the cat sat on the weights")
+        else:
+            fill(engine, request)
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert any("the cat sat on the weights" in str(error.value) for error in shown.error)
+    assert any(button.label == "Run" for button in shown.button)
+    assert "0 of 2 checkpoints are measured" in texts(shown)
+
+
+def test_hostile_names_stay_text(engine: Engine) -> None:  # noqa: F811
+    """On the sheet, whole; the names are in the link."""
+    add(engine.root, NASTY, NASTY)
+    card = read_card(engine.root, f"{NASTY}/{NASTY}")
+    for request in sheet_requests(engine.root, [card]):
+        fill(engine, request)
+    shown = AppTest.from_file(str(PAGES / PAGE), default_timeout=30)
+    shown.query_params["checkpoints"] = [card.id]
+    shown.run()
+    assert not shown.exception
+    assert NASTY not in texts(shown) + "\n".join(headings(shown))
+
+
+@pytest.mark.parametrize("page", [page for page in MEASURING if page.startswith("measure")])
+def test_every_page_of_several_checkpoints_says_what_differs(
+    engine: Engine,  # noqa: F811
+    page: str,
+) -> None:
+    """Folded, and gone for a single one."""
+    shown = opened(page)
+    assert "What differs" in [expander.label for expander in shown.expander]
+    shown.multiselect(key="checkpoints").set_value(["tiny/adm"]).run()
+    assert not shown.exception
+    assert "What differs" not in [expander.label for expander in shown.expander]
+
+
+def test_checkpoints_that_do_not_differ(engine: Engine) -> None:  # noqa: F811
+    """The same weights under another name, said in words."""
+    add(
+        engine.root, "tiny", "copy", method="adm", digest=read_card(engine.root, "tiny/adm").digest
+    )
+    shown = AppTest.from_file(str(PAGES / PAGE), default_timeout=30)
+    shown.query_params["checkpoints"] = ["tiny/adm", "tiny/copy"]
+    shown.run()
+    assert "Nothing that their cards know of" in texts(shown)
+    assert "hold the same weights" in texts(shown)
+
+
+def test_files_are_made_only_when_asked_for(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A page run makes none of them: each of their makers would raise here."""
+
+    def refuse(*_args: object, **_named: object) -> bytes:
+        raise AssertionError("nobody asked for a file")
+
+    kinds = record.formats_for(make_request("exposure", two(engine.root)[0], ExposureSettings()))
+    refusing = {s: dataclasses.replace(kind, export=refuse) for s, kind in kinds.items()}
+    monkeypatch.setattr(record, "formats_for", lambda _request: refusing)
+    monkeypatch.setattr(record, "to_html", refuse)
+    for card in two(engine.root):
+        fill(engine, make_request("exposure", card, ExposureSettings()))
+    shown = opened("measure/exposure.py")
+    assert not shown.exception
+    assert files(shown) == ["HTML", "CSV", "NPZ", "JSON"]
+    codes = [code.value for code in shown.code]
+    assert any(code.startswith("python -m flatdiff measure exposure") for code in codes)
+    assert any("make_request" in code for code in codes)
+
+
+def two(root: Path) -> list[Card]:
+    """tiny/adm and tiny/sam."""
+    return [read_card(root, f"tiny/{name}") for name in ("adm", "sam")]
+
+
+def test_every_page_has_its_link_above_it(engine: Engine) -> None:  # noqa: F811
+    """The frame draws it before any page does."""
+    shown = AppTest.from_file(str(PAGES / "main.py"), default_timeout=30).run()
+    assert not shown.exception
+    assert shown.main[0].type == "bidi_component"
