@@ -12,7 +12,16 @@ def what_differs(cards: Sequence[Card], *, expanded: bool = False) -> None:
     """A table of the settings in which they differ, folded; nothing for a single one."""
     if len(cards) < 2:
         return
-    with st.expander("What differs", expanded=expanded, icon=":material/difference:"):
+    folded = st.expander(
+        "What differs",
+        expanded=expanded,
+        icon=":material/difference:",
+        key="differs",
+        bind="query-params",
+    )
+    if not folded.open:
+        return
+    with folded:
         table = differences(cards)
         if len(table):
             st.dataframe(table, alt="Settings in which the checkpoints differ")

@@ -74,11 +74,12 @@ def record(handles: Sequence[Handle], view: View | None = None) -> None:
                 )
         st.caption(
             "HTML holds the pictures of this page, still interactive, and opens without a network;"
-            " every file says where its numbers come from. The same through the same store:"
+            " every file says where its numbers come from. The same on the command line, through "
+            "the same store:"
         )
-        shell, python = st.tabs(["Command line", "Python"])
-        shell.code(command_line(requests), language="bash")
-        python.code(python_snippet(requests), language="python")
+        st.code(command_line(requests), language="bash")
+        st.caption("And in Python:")
+        st.code(python_snippet(requests), language="python")
         st.caption("Where the numbers come from:")
         found = [measured(handle) for handle in known]
         st.dataframe(origins(found), hide_index=True, alt="Provenance of each result")

@@ -110,6 +110,10 @@ def test_every_page_of_several_checkpoints_says_what_differs(
     """Folded, and gone for a single one."""
     shown = opened(page)
     assert "What differs" in [expander.label for expander in shown.expander]
+    linked = AppTest.from_file(str(PAGES / page), default_timeout=30)
+    linked.query_params["differs"] = "true"
+    table = linked.run().dataframe[0].value
+    assert table.loc["method"].tolist() == ["adm", "sam"]
     shown.multiselect(key="checkpoints").set_value(["tiny/adm"]).run()
     assert not shown.exception
     assert "What differs" not in [expander.label for expander in shown.expander]
