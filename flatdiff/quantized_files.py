@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from flatdiff.cards import Card
 from flatdiff.config import FULL_PRECISION_BITS, canonical_json, from_mapping, require
 from flatdiff.errors import CheckpointError
 from flatdiff.flags import AdmFlags
+from flatdiff.headers import read_header
 from flatdiff.quantization import QuantizedTensor, dequantize, num_grids, quantize
 from flatdiff.scheme import Scheme
 from flatdiff.tensors import Shapes, Tensors
@@ -26,6 +27,8 @@ from flatdiff.tensors import Shapes, Tensors
 FORMAT_VERSION = 1
 METADATA_KEY = "flatdiff"  # one entry, so that equal content is equal bytes
 SCALE, ZERO_POINT = ".scale", ".zero_point"
+# What the description of a damaged file raises, by what is wrong with it.
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
 
 
 @dataclass(frozen=True)
@@ -58,8 +61,7 @@ def read_quantized_file(path: Path) -> QuantizedFile:
         CheckpointError: the file is damaged or no quantised file of this format.
     """
     try:
-        with safe_open(path, framework="np") as file:
-            facts = json.loads((file.metadata() or {})[METADATA_KEY])
+        facts = json.loads(read_header(path).metadata[METADATA_KEY])
         require(facts["format_version"] == FORMAT_VERSION, "format", "1", facts["format_version"])
         return QuantizedFile(
             scheme=from_mapping(Scheme, facts["scheme"], "scheme"),
@@ -68,7 +70,7 @@ def read_quantized_file(path: Path) -> QuantizedFile:
             source_digest=facts["source_digest"],
             tensors=_dequantized(load(path.read_bytes())),
         )
-    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except (CheckpointError, SafetensorError, *UNREADABLE) as error:
         raise CheckpointError(f"{path} is no quantised file of flatdiff: {error}") from None
 
 

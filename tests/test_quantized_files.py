@@ -110,6 +110,7 @@ def damaged(content: bytes) -> dict[str, bytes]:
     return {
         "empty": b"",
         "cut": content[:-10],
+        "a header of a gigabyte": (1 << 30).to_bytes(8, "little") + content[8:],
         "no metadata": content.replace(b"__metadata__", b"__metadatb__"),
         "another format": content.replace(b'format_version\\":1', b'format_version\\":2'),
         "impossible bits": content.replace(b'bits\\":8', b'bits\\":9'),
