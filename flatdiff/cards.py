@@ -8,6 +8,7 @@ import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ FORMAT_VERSION = 1
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 MAX_CARD_BYTES = 4 << 20
+KNOWN_SHOWN = 12  # ids in a sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Card:
     command: str = ""  # that trained it
     environment: dict[str, str] = field(default_factory=dict)  # versions, threads, device
     loss_history: list[list[float]] = field(default_factory=list)  # [step, mean loss since last]
+    origin: dict[str, str] = field(default_factory=dict)  # of weights that came as a file
+    num_non_finite: int | None = None  # weights that are NaN or infinite; None: never counted
     format_version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -53,7 +57,11 @@ class Card:
         kinds = ", ".join(WEIGHT_KINDS)
         require(self.weights in WEIGHT_KINDS, "weights", f"one of {kinds}", self.weights)
         require(isinstance(self.environment, dict), "environment", "a table", self.environment)
+        require(isinstance(self.origin, dict), "origin", "a table", self.origin)
         require(isinstance(self.loss_history, list), "loss_history", "a list", self.loss_history)
+        known, expected = self.num_non_finite, "an integer of at least 0, or null"
+        whole = known is None or (isinstance(known, int) and known >= 0)
+        require(whole, "num_non_finite", expected, known)
 
     @property
     def id(self) -> str:
@@ -112,11 +120,11 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
         folder = resolve_inside(root, checkpoint_id)
         path = resolve_inside(root, f"{checkpoint_id}/{CARD_FILE}")
         if not path.is_file():
-            known = ", ".join(card_ids(root)) or "none"
-            raise CheckpointError(f"no checkpoint {checkpoint_id!r}; known checkpoints: {known}")
-        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CheckpointError(f"no checkpoint {checkpoint_id!r}; {_known(root)}")
+        status = path.stat()
+        if status.st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES >> 20} MB; that is no card")
-        card = Card.from_json(json.loads(path.read_text("utf-8")))
+        card = _parsed(path, status.st_ino, status.st_mtime_ns, status.st_size)
     except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
         raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {error}") from None
     if not resolve_inside(root, f"{checkpoint_id}/{WEIGHTS_FILE}").is_file():
@@ -124,6 +132,19 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
     if card.id != checkpoint_id:
         card = dataclasses.replace(card, family=folder.parent.name, name=folder.name)
     return card
+
+
+@lru_cache(maxsize=2048)  # the gallery lists hundreds of cards at every click
+def _parsed(path: Path, *_version: int) -> Card:
+    """A card's content as it was at some inode, time and size."""
+    return Card.from_json(json.loads(path.read_text("utf-8")))
+
+
+def _known(root: Path) -> str:
+    """What there is instead, as a part of a sentence."""
+    ids = card_ids(root)
+    more = f" and {len(ids) - KNOWN_SHOWN} more" if len(ids) > KNOWN_SHOWN else ""
+    return f"known checkpoints: {', '.join(ids[:KNOWN_SHOWN]) or 'none'}{more}"
 
 
 def card_ids(root: Path) -> list[str]:

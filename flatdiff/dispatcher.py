@@ -190,7 +190,11 @@ class Dispatcher(threading.Thread):
         for job in jobs:
             if len(self._active) >= MAX_ACTIVE_JOBS:
                 return
-            if job.key not in self._active and self._accept(job) and self._has_weights(job):
+            if job.key in self._active or not self._accept(job):
+                continue
+            if reason := self._missing_weights(job.request):
+                self._store.give_up(job.key, reason)
+            else:
                 self._start_job(job)
 
     def _start_job(self, job: Job) -> None:
@@ -211,15 +215,17 @@ class Dispatcher(threading.Thread):
         done = self._store.positions_done(request.key)
         active.missing = deque(i for i in needed if i not in done)
 
-    def _has_weights(self, job: Job) -> bool:
-        """Another program on the same store may have asked for a checkpoint of its own."""
-        request = job.request
-        wanted = {request.checkpoint: request.checkpoint_digest}
-        wanted |= {partner.checkpoint: partner.digest for partner in request.partners}
-        try:
-            return all(read_card(self._root, name).digest == sha for name, sha in wanted.items())
-        except FlatdiffError:
-            return False
+    def _missing_weights(self, request: Request) -> str:
+        """Why it cannot be computed from the checkpoints here, in a sentence; "" where it can."""
+        partners = {partner.checkpoint: partner.digest for partner in request.partners}
+        for name, digest in {**partners, request.checkpoint: request.checkpoint_digest}.items():
+            try:
+                found = read_card(self._root, name).digest
+            except FlatdiffError as error:
+                return f"the checkpoint cannot be used any more: {error}"
+            if found != digest:
+                return f"{name} has other weights now than when this was asked for; ask again"
+        return ""
 
     def _send(self, client: "Client") -> None:
         """Keep every worker busy, taking one tile from each active job in turn."""

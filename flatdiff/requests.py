@@ -8,12 +8,13 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from flatdiff import config
 from flatdiff.cards import Card
 from flatdiff.config import from_mapping, require
+from flatdiff.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.panel import Panel, panel_digest
@@ -157,4 +158,9 @@ def architecture_of(card: Card) -> str:
 
     Heads, attention order and schedule leave no trace in the weights and change every number.
     """
-    return config.digest(dataclasses.replace(card.flags, dropout=0.0))
+    return _architecture(card.flags)
+
+
+@lru_cache(maxsize=256)  # hundreds of checkpoints share a few networks
+def _architecture(flags: AdmFlags) -> str:
+    return config.digest(dataclasses.replace(flags, dropout=0.0))

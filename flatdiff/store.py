@@ -6,82 +6,19 @@ SHA-256; a damaged tile is dropped and computed again.
 """
 
 import hashlib
+import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flatdiff.arrays import decode_arrays, encode_arrays
 from flatdiff.database import Database
-from flatdiff.errors import FlatdiffError, StoreError
+from flatdiff.errors import StoreError
+from flatdiff.jobs import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
 from flatdiff.measures.base import Arrays
 from flatdiff.processes import is_alive, this_process
 from flatdiff.requests import Request
-
-QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
-ACTIVE = (QUEUED, RUNNING)
-
-
-@dataclass(frozen=True)
-class Job:
-    """A measurement in the store."""
-
-    key: str
-    request_json: str
-    state: str  # queued, running, done, failed or cancelled
-    num_items: int  # that are needed as far as is known
-    num_done: int  # items in finished tiles
-    position: int  # order of arrival
-    created_at: float  # seconds since 1970, for people; nothing is decided by it
-    finished_at: float | None
-    seconds: float  # of computing, summed over tiles
-    error: str | None  # one sentence, where it failed
-    environment: str | None  # versions and device that computed it, JSON
-    cancel_requested: bool
-
-    @property
-    def request(self) -> Request:
-        """What was asked."""
-        request = _parsed(self.request_json)
-        assert request is not None, "the store gives out what it can read"
-        return request
-
-    @property
-    def readable(self) -> bool:
-        """Whether this flatdiff would ask the same under the same key.
-
-        Not where another version of the measure was asked, or where the text is damaged.
-        """
-        request = _parsed(self.request_json)
-        try:
-            return request is not None and request.key == self.key
-        except FlatdiffError:  # of a dataset that is not there any more
-            return False
-
-
-@lru_cache(maxsize=1024)  # a progress bar asks once a second for what never changes
-def _parsed(request_json: str) -> Request | None:
-    try:
-        return Request.from_json(request_json)
-    except (FlatdiffError, ValueError, TypeError, KeyError):
-        return None
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Seconds that one image takes through a network on one worker, as measured here."""
-
-    by_measure: Mapping[tuple[str, str], float]  # (architecture, measure) to seconds
-
-    def of(self, architecture: str, measure: str) -> float | None:
-        """One rate; a measure that was not run yet takes the slowest of the others, or None."""
-        if (architecture, measure) in self.by_measure:
-            return self.by_measure[architecture, measure]
-        others = [rate for (known, _), rate in self.by_measure.items() if known == architecture]
-        return max(others, default=None)
-
 
 _JOB_COLUMNS = """
     key, request, state, jobs.num_items,
@@ -119,9 +56,14 @@ class Store:
                 (request.key, request.to_json(), QUEUED, needed, place, time.time()),
             )
             db.execute(
-                "UPDATE jobs SET state = ?, error = NULL, cancel_requested = 0, owner = NULL,"
+                "UPDATE jobs SET state = ?, error = NULL, cancel_requested = 0,"
                 " finished_at = NULL, position = ? WHERE key = ? AND state IN (?, ?)",
                 (QUEUED, place, request.key, FAILED, CANCELLED),
+            )
+            # Who waits for it, and under which name the weights are found now.
+            db.execute(
+                "UPDATE jobs SET request = ?, owner = ? WHERE key = ? AND state = ?",
+                (request.to_json(), this_process(), request.key, QUEUED),
             )
             # Asked for again before the cancel was carried out: it goes on.
             db.execute("UPDATE jobs SET cancel_requested = 0 WHERE key = ?", (request.key,))
@@ -133,6 +75,15 @@ class Store:
         """One job, or None."""
         rows = self.database.rows(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,))
         return next((_job(row) for row in rows), None)
+
+    def jobs_of(self, keys: Iterable[str]) -> dict[str, Job]:
+        """Those there are of some keys, in one look."""
+        wanted = json.dumps(list(keys))
+        rows = self.database.rows(
+            f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
+            (wanted,),
+        )
+        return {row[0]: _job(row) for row in rows}
 
     def jobs(self, states: Sequence[str] | None = None) -> list[Job]:
         """Jobs in the order of their arrival, all or those in some states.
@@ -150,8 +101,10 @@ class Store:
         """Take an active job for this process; False where another living process has it."""
         with self.database.transaction() as db:
             row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
-            if row is None or row[1] not in ACTIVE or (row[0] and is_alive(row[0])):
-                return row is not None and row[1] in ACTIVE and row[0] == this_process()
+            if row is None or row[1] not in ACTIVE:
+                return False
+            if row[1] == RUNNING and row[0] and is_alive(row[0]):
+                return row[0] == this_process()
             db.execute(
                 "UPDATE jobs SET owner = ?, state = ? WHERE key = ?",
                 (this_process(), RUNNING, key),
@@ -177,6 +130,19 @@ class Store:
                 (state, error, time.time(), key),
             )
 
+    def give_up(self, key: str, reason: str) -> None:
+        """Fail a job whose weights this process cannot find, unless another one waits for it."""
+        with self.database.transaction() as db:
+            row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
+            if row is None or row[1] not in ACTIVE:
+                return
+            if row[0] in (None, this_process()) or not is_alive(row[0]):
+                db.execute(
+                    "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL"
+                    " WHERE key = ?",
+                    (FAILED, reason, time.time(), key),
+                )
+
     def close_unreadable(self) -> None:
         """Cancel jobs in progress that this flatdiff would not ask, and that nobody computes."""
         rows = self.database.rows(
@@ -192,7 +158,7 @@ class Store:
             row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
             if row is None or row[1] not in ACTIVE:
                 return
-            if row[0] and is_alive(row[0]):
+            if row[1] == RUNNING and row[0] and is_alive(row[0]):
                 db.execute("UPDATE jobs SET cancel_requested = 1 WHERE key = ?", (key,))
             else:
                 db.execute(

@@ -1,0 +1,70 @@
+"""A job is a request in the store: asked for and computed once, and where it stands meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flatdiff.errors import FlatdiffError
+from flatdiff.requests import Request
+
+QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
+ACTIVE = (QUEUED, RUNNING)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A measurement in the store."""
+
+    key: str
+    request_json: str
+    state: str  # queued, running, done, failed or cancelled
+    num_items: int  # that are needed as far as is known
+    num_done: int  # items in finished tiles
+    position: int  # order of arrival
+    created_at: float  # seconds since 1970, for people; nothing is decided by it
+    finished_at: float | None
+    seconds: float  # of computing, summed over tiles
+    error: str | None  # one sentence, where it failed
+    environment: str | None  # versions and device that computed it, JSON
+    cancel_requested: bool
+
+    @property
+    def request(self) -> Request:
+        """What was asked."""
+        request = _parsed(self.request_json)
+        assert request is not None, "the store gives out what it can read"
+        return request
+
+    @property
+    def readable(self) -> bool:
+        """Whether this flatdiff would ask the same under the same key.
+
+        Not where another version of the measure was asked, or where the text is damaged.
+        """
+        request = _parsed(self.request_json)
+        try:
+            return request is not None and request.key == self.key
+        except FlatdiffError:  # of a dataset that is not there any more
+            return False
+
+
+@lru_cache(maxsize=1024)  # a progress bar asks once a second for what never changes
+def _parsed(request_json: str) -> Request | None:
+    try:
+        return Request.from_json(request_json)
+    except (FlatdiffError, ValueError, TypeError, KeyError):
+        return None
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds that one image takes through a network on one worker, as measured here."""
+
+    by_measure: Mapping[tuple[str, str], float]  # (architecture, measure) to seconds
+
+    def of(self, architecture: str, measure: str) -> float | None:
+        """One rate; a measure that was not run yet takes the slowest of the others, or None."""
+        if (architecture, measure) in self.by_measure:
+            return self.by_measure[architecture, measure]
+        others = [rate for (known, _), rate in self.by_measure.items() if known == architecture]
+        return max(others, default=None)
