@@ -8,10 +8,11 @@ import dataclasses
 import hashlib
 import json
 import math
+import os
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
-from flatdiff.errors import SettingsError
+from flatdiff.errors import FlatdiffError, SettingsError
 
 T = TypeVar("T")
 
@@ -115,3 +116,20 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         return cls(**values)
     except TypeError as error:
         raise SettingsError(f"{what} is incomplete: {error}") from None
+
+
+def read_only() -> bool:
+    """Whether $FLATDIFF_READ_ONLY is set: visitors measure and read, and change no checkpoint."""
+    return os.environ.get("FLATDIFF_READ_ONLY", "") not in ("", "0")
+
+
+def require_writable(action: str) -> None:
+    """Refuse what only the owner of the dashboard may do.
+
+    Raises:
+        FlatdiffError: $FLATDIFF_READ_ONLY is set.
+    """
+    if read_only():
+        raise FlatdiffError(
+            f"{action} is not possible here: this dashboard is read-only (FLATDIFF_READ_ONLY)"
+        )

@@ -77,6 +77,23 @@ def atomic_write(path: Path, content: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def move_folder(source: Path, target: Path) -> None:
+    """Give a folder another place on the same disk, at once and for good.
+
+    Raises:
+        FlatdiffError: it cannot be moved; it is where it was.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+    except OSError as error:
+        raise FlatdiffError(
+            f"cannot move {source} to {target}: {error.strerror}; nothing was changed"
+        ) from None
+    for folder in {source.parent, target.parent}:
+        _sync_folder(folder)
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the rename itself durable, where the platform can."""
     if os.name == "posix":

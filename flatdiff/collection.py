@@ -1,0 +1,179 @@
+"""The collection is the folder of all checkpoints, which people rename, delete and add to.
+
+A checkpoint appears and vanishes by one rename of its folder, so that nobody ever sees half of it.
+What was measured belongs to the digest of the weights: it survives a new name, and is found again
+when the same weights come back. A training run's own state (`<family>/<method>.training`) is none
+of the collection's business.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from uuid import uuid4
+
+from flatdiff.cards import CARD_FILE, card_ids
+from flatdiff.config import METHODS, require_writable
+from flatdiff.errors import CheckpointError
+from flatdiff.files import PROJECT_ROOT, move_folder, resolve_inside
+from flatdiff.processes import is_alive, this_process
+from flatdiff.store import ACTIVE, Store
+
+MAX_NAME_BYTES = 200  # of a folder; most file systems take 255
+TRAINING = ".training"  # ends the name of a run's folder
+ZERO_WIDTH_JOINER = "\u200d"  # in many emoji; not printable by itself
+# Folders directly below the root, which no listing looks at.
+ADDING, DELETED = ".adding", ".deleted"
+
+
+def rename_checkpoint(root: Path, store: Store, checkpoint_id: str, new_id: str) -> None:
+    """Call a checkpoint otherwise; its results stay its own.
+
+    Args:
+        root: of the checkpoints.
+        store: whose unfinished measurements look for it under the old name.
+        checkpoint_id: `<family>/<name>`.
+        new_id: the same, free.
+
+    Raises:
+        FlatdiffError: read-only, no such checkpoint, a name that cannot be, or it is in use.
+    """
+    require_writable("Renaming a checkpoint")
+    folder = _own_folder(root, checkpoint_id)
+    _require_idle(store, checkpoint_id)
+    move_folder(folder, free_folder(root, new_id))
+    _drop_if_empty(folder.parent)
+
+
+def delete_checkpoint(root: Path, store: Store, checkpoint_id: str) -> None:
+    """Remove a checkpoint from the disk; its results stay in the store.
+
+    Raises:
+        FlatdiffError: read-only, no such checkpoint, or it is in use.
+    """
+    require_writable("Deleting a checkpoint")
+    folder = _own_folder(root, checkpoint_id)
+    _require_idle(store, checkpoint_id)
+    doomed = _temporary(root, DELETED)
+    move_folder(folder, doomed)  # at once; what follows may take as long as it likes
+    shutil.rmtree(doomed, ignore_errors=True)
+    _drop_if_empty(folder.parent)
+
+
+def publish(root: Path, staged_folder: Path, checkpoint_id: str) -> None:
+    """Let a whole checkpoint appear under a free name.
+
+    Raises:
+        FlatdiffError: see `free_folder`.
+    """
+    require_writable("Adding a checkpoint")
+    move_folder(staged_folder, free_folder(root, checkpoint_id))
+
+
+@contextmanager
+def staged(root: Path) -> Iterator[Path]:
+    """An empty folder on the checkpoints' disk; what is left in it at the end is removed.
+
+    Raises:
+        CheckpointError: it cannot be made.
+    """
+    _sweep(root)
+    folder = _temporary(root, ADDING)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot write below {root}: {error.strerror}") from None
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_folder(root: Path, checkpoint_id: str) -> Path:
+    """Where a new checkpoint of this name goes.
+
+    Raises:
+        FlatdiffError: the name cannot be one, is taken, or belongs to a training run.
+    """
+    family, name = _parts(checkpoint_id)
+    folder = resolve_inside(root, checkpoint_id)
+    if folder != root.resolve() / family / name:
+        raise CheckpointError(f"{checkpoint_id!r} leads elsewhere by a link; choose another name")
+    if os.path.lexists(folder):
+        raise CheckpointError(f"there is a {checkpoint_id} already; choose another name")
+    for run in folder.parent.glob(f"*{TRAINING}"):
+        method = run.name.removesuffix(TRAINING)
+        if name == method or name.startswith(f"{method}-"):
+            raise CheckpointError(
+                f"{checkpoint_id} is where the training run {family}/{run.name} writes its "
+                "weights; choose another name"
+            )
+    return folder
+
+
+def bundled_path(root: Path, checkpoint_id: str) -> str:
+    """Where in the project a checkpoint that came with it is kept; "" for any other."""
+    ours = PROJECT_ROOT / "checkpoints"
+    bundled = checkpoint_id in {f"digits/{name}" for name in METHODS}
+    return f"checkpoints/{checkpoint_id}" if bundled and root.resolve() == ours else ""
+
+
+def _parts(checkpoint_id: str) -> tuple[str, str]:
+    """Family and name, each fit to be a folder."""
+    parts = checkpoint_id.split("/")
+    if len(parts) != 2:
+        raise CheckpointError(f"a checkpoint is called family/name; got {checkpoint_id!r}")
+    for part in parts:
+        printable = all(c.isprintable() or c == ZERO_WIDTH_JOINER for c in part)
+        size = len(part.encode(errors="replace"))
+        fits = printable and 0 < size <= MAX_NAME_BYTES and part == part.strip()
+        if not fits or part.startswith(".") or "\\" in part or part.endswith(TRAINING):
+            raise CheckpointError(
+                f"family and name must each be 1 to {MAX_NAME_BYTES} bytes of text without "
+                f"blanks at the ends, a backslash, a dot in front or {TRAINING} behind; got "
+                f"{part[:MAX_NAME_BYTES]!r}"
+            )
+    return parts[0], parts[1]
+
+
+def _own_folder(root: Path, checkpoint_id: str) -> Path:
+    """Of a checkpoint that is there, and no link to another."""
+    folder = resolve_inside(root, checkpoint_id)
+    if checkpoint_id not in card_ids(root) or not (folder / CARD_FILE).is_file():
+        raise CheckpointError(f"there is no checkpoint {checkpoint_id!r} any more")
+    if folder != root.resolve() / checkpoint_id:
+        raise CheckpointError(f"{checkpoint_id} is a link; change what it leads to")
+    return folder
+
+
+def _require_idle(store: Store, checkpoint_id: str) -> None:
+    """Workers look for weights by name while they measure."""
+    requests = [job.request for job in store.jobs(ACTIVE)]
+    used = sum(
+        checkpoint_id in (request.checkpoint, *(p.checkpoint for p in request.partners))
+        for request in requests
+    )
+    if used:
+        raise CheckpointError(
+            f"{checkpoint_id} is being measured: {used} of its measurements "
+            f"{'is' if used == 1 else 'are'} queued or running; wait for them, or cancel them "
+            "under Activity"
+        )
+
+
+def _temporary(root: Path, kind: str) -> Path:
+    """A folder of this process; a later one removes what a killed one left."""
+    return root.resolve() / f"{kind}-{this_process()}-{uuid4().hex[:8]}"
+
+
+def _sweep(root: Path) -> None:
+    for kind in (ADDING, DELETED):
+        for folder in root.glob(f"{kind}-*"):
+            if not is_alive(folder.name.removeprefix(f"{kind}-").rpartition("-")[0]):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _drop_if_empty(family: Path) -> None:
+    with suppress(OSError):  # something is left in it
+        family.rmdir()
