@@ -14,13 +14,28 @@ PROGRAM = "python -m flatdiff"
 def main() -> int:
     """Run one command; the exit code is 0 only if it did what it says."""
     try:
-        return _run(sys.argv[1:])
+        return _run(_joined(sys.argv[1:]))
     except FlatdiffError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """What follows `--flags` are flags themselves, and still one value.
+
+    >>> _joined(["add", "--flags", "--image_size 32", "--step", "5"])
+    ['add', '--flags=--image_size 32', '--step', '5']
+    """
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] == "--flags":
+            joined[-1] += f"={word}"
+        else:
+            joined.append(word)
+    return joined
 
 
 def _run(words: Sequence[str]) -> int:

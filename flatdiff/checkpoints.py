@@ -12,6 +12,9 @@ from torch import Tensor
 from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights, write_card
 from flatdiff.errors import CheckpointError
 from flatdiff.files import atomic_write, resolve_inside
+from flatdiff.flags import AdmFlags
+from flatdiff.headers import shortened
+from flatdiff.tensors import Shapes
 from flatdiff.unet import AdmUNet
 
 MISFITS_SHOWN = 5
@@ -47,18 +50,18 @@ def load_model(root: Path, card: Card, device: torch.device) -> AdmUNet:
         raise CheckpointError(f"the weights of {card.id} cannot be read: {error}") from None
     with torch.device("meta"):  # shapes only: a card may promise more than memory holds
         model = AdmUNet(card.flags)
-    if misfits := _misfits(model.state_dict(), state):
-        raise CheckpointError(f"the weights of {card.id} do not fit its card: {misfits}")
+    if wrong := misfits(shapes_of(model.state_dict()), shapes_of(state)):
+        raise CheckpointError(f"the weights of {card.id} do not fit its card: {wrong}")
     model.to_empty(device=device).load_state_dict(state)
     return model.eval().requires_grad_(False)
 
 
-def _misfits(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
+def misfits(expected: Shapes, got: Shapes) -> str:
     """What is missing, unexpected or of another shape, the first few of each; "" if nothing."""
     shapes = [
-        f"{name} is {tuple(got[name].shape)}, not {tuple(expected[name].shape)}"
-        for name in expected
-        if name in got and got[name].shape != expected[name].shape
+        f"{name} is {got[name]}, not {shape}"
+        for name, shape in expected.items()
+        if got.get(name, shape) != shape
     ]
     found = {
         "missing": [name for name in expected if name not in got],
@@ -66,8 +69,19 @@ def _misfits(expected: Mapping[str, Tensor], got: Mapping[str, Tensor]) -> str:
         "of another shape": shapes,
     }
     return "; ".join(
-        f"{len(names)} {what} ({', '.join(names[:MISFITS_SHOWN])}"
+        f"{len(names)} {what} ({', '.join(map(shortened, names[:MISFITS_SHOWN]))}"
         + (", ...)" if len(names) > MISFITS_SHOWN else ")")
         for what, names in found.items()
         if names
     )
+
+
+def network_shapes(flags: AdmFlags) -> Shapes:
+    """Names and shapes of a network's tensors, without one: flags may promise more than fits."""
+    with torch.device("meta"):
+        return shapes_of(AdmUNet(flags).state_dict())
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    """By name."""
+    return {name: tuple(value.shape) for name, value in state.items()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flatdiff.errors import SettingsError
-from flatdiff.flags import AdmFlags
+from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.recipe import PRESETS
 from tests.tiny import TINY
 
@@ -149,3 +149,42 @@ def test_unknown_guided_diffusion_flag_is_refused(name: str) -> None:
     """Flags of its relatives, each of which would change what the network is."""
     with pytest.raises(SettingsError, match=f"guided-diffusion flags.*{name}"):
         AdmFlags.from_guided_diffusion({**COMMAND, name: 1}, None)
+
+
+README = """
+MODEL_FLAGS="--image_size 64 --num_channels 128 --num_res_blocks 3"
+DIFFUSION_FLAGS="--diffusion_steps 4000 --noise_schedule cosine" \\
+    --learn_sigma=yes --dropout 0.1 --channel_mult '1,2'
+"""
+
+
+def test_flags_are_read_as_people_paste_them() -> None:
+    """From guided-diffusion's README, with its variables, quotes and line ends."""
+    assert parse_flags(README) == {
+        "image_size": 64,
+        "num_channels": 128,
+        "num_res_blocks": 3,
+        "diffusion_steps": 4000,
+        "noise_schedule": "cosine",
+        "learn_sigma": True,
+        "dropout": 0.1,
+        "channel_mult": "1,2",
+    }
+    assert parse_flags("  ") == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("image_size 32", "--image_size 32"),
+        ("--image_size", "pairs"),
+        ("--image_size --dropout 0.1", "pairs"),
+        ("--image_size many", "image_size must be an integer"),
+        ("--dropout much", "dropout must be a number"),
+        ("--learn_sigma perhaps", "learn_sigma must be True or False"),
+    ],
+)
+def test_text_that_is_no_flags_is_a_sentence(text: str, word: str) -> None:
+    """Naming the flag and what it wants."""
+    with pytest.raises(SettingsError, match=word):
+        parse_flags(text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from flatdiff.commands.add import add
 from flatdiff.commands.bundle import bundle
 from flatdiff.commands.download import download
 from flatdiff.commands.measure import measure_commands
@@ -14,6 +15,7 @@ from flatdiff.commands.train_features import train_features
 
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
+    "add": add,
     "measure": measure_commands(),
     "report": report,
     "quantize": quantize,

@@ -1,0 +1,183 @@
+"""Files of weights from strangers: taken in whole, or refused in a sentence with nothing left."""
+
+import dataclasses
+import hashlib
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import Tensor
+
+from flatdiff import intake
+from flatdiff.cards import Card, card_ids, read_card
+from flatdiff.checkpoints import load_model
+from flatdiff.converter import convert
+from flatdiff.errors import CheckpointError, SettingsError
+from flatdiff.flags import AdmFlags
+from flatdiff.headers import read_header
+from flatdiff.intake import Description, add_upload, card_inside, draft, portable
+from flatdiff.tensors import read_tensors
+from tests.test_cards import place
+from tests.tiny import CPU, TINY, command_line, random_network
+
+
+def said(**changes: Any) -> Description:
+    """Of the tiny network; attention at 9 pixels is attention nowhere but in the middle."""
+    network = {"network": "digits", "flags": "--channel_mult 1 --attention_resolutions 9"}
+    return Description(**{"id": "theirs/new", **network, **changes})
+
+
+def weights(flags: AdmFlags = TINY) -> dict[str, Tensor]:
+    """A random state dict."""
+    return random_network(flags).state_dict()
+
+
+def upload(root: Path, content: bytes, **changes: Any) -> Card:
+    """As the page does it."""
+    return add_upload(root, io.BytesIO(content), "their.safetensors", said(**changes))
+
+
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The converter's work in this process, which has torch already; its own costs seconds."""
+    monkeypatch.setattr(intake, "_convert", convert)
+
+
+def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
+    """By the real child process; the network computes with the very weights that were sent."""
+    state = weights()
+    card = upload(tmp_path, save(state), step=7, method="sam", weights="ema")
+    assert (card.id, card.method, card.weights, card.step) == ("theirs/new", "sam-ema", "ema", 7)
+    assert card == read_card(tmp_path, "theirs/new")
+    model = load_model(tmp_path, card, CPU)
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert card.num_parameters == sum(value.numel() for value in state.values())
+    assert card.num_non_finite == 0
+    sha256 = hashlib.sha256(save(state)).hexdigest()
+    types = f"{len(state)} tensors of float32"
+    assert card.origin == {"file": "their.safetensors", "sha256": sha256, "types": types}
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
+        "card.json",
+        "weights.safetensors",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name"),
+    [(torch.float16, "float16"), (torch.bfloat16, "bfloat16"), (torch.float64, "float64")],
+)
+@pytest.mark.usefixtures("in_process")
+def test_other_floats_are_converted_and_recorded(
+    dtype: torch.dtype, name: str, tmp_path: Path
+) -> None:
+    """Torch's own conversion is the truth; one tensor stays float32."""
+    state = {k: v.to(dtype) for k, v in weights().items()}
+    state["out.2.bias"] = state["out.2.bias"].float()
+    card = upload(tmp_path, save(state))
+    kept = read_tensors(tmp_path, card)
+    assert all(torch.equal(torch.from_numpy(kept[k]), v.float()) for k, v in state.items())
+    rest = f"{len(state) - 1}"
+    assert (
+        f"{rest} tensors of {name}" in card.origin["types"]
+        or f"{rest} of {name}" in (card.origin["types"])
+    )
+    assert card.origin["types"].endswith("; converted to float32")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_weights_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
+    """Three of them are put in here; the checkpoint is taken all the same, and says so."""
+    bias = torch.zeros(32)
+    bias[:3] = torch.tensor([float("nan"), float("inf"), float("-inf")])
+    assert upload(tmp_path, save({**weights(), "out.0.bias": bias})).num_non_finite == 3
+
+
+@pytest.mark.usefixtures("in_process")
+def test_classes_are_read_from_the_weights(tmp_path: Path) -> None:
+    """Class-conditional weights, and flags that say so in guided-diffusion's way."""
+    flags = dataclasses.replace(TINY, num_classes=10)
+    text = "--channel_mult 1 --attention_resolutions 9 --class_cond True --use_fp16 False"
+    card = upload(tmp_path, save(weights(flags)), flags=text)
+    assert card.flags.num_classes == 10
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("new", ["Ünïcødé/😀", "<script>alert(1)<", "a'b;--/$(rm) `x`"])
+def test_names_of_every_kind(new: str, tmp_path: Path) -> None:
+    """They are names and nothing else."""
+    identity = new if "/" in new else f"theirs/{new}"
+    assert upload(tmp_path, save(weights()), id=identity).id == identity
+    assert card_ids(tmp_path) == [identity]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path: Path) -> None:
+    """Weights, digest and card are those it left with; only its place and origin are new."""
+    card = dataclasses.replace(
+        read_card(tiny_root, "tiny/sam"), step=9, loss_history=[[1, 0.5]], command="train <b>"
+    )
+    content = portable(tiny_root, card)
+    before, after = load((tiny_root / "tiny/sam/weights.safetensors").read_bytes()), load(content)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    added = upload(tmp_path, content, network=None, flags="")
+    same = {"family": "tiny", "name": "sam", "origin": {}, "num_non_finite": None}
+    assert dataclasses.replace(added, **same) == card
+    assert card_inside(read_header(tmp_path / "theirs/new/weights.safetensors")) is None
+    path = tmp_path / "theirs/new/weights.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="SHA-256"):
+        portable(tmp_path, added)
+
+
+def test_a_draft_says_what_the_person_said(tmp_path: Path) -> None:
+    """guided-diffusion's defaults, three flags and a folder, as somebody on the command line."""
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(save({"label_emb.weight": torch.zeros(5, 8)}))
+    text = "--image_size 32 --channel_mult 1,2 --noise_schedule cosine"
+    words = said(network="guided-diffusion", flags=text, dataset="folder:/data")
+    card = draft(read_header(path), words)
+    expected = AdmFlags(image_size=32, channel_mult="1,2", noise_schedule="cosine", num_classes=5)
+    assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/data", 40)
+    with pytest.raises(SettingsError, match="network must be one of digits, cifar10"):
+        said(network="resnet")
+
+
+def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a person types it; exit codes and one line each."""
+    root = tmp_path / "checkpoints"
+    monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(root))
+    path, state = tmp_path / "their weights.safetensors", weights()
+    path.write_bytes(save({k: v.half() for k, v in state.items()}))
+    words = ["add", str(path), "--name", "mine/half", "--network", "digits", "--flags"]
+    done = command_line(*words, "--channel_mult 1 --attention_resolutions 9")
+    assert done.returncode == 0, done.stderr
+    count = sum(value.numel() for value in state.values())
+    assert f"added: mine/half, {count:,} weights" in done.stdout
+    assert read_card(root, "mine/half").origin["file"] == path.name
+    again = command_line(*words, "")
+    assert (again.returncode, again.stderr.strip()) == (
+        1,
+        "error: there is a mine/half already; choose another name",
+    )
+    path.write_bytes(b"<html>")
+    broken = command_line("add", str(path), "--name", "mine/page", "--network", "digits")
+    assert broken.returncode == 1
+    assert broken.stderr.count("\n") == 1
+    assert card_ids(root) == ["mine/half"]
+
+
+def test_old_cards_are_read_and_new_ones_say_more(tmp_path: Path) -> None:
+    """A card without origin and count, as earlier ones are."""
+    folder = place(tmp_path)
+    values = json.loads((folder / "card.json").read_text())
+    del values["origin"], values["num_non_finite"]
+    (folder / "card.json").write_text(json.dumps(values))
+    os.utime(folder / "card.json")
+    card = read_card(tmp_path, "family/sam-swa")
+    assert (card.origin, card.num_non_finite) == ({}, None)

@@ -1,0 +1,152 @@
+"""Files of weights that are refused: a sentence each, and nothing left on the disk."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from flatdiff import intake
+from flatdiff.errors import CheckpointError, FlatdiffError
+from flatdiff.intake import add_file
+from flatdiff.quantized_files import quantized_file
+from flatdiff.scheme import Scheme
+from tests.test_cards import card_of, place
+from tests.test_headers import BAD
+from tests.test_intake import in_process, said, upload, weights  # noqa: F401
+
+STATE = weights()
+FEW = dict(list(STATE.items())[:-6])
+WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
+    **{name: (lambda content=content: content, {}, word) for name, (content, word) in BAD.items()},
+    "keys missing": (lambda: save(FEW), {}, r"6 missing \(.*, \.\.\.\)"),
+    "keys unexpected": (
+        lambda: save({**STATE, **{f"x{n}": torch.ones(1) for n in range(7)}}),
+        {},
+        r"7 unexpected \(x0, x1, x2, x3, x4, \.\.\.\)",
+    ),
+    "a module in front": (
+        lambda: save({f"module.{name}": value for name, value in STATE.items()}),
+        {},
+        r"missing .*unexpected \(module\.",
+    ),
+    "a wrong shape": (
+        lambda: save({**STATE, "out.0.bias": torch.ones(33)}),
+        {},
+        r"1 of another shape \(out.0.bias is \(33,\), not \(32,\)\)",
+    ),
+    "another network": (lambda: save(STATE), {"flags": ""}, "missing"),
+    "integers": (
+        lambda: save({**STATE, "out.0.bias": torch.ones(32, dtype=torch.int32)}),
+        {},
+        "floats of 16, 32 or 64 bits; the file has I32",
+    ),
+    "a flag nobody knows": (lambda: save(STATE), {"flags": "--colour red"}, "colour"),
+    "a flag out of range": (lambda: save(STATE), {"flags": "--num_channels 31"}, "multiple of 32"),
+    "flags for a giant": (
+        lambda: save(STATE),
+        {"flags": "--num_channels 8192 --num_res_blocks 64"},
+        "missing",
+    ),
+    "no network": (lambda: save(STATE), {"network": None, "flags": ""}, "which network"),
+    "no dataset": (lambda: save(STATE), {"network": "guided-diffusion", "flags": ""}, "dataset"),
+    "a folder of this machine": (lambda: save(STATE), {"dataset": "folder:/etc"}, "dataset"),
+    "images of another size": (lambda: save(STATE), {"dataset": "cifar10"}, "cifar10"),
+    "a step before the first": (lambda: save(STATE), {"step": -1}, "step"),
+    "a name that climbs": (lambda: save(STATE), {"id": "../x"}, "family and name"),
+    "a name of one part": (lambda: save(STATE), {"id": "x"}, "family/name"),
+    "an absolute name": (lambda: save(STATE), {"id": "/tmp/x"}, "family/name"),
+    "a taken name": (lambda: save(STATE), {"id": "theirs/old"}, "there is a theirs/old already"),
+    "a card that is none": (
+        lambda: save(STATE, {intake.CARD_KEY: "{}"}),
+        {},
+        "card inside the file cannot be read",
+    ),
+    "a card that is a bomb": (lambda: save(STATE, {intake.CARD_KEY: "[" * 99_999}), {}, "inside"),
+    "rounded weights": (
+        lambda: quantized_file(
+            card_of(), {name: value.numpy() for name, value in STATE.items()}, Scheme()
+        ),
+        {},
+        "rounded",
+    ),
+}
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("name", WRONG)
+def test_bad_uploads_are_a_sentence_and_leave_nothing(name: str, tmp_path: Path) -> None:
+    """The whole table; the folder is compared before and after, and another file still works."""
+    make, changes, word = WRONG[name]
+    place(tmp_path, family="theirs", name="old")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FlatdiffError, match=word) as caught:
+        upload(tmp_path, make(), **changes)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert len(sentence) < 1500
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["keys missing", "integers"])
+def test_the_child_process_says_it_too(name: str, tmp_path: Path) -> None:
+    """Through JSON and back; a few of the table, because each costs seconds."""
+    make, changes, word = WRONG[name]
+    with pytest.raises(CheckpointError, match=word):
+        upload(tmp_path, make(), **changes)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed as for want of memory, or too slow."""
+    killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    run = intake.subprocess.run
+    for program, seconds, word in ((killed, 60, "ended with -9"), ("input()" * 9, 60, "ended")):
+        monkeypatch.setattr(
+            intake.subprocess,
+            "run",
+            lambda words, program=program, **rest: run([words[0], "-c", program], **rest),
+        )
+        monkeypatch.setattr(intake, "CONVERSION_TIMEOUT_S", seconds)
+        with pytest.raises(CheckpointError, match=word):
+            upload(tmp_path, save(STATE))
+    monkeypatch.setattr(
+        intake.subprocess,
+        "run",
+        lambda words, **rest: run([words[0], "-c", "import time; time.sleep(60)"], **rest),
+    )
+    monkeypatch.setattr(intake, "CONVERSION_TIMEOUT_S", 0.5)
+    with pytest.raises(CheckpointError, match=r"within 0\.5 s"):
+        upload(tmp_path, save(STATE))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("in_process")
+def test_uploads_end_where_the_room_ends(
+    tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two files fit and a third does not; what was trained here takes no room of theirs."""
+    root = Path(shutil.copytree(tiny_root, tmp_path / "checkpoints"))
+    content = save(weights())
+    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", 2 * len(content) + 10)
+    for name in ("a", "b"):
+        upload(root, content, id=f"theirs/{name}")
+    with pytest.raises(CheckpointError, match=r"the 2 checkpoints .* delete some"):
+        upload(root, content, id="theirs/c")
+    shutil.rmtree(root / "theirs" / "a")
+    upload(root, content, id="theirs/c")
+    monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(content) - 1)
+    with pytest.raises(CheckpointError, match="an upload at most"):
+        upload(root, content, id="theirs/d")
+
+
+def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both functions, before anything is looked at."""
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
+    with pytest.raises(FlatdiffError, match="read-only"):
+        upload(tmp_path, b"")
+    with pytest.raises(FlatdiffError, match="read-only"):
+        add_file(tmp_path, tmp_path / "absent", said())
