@@ -3,69 +3,97 @@
 import streamlit as st
 
 from flatdiff.cards import Card
-from flatdiff.engine import shared_engine
+from flatdiff.config import read_only
 from flatdiff.figures.training import loss_history_lines
-from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.samples import SamplesSettings
-from flatdiff.pictures import image_grid
-from flatdiff.requests import make_request
-from pages.shared.choose import all_cards, label, plain
+from pages.gallery.adding import add_dialog
+from pages.gallery.detail import show_detail
+from pages.gallery.dialogs import SAID
+from pages.gallery.filters import choose_filters
+from pages.gallery.known import gallery_requests, known_of
+from pages.gallery.listing import OPENED, as_cards, as_table
+from pages.shared.choose import all_cards, label
 from pages.shared.job import job_panel
-from pages.shared.rows import MAX_COLUMNS, in_rows
 
-THUMBNAIL_COLUMNS = 8
+MAX_CARDS = 24  # as pictures, and to be measured together
+MAX_RUNS = 8  # lines in the chart of training
+VIEWS = ("Cards", "Table")
 
 
-def show_card(card: Card) -> None:
-    """One checkpoint: thumbnail, method, loss, size, and the way on."""
-    engine = shared_engine()
-    samples = engine.handle(make_request("samples", card, SamplesSettings()))
-    losses = engine.handle(make_request("quantization", card, QuantizationSettings()))
-    with st.container(border=True):
-        st.markdown(f"**{plain(label(card))}**")
-        if samples.job() is not None and samples.result().images.shape[1]:
-            st.image(
-                image_grid(samples.result().images[0], THUMBNAIL_COLUMNS),
-                width="stretch",
-                alt=f"Samples of {label(card)}",
-            )
-        result = losses.result() if losses.job() is not None else None
-        loss = f"{result.loss[0]:.4f} ± {result.stderr[0]:.4f}" if result else "not measured yet"
-        st.markdown(
-            f"held-out loss {loss}  \n{card.num_parameters:,} weights, "
-            f"{card.num_parameters * 4 / 1e6:.1f} MB, step {card.step:,}  \n"
-            f"`{card.digest[:12]}`"
-        )
+def choose_card(cards: list[Card]) -> Card | None:
+    """The one that is open; it is in the link."""
+    if OPENED in st.session_state:
+        st.session_state["card"] = st.session_state.pop(OPENED)
+    by_id = {card.id: card for card in cards}
+    if st.session_state.get("card", next(iter(by_id))) not in by_id:
+        st.session_state["card"] = None  # none is open, or it is gone
+    chosen = st.selectbox(
+        "Open",
+        list(by_id),
+        index=None,
+        key="card",
+        bind="query-params",
+        placeholder="Open one by its name",
+        label_visibility="collapsed",
+    )
+    return by_id.get(chosen) if chosen else None
+
+
+def training(cards: list[Card]) -> None:
+    """The loss of every run, as long as lines can be told apart."""
+    runs = [card for card in cards if card.weights == "raw" and card.loss_history]
+    if not runs:
+        return
+    st.subheader("Training", divider="gray")
+    if len(runs) > MAX_RUNS:
+        st.caption(f"The first {MAX_RUNS} of {len(runs)} runs.")
+    st.plotly_chart(
+        loss_history_lines({label(c): (c.method, c.loss_history) for c in runs[:MAX_RUNS]}),
+        key="histories",
+        alt="Training loss by step, one line a run",
+    )
 
 
 st.title("Checkpoints")
 st.markdown(
-    "Three training runs, each with its raw, averaged (EMA) and tail-averaged (SWA) weights: the "
-    "nine methods of the paper's Table 2. Pick a page on the left to ask how flat they are."
+    "What there is to measure. The bundled ones are three training runs, each with its raw, "
+    "averaged (EMA) and tail-averaged (SWA) weights: the nine methods of the paper's Table 2."
 )
+if SAID in st.session_state:
+    st.success(st.session_state.pop(SAID))
 cards = all_cards()
-wanted = [make_request("samples", card, SamplesSettings()) for card in cards]
-wanted += [make_request("quantization", card, QuantizationSettings()) for card in cards]
-job_panel(wanted)
-for family in dict.fromkeys(card.family for card in cards):
-    st.subheader(plain(family), divider="gray")
-    own = [card for card in cards if card.family == family]
-    for column, card in in_rows(own, MAX_COLUMNS):
-        with column:
-            show_card(card)
-
-st.subheader("Training", divider="gray")
-runs = [card for card in cards if card.weights == "raw" and card.loss_history]
-if runs:
-    st.plotly_chart(
-        loss_history_lines({label(c): (c.method, c.loss_history) for c in runs}),
-        key="history",
-        alt="Training loss by step, one line a run",
+with st.container(horizontal=True, vertical_alignment="center"):
+    filters = choose_filters(cards)
+    shown = [card for card in cards if filters.match(card)]
+    opened = choose_card(cards)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=VIEWS[len(cards) > MAX_CARDS],
+        required=True,
+        key="view",
+        bind="query-params",
+        label_visibility="collapsed",
     )
-chosen = st.selectbox("Card", [card.id for card in cards], key="card", bind="query-params")
-card = next(card for card in cards if card.id == chosen)
-if card.command:
-    st.caption("Trained with:")
-    st.code(card.command, language="bash")
-with st.expander("The whole card"):
-    st.json({k: v for k, v in card.to_json().items() if k != "loss_history"}, expanded=2)
+    if not read_only() and st.button("Add", key="add", icon=":material/add:"):
+        add_dialog()
+if len(shown) < len(cards):
+    st.caption(f"{len(shown)} of {len(cards)} checkpoints.")
+if not shown and opened is None:
+    st.info("No checkpoint is all of that: clear the search or a filter.")
+    st.stop()
+if view == "Table":
+    as_table(shown, known_of(shown))
+measured = [opened] if opened else shown
+if len(measured) <= MAX_CARDS:
+    pairs = [gallery_requests(card) for card in measured]
+    job_panel([samples for samples, _ in pairs] + [losses for _, losses in pairs])
+else:
+    st.caption(f"Search or filter for at most {MAX_CARDS} to measure them together.")
+if opened:
+    show_detail(opened, known_of([opened])[0])
+elif view == "Cards":
+    as_cards(shown[:MAX_CARDS], known_of(shown[:MAX_CARDS]))
+    if len(shown) > MAX_CARDS:
+        st.caption(f"The first {MAX_CARDS} of {len(shown)}; the table has all of them.")
+if not opened:
+    training(shown)

@@ -1,0 +1,140 @@
+"""The window in which a visitor sends a file of weights and says what it is."""
+
+import shlex
+from pathlib import PurePath
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from flatdiff.cards import Card
+from flatdiff.config import METHODS, WEIGHT_KINDS
+from flatdiff.engine import shared_engine
+from flatdiff.errors import FlatdiffError
+from flatdiff.headers import Header
+from flatdiff.intake import (
+    DATASETS,
+    MAX_UPLOAD_BYTES,
+    NETWORKS,
+    Description,
+    add_upload,
+    card_inside,
+    upload_header,
+)
+from pages.gallery.dialogs import finish
+from pages.gallery.listing import KINDS
+from pages.shared.choose import plain
+
+UPLOAD = "upload"  # the key of the uploader
+BASES = {"adm": METHODS["adm"], "ip": METHODS["ip"], "sam": METHODS["sam"]}
+
+
+def forget_upload() -> None:
+    """Give the bytes of the upload back now; by itself it would happen when the session ends."""
+    file, context = st.session_state.get(UPLOAD), get_script_run_ctx()
+    kept = context.uploaded_file_mgr if context else None
+    if isinstance(file, UploadedFile) and context and isinstance(kept, MemoryUploadedFileManager):
+        kept.remove_file(context.session_id, file.file_id)
+
+
+@st.dialog("Add a checkpoint", width="medium", on_dismiss=forget_upload)
+def add_dialog() -> None:
+    """A file, what it is, and Add."""
+    st.caption(
+        "A .safetensors file of ADM weights: a state dict of guided-diffusion, or a checkpoint "
+        f"downloaded from another gallery. Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff "
+        "add` takes larger ones."
+    )
+    file = st.file_uploader(
+        "File",
+        type=["safetensors"],
+        key=UPLOAD,
+        max_upload_size=MAX_UPLOAD_BYTES >> 20,
+        label_visibility="collapsed",
+    )
+    if file is None:
+        return
+    try:
+        header = upload_header(file)
+        inside = card_inside(header)
+    except FlatdiffError as error:
+        forget_upload()
+        st.error(plain(f"{file.name}: {error}"))
+        return
+    _describe(file, header, inside)
+
+
+def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
+    """What the file does not say itself."""
+    count = sum(entry.size for entry in header.tensors.values())
+    types = ", ".join(sorted({entry.dtype for entry in header.tensors.values()}))
+    st.caption(f"{len(header.tensors):,} tensors, {count:,} weights, {types}")
+    name = inside.name if inside else PurePath(file.name).stem
+    checkpoint_id = st.text_input(
+        "Name",
+        f"uploads/{name}",
+        key="upload_name",
+        help="family/name. Checkpoints of one family share a network and a dataset.",
+    )
+    if inside:
+        st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
+    said = {} if inside else _network()
+    description = {"id": checkpoint_id, **said}
+    if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
+        _add(file, description)
+    if not inside:
+        with st.expander("The same on the command line"):
+            st.code(_command(file.name, description), language="bash")
+
+
+def _network() -> dict[str, Any]:
+    """Which network it is, and how it was trained."""
+    network, dataset = st.columns(2)
+    chosen = network.selectbox(
+        "Network", list(NETWORKS), key="upload_network", help="Whose flags to begin with."
+    )
+    found: dict[str, Any] = {
+        "network": chosen,
+        "dataset": dataset.selectbox(
+            "Dataset", DATASETS, key="upload_dataset", help="That it was trained on."
+        ),
+        "flags": st.text_area(
+            "Flags that differ",
+            key="upload_flags",
+            height=68,
+            placeholder="--image_size 32 --num_channels 128 --learn_sigma True",
+            help="As guided-diffusion's README writes them. Heads, attention order and noise "
+            "schedule leave no trace in the weights: they must be right.",
+        ),
+    }
+    method, weights, step = st.columns(3)
+    found["method"] = method.selectbox(
+        "Method", list(BASES), format_func=BASES.__getitem__, key="upload_method"
+    )
+    found["weights"] = weights.selectbox(
+        "Weights", WEIGHT_KINDS, format_func=KINDS.__getitem__, key="upload_weights"
+    )
+    found["step"] = int(step.number_input("Step", 0, value=0, step=1000, key="upload_step"))
+    return found
+
+
+def _add(file: UploadedFile, description: dict[str, Any]) -> None:
+    try:
+        with st.spinner("Checking and converting the weights"):
+            said = Description(**description)
+            card = add_upload(shared_engine().root, file, file.name, said)
+    except FlatdiffError as error:
+        st.error(plain(str(error)))
+        return
+    forget_upload()
+    finish(card.id, f"{plain(card.id)} is added: {card.origin['types']}.")
+
+
+def _command(name: str, description: dict[str, Any]) -> str:
+    words = ["python -m flatdiff add", shlex.quote(name)]
+    for flag, value in description.items():
+        if value:
+            words.append(f"--{'name' if flag == 'id' else flag} {shlex.quote(str(value))}")
+    return " \\\n    ".join(words)

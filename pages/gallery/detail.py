@@ -1,0 +1,153 @@
+"""One checkpoint in detail: what it draws, what is known of it, and where to go with it."""
+
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from flatdiff.cards import Card
+from flatdiff.collection import bundled_path
+from flatdiff.config import read_only
+from flatdiff.engine import shared_engine
+from flatdiff.errors import FlatdiffError
+from flatdiff.figures.training import loss_history_lines
+from flatdiff.intake import MAX_UPLOAD_BYTES, portable
+from flatdiff.tensors import weights_header
+from pages.gallery.dialogs import delete_dialog, rename_dialog
+from pages.gallery.known import Known
+from pages.gallery.listing import KINDS, loss_text, open_checkpoint, samples_of
+from pages.shared.choose import label, plain
+
+MEASURES = Path(__file__).parents[1] / "measure"
+# Where a checkpoint can be looked at, by the page's address.
+LINKS = {
+    "surface": ("Surface", ":material/landscape:"),
+    "flatness": ("Flatness", ":material/blur_on:"),
+    "curvature": ("Curvature", ":material/functions:"),
+    "radius": ("Distance", ":material/open_in_full:"),
+    "exposure": ("Exposure bias", ":material/show_chart:"),
+    "samples": ("Samples", ":material/apps:"),
+    "quality": ("Sample quality", ":material/photo_library:"),
+    "quantization": ("Quantization", ":material/compress:"),
+}
+SAMPLE_COLUMNS = 4
+
+
+def show_detail(card: Card, known: Known) -> None:
+    """Everything about one checkpoint but its measurements, which have pages of their own."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.subheader(plain(label(card)))
+        _actions(card)
+    _banner(card)
+    picture, facts = st.columns([1, 2])
+    with picture:
+        samples_of(card, SAMPLE_COLUMNS)
+    with facts:
+        st.markdown(_facts(card, known))
+        st.caption("Measure it:")
+        _links(card)
+    training, tensors, whole = st.tabs(["Training", "Tensors", "Card"])
+    with training:
+        _training(card)
+    with tensors:
+        _tensors(card)
+    with whole:
+        st.json({k: v for k, v in card.to_json().items() if k != "loss_history"}, expanded=2)
+
+
+def _actions(card: Card) -> None:
+    st.button(
+        "All checkpoints",
+        key="close",
+        icon=":material/arrow_back:",
+        on_click=open_checkpoint,
+        args=(None,),
+    )
+    if card.num_parameters * 4 <= MAX_UPLOAD_BYTES:
+        st.download_button(
+            "Download",
+            lambda: portable(shared_engine().root, card),
+            file_name=f"{card.family}-{card.name}.safetensors",
+            icon=":material/download:",
+            on_click="ignore",
+            help="Weights and card in one file, which another gallery can add.",
+        )
+    if read_only():
+        return
+    if st.button("Rename", key="rename", icon=":material/edit:"):
+        rename_dialog(card)
+    if st.button("Delete", key="delete", icon=":material/delete:"):
+        delete_dialog(card, bundled_path(shared_engine().root, card.id))
+
+
+def _banner(card: Card) -> None:
+    """What makes every number of this checkpoint meaningless."""
+    if card.num_non_finite:
+        st.warning(
+            f"{card.num_non_finite:,} of its {card.num_parameters:,} weights are NaN or infinite: "
+            "losses and samples will not be finite numbers."
+        )
+
+
+def _facts(card: Card, known: Known) -> str:
+    flags = card.flags
+    size, channels = flags.image_size, flags.in_channels
+    classes = f", {flags.num_classes} classes" if flags.num_classes else ""
+    lines = [
+        loss_text(known),
+        f"{card.num_parameters:,} weights ({KINDS[card.weights]}), "
+        f"{card.num_parameters * 4 / 1e6:.1f} MB, step {card.step:,}",
+        f"{plain(card.dataset)}: {size} × {size} pixels, {channels} channel"
+        f"{'' if channels == 1 else 's'}{classes}; {flags.num_channels} channels wide",
+        f"SHA-256 `{card.digest[:12]}`",
+    ]
+    if card.origin:
+        lines.append("from the file " + ", ".join(plain(text) for text in card.origin.values()))
+    return "  \n".join(lines)
+
+
+def _links(card: Card) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for address, (title, icon) in LINKS.items():
+            st.page_link(
+                st.Page(MEASURES / f"{address}.py", title=title, icon=icon),
+                label=title,
+                icon=icon,
+                query_params={"checkpoints": card.id},
+            )
+
+
+def _training(card: Card) -> None:
+    if card.loss_history:
+        st.plotly_chart(
+            loss_history_lines({label(card): (card.method, card.loss_history)}),
+            key="history",
+            alt="Training loss by step",
+        )
+    else:
+        st.caption("Its training left no record of the loss.")
+    if card.command:
+        st.caption("Trained with:")
+        st.code(card.command, language="bash")
+
+
+def _tensors(card: Card) -> None:
+    """From the file's header; no weight is read."""
+    try:
+        header = weights_header(shared_engine().root, card)
+    except FlatdiffError as error:
+        st.error(plain(str(error)))
+        return
+    rows = [
+        {
+            "tensor": name,
+            "shape": " × ".join(map(str, entry.shape)),
+            "type": entry.dtype,
+            "weights": entry.size,
+            "bytes": entry.num_bytes,
+        }
+        for name, entry in header.tensors.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Every tensor of the weights file")
+    total = sum(entry.num_bytes for entry in header.tensors.values())
+    st.caption(f"{len(rows):,} tensors, {total / 1e6:.2f} MB; read from the header of the file.")

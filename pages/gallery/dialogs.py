@@ -1,0 +1,53 @@
+"""Windows in which a checkpoint gets another name, or is deleted."""
+
+import streamlit as st
+
+from flatdiff.cards import Card
+from flatdiff.collection import delete_checkpoint, rename_checkpoint
+from flatdiff.engine import shared_engine
+from flatdiff.errors import FlatdiffError
+from pages.gallery.listing import open_checkpoint
+from pages.shared.choose import plain
+
+SAID = "said"  # a sentence for the next run of the page
+
+
+@st.dialog("Rename")
+def rename_dialog(card: Card) -> None:
+    """Ask for the new name."""
+    new = st.text_input("New name", card.id, key="new_name", help="family/name")
+    st.caption("What was measured stays with it. Links to the old name lead nowhere afterwards.")
+    if st.button("Rename", key="confirm", type="primary"):
+        engine = shared_engine()
+        try:
+            rename_checkpoint(engine.root, engine.store, card.id, new)
+        except FlatdiffError as error:
+            st.error(plain(str(error)))
+            return
+        finish(new, f"{plain(card.id)} is now called {plain(new)}.")
+
+
+@st.dialog("Delete")
+def delete_dialog(card: Card, bundled: str) -> None:
+    """Ask once more."""
+    st.markdown(f"Delete **{plain(card.id)}**, its weights and its card, from the disk?")
+    if bundled:
+        st.markdown(f"It came with the project; this brings it back: `git checkout {bundled}`")
+    else:
+        st.markdown("It cannot be brought back, unless you keep a copy: Download makes one.")
+    st.caption("What was measured stays in the store, and is found again with the same weights.")
+    if st.button("Delete", key="confirm", type="primary", icon=":material/delete:"):
+        engine = shared_engine()
+        try:
+            delete_checkpoint(engine.root, engine.store, card.id)
+        except FlatdiffError as error:
+            st.error(plain(str(error)))
+            return
+        finish(None, f"{plain(card.id)} is deleted.")
+
+
+def finish(opened: str | None, sentence: str) -> None:
+    """Close the window and say what was done."""
+    open_checkpoint(opened)
+    st.session_state[SAID] = sentence
+    st.rerun()

@@ -1,0 +1,95 @@
+"""A checkpoint comes and goes in a real browser: sent, measured, renamed, deleted."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from safetensors.torch import save
+
+from flatdiff.cards import card_ids
+from tests.browser.conftest import Server, start_server
+from tests.browser.test_road import open_page
+from tests.conftest import TINY_FLAGS
+from tests.tiny import random_network
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def root(tiny_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of tiny/adm and tiny/sam that visitors may change."""
+    return Path(shutil.copytree(tiny_root, tmp_path_factory.mktemp("gallery") / "checkpoints"))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, root: Path) -> Iterator[Server]:
+    """A dashboard of its own, because checkpoints change."""
+    started = start_server(tmp_path_factory.mktemp("home"), root)
+    yield started
+    started.process.terminate()
+    started.process.wait(20)
+    started.store.close()
+
+
+def test_a_checkpoint_comes_and_goes(page: Page, server: Server, root: Path) -> None:
+    """Every step is checked on the screen, and on the disk where it changes something."""
+    name = "Ünï 😀 <script>alert(1)<"
+    open_page(page, server, "")
+    page.get_by_role("button", name="Add", exact=True).click()
+    window = page.get_by_role("dialog")
+    content = save({k: v.half() for k, v in random_network(TINY_FLAGS).state_dict().items()})
+    file = {"name": "theirs.safetensors", "mimeType": "application/octet-stream"}
+    window.locator("input[type=file]").set_input_files([{**file, "buffer": b"<html>" * 9}])  # pyright: ignore[reportArgumentType]
+    expect(window.get_by_text("it is a web page")).to_be_visible()
+    window.locator("input[type=file]").set_input_files([{**file, "buffer": content}])  # pyright: ignore[reportArgumentType]
+    expect(window.get_by_text(re.compile(r"tensors, [\d,]+ weights, F16"))).to_be_visible()
+    window.get_by_label("Name", exact=True).fill(f"theirs/{name}")
+    flags = window.get_by_label("Flags that differ", exact=True)
+    flags.fill("--channel_mult 1 --attention_resolutions 9")
+    flags.press("Control+Enter")
+    window.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("is added:")).to_be_visible(timeout=120_000)
+    expect(window).to_have_count(0)
+    assert card_ids(root) == [f"theirs/{name}", "tiny/adm", "tiny/sam"]
+    expect(page.get_by_role("heading", name=f"theirs/{name}")).to_be_visible()
+    expect(page.get_by_text("from the file theirs.safetensors")).to_be_visible()
+
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=120_000)
+    expect(page.get_by_alt_text("Samples of")).to_be_visible()
+
+    page.get_by_role("button", name="Rename", exact=True).click()
+    window.get_by_label("New name", exact=True).fill("theirs/half")
+    window.get_by_role("button", name="Rename", exact=True).click()
+    expect(page.get_by_text("is now called theirs/half")).to_be_visible()
+    expect(page.get_by_text("From store, computed")).to_be_visible()
+    expect(page).to_have_url(re.compile("card=theirs%2Fhalf"))
+    assert card_ids(root) == ["theirs/half", "tiny/adm", "tiny/sam"]
+
+    page.get_by_role("link", name="Flatness").last.click()
+    expect(page).to_have_url(re.compile(r"/flatness\?checkpoints=theirs%2Fhalf"))
+    expect(page.get_by_role("heading", name="Flatness")).to_be_visible()
+    page.go_back()
+    open_page(page, server, "?card=theirs%2Fhalf")
+
+    page.get_by_role("button", name="Delete", exact=True).click()
+    window.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.get_by_text("theirs/half is deleted")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("card="))
+    assert card_ids(root) == ["tiny/adm", "tiny/sam"]
+    assert sorted(path.name for path in root.iterdir()) == ["tiny"]
+
+
+def test_a_row_of_the_table_opens_its_checkpoint(page: Page, server: Server) -> None:
+    """The table is a canvas: the click goes to the box before the first row."""
+    open_page(page, server, "?view=Table")
+    table = page.get_by_test_id("stDataFrame").first
+    expect(table).to_be_visible()
+    table.click(position={"x": 18, "y": 44 + 22})
+    expect(page.get_by_role("heading", name="ADM (tiny)")).to_be_visible()
+    expect(page).to_have_url(re.compile("card=tiny%2Fadm"))
+    page.get_by_role("button", name="All checkpoints").click()
+    expect(page.get_by_role("heading", name="ADM (tiny)")).to_have_count(0)

@@ -1,0 +1,129 @@
+"""Windows of the gallery: add, rename, delete; and a dashboard that only shows."""
+
+import pytest
+from safetensors.torch import save
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
+
+from flatdiff import intake
+from flatdiff.cards import card_ids, read_card
+from flatdiff.converter import convert
+from flatdiff.engine import Engine
+from flatdiff.intake import portable
+from flatdiff.store import FAILED
+from pages.gallery.listing import OPENED
+from tests.conftest import TINY_FLAGS
+from tests.pages.test_gallery import opened, press, tiny_root  # noqa: F401
+from tests.pages.test_pages import PAGES, engine, fill, requests_of, texts  # noqa: F401
+from tests.tiny import random_network
+
+DIALOG = """
+import streamlit as st
+from flatdiff.cards import read_card
+from flatdiff.engine import shared_engine
+from pages.gallery import adding, dialogs
+if "said" in st.session_state:
+    st.success(st.session_state["said"])
+else:
+    {}
+"""
+CARD = "read_card(shared_engine().root, 'tiny/sam')"
+
+
+def window(call: str) -> AppTest:
+    """A dialog that stays open until it is done; no test without a browser can click it open."""
+    return AppTest.from_string(DIALOG.format(call), default_timeout=60).run()
+
+
+def test_rename_asks_until_the_name_can_be(engine: Engine) -> None:  # noqa: F811
+    """What is on disk afterwards is the truth."""
+    page = window(f"dialogs.rename_dialog({CARD})")
+    page.text_input(key="new_name").set_value("../sam")
+    press(page, "Rename")
+    assert "family and name must each" in page.error[0].value
+    page.text_input(key="new_name").set_value("flat/<b>sam")
+    press(page, "Rename")
+    assert card_ids(engine.root) == ["flat/<b>sam", "tiny/adm"]
+    assert page.success[0].value == "tiny\\/sam is now called flat\\/\\<b\\>sam."
+    assert page.session_state[OPENED] == "flat/<b>sam"
+
+
+@pytest.mark.parametrize("bundled", ["", "checkpoints/digits/sam"])
+def test_delete_says_whether_it_can_come_back(engine: Engine, bundled: str) -> None:  # noqa: F811
+    """One that is being measured stays; then it is gone."""
+    page = window(f"dialogs.delete_dialog({CARD}, {bundled!r})")
+    word = f"git checkout {bundled}" if bundled else "It cannot be brought back"
+    assert word in texts(page)
+    request = requests_of(engine, "gallery/checkpoints.py")[1]
+    engine.store.submit(request)
+    press(page, "Delete")
+    assert "1 of its measurements is queued" in page.error[0].value
+    engine.store.finish(request.key, FAILED, "x")
+    press(page, "Delete")
+    assert card_ids(engine.root) == ["tiny/adm"]
+    assert "is deleted" in page.success[0].value
+
+
+def test_an_upload_becomes_a_checkpoint(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """First what is no file of weights, then wrong flags, then right ones."""
+    monkeypatch.setattr(intake, "_convert", convert)
+    released: list[str] = []
+    drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
+    monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
+    content = save(random_network(TINY_FLAGS).state_dict())
+    page = window("adding.add_dialog()")
+    page.file_uploader[0].upload("page.safetensors", b"<html><body></body>").run()
+    assert "it is a web page" in page.error[0].value
+    assert not page.text_input
+    assert len(released) == 1, "200 MB in memory are of no use to anybody"
+    page.file_uploader[0].upload("model 1.safetensors", content).run()
+    assert not page.error
+    assert page.text_input(key="upload_name").value == "uploads/model 1"
+    press(page, "Add")
+    assert "missing" in page.error[0].value
+    page.text_area(key="upload_flags").set_value("--channel_mult 1 --attention_resolutions 9")
+    page.selectbox(key="upload_method").set_value("sam").run()
+    assert "--flags '--channel_mult 1" in page.code[0].value
+    press(page, "Add")
+    assert "is added: " in page.success[0].value
+    card = read_card(engine.root, "uploads/model 1")
+    assert (card.method, card.flags.channel_mult) == ("sam", "1")
+    assert card.origin["file"] == "model 1.safetensors"
+    assert len(released) == 2
+
+
+def test_a_downloaded_file_asks_only_for_a_name(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its card is inside; the same digest, so that results are found again."""
+    monkeypatch.setattr(intake, "_convert", convert)
+    card = read_card(engine.root, "tiny/sam")
+    page = window("adding.add_dialog()")
+    page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()
+    assert "Its card is inside" in page.info[0].value
+    assert not page.text_area
+    press(page, "Add")
+    assert read_card(engine.root, "uploads/sam").digest == card.digest
+    shown = opened(card="uploads/sam")
+    assert "from the file x" in texts(shown)
+
+
+def test_read_only_shows_nothing_that_changes(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Measuring and downloading stay; and a window that was open before is refused."""
+    labels = {button.label for button in opened(card="tiny/sam").button}
+    assert {"Add", "Rename", "Delete", "Run", "All checkpoints"} <= labels
+    page = window(f"dialogs.delete_dialog({CARD}, '')")
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
+    press(page, "Delete")
+    assert "read\\-only" in page.error[0].value
+    labels = {button.label for button in opened(card="tiny/sam").button}
+    assert not labels & {"Add", "Rename", "Delete"}
+    assert {"Run", "All checkpoints"} <= labels
+    assert card_ids(engine.root) == ["tiny/adm", "tiny/sam"]
