@@ -16,6 +16,7 @@ from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.pictures import image_grid
 from flatdiff.report import MAX_ROWS, sheet_report, to_html
 from flatdiff.sections import View
+from flatdiff.sheet import PARTS
 from flatdiff.snippets import python_snippet
 from tests.results import RESULTS, measured_item, samples, surface
 from tests.subjects import changed
@@ -65,10 +66,10 @@ class Document(HTMLParser):
 
 
 def sheet(*names: str) -> dict[str, list[Any]]:
-    """Every measure of some checkpoints."""
+    """Every part of a sheet of some checkpoints."""
     return {
-        measure: [measured_item(measure, result(), name) for name in names]
-        for measure, result in RESULTS.items()
+        measure: [measured_item(measure, RESULTS[measure](), name) for name in names]
+        for measure in dict.fromkeys(part.measure for part in PARTS)
     }
 
 

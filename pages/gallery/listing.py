@@ -10,11 +10,11 @@ import streamlit as st
 from flatdiff.cards import Card
 from flatdiff.config import METHODS
 from flatdiff.engine import shared_engine
+from flatdiff.estimates import with_error
 from flatdiff.pictures import image_grid
 from pages.gallery.filters import base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain
-from pages.shared.estimate import with_error
 from pages.shared.rows import MAX_COLUMNS, in_rows
 
 THUMBNAIL_COLUMNS = 8

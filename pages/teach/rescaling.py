@@ -8,14 +8,16 @@ import streamlit as st
 from flatdiff.cards import Card
 from flatdiff.config import LPF_MODES, LpfMode
 from flatdiff.engine import shared_engine
-from flatdiff.figures.rescaling import factor_name, highest_loss, rescaling_lines
+from flatdiff.estimates import with_error
+from flatdiff.figures.rescaling import factor_name
 from flatdiff.figures.style import Series
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to
 from flatdiff.requests import make_request
 from flatdiff.rescaling import rescalable
+from flatdiff.sections import SECTIONS, pictures_of
 from flatdiff.tensors import read_shapes
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input, whole_number
-from pages.shared.estimate import with_error
+from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
@@ -118,19 +120,8 @@ series = [e for e in series_of(cards, handles) if np.isfinite(e.result.lpf).any(
 if not series:
     nothing_yet(handles, "press Run to rescale and measure.")
 
-highest = highest_loss(series)
-notes = ("one σ for every weight", "σ in units of each filter's size")
-for column, (mode, note) in in_rows(list(zip(LPF_MODES, notes, strict=True))):
-    column.markdown(f"**LPF, {MODES[mode]}**: {note}")
-    column.plotly_chart(
-        rescaling_lines(series, mode, highest),
-        key=mode,
-        alt=f"LPF under {MODES[mode]} over the factor, one line a checkpoint",
-    )
-st.caption(
-    "LPF is the mean loss under Gaussian noise on the weights, with its standard error; lower is "
-    "flatter. Dotted: the loss without noise. The same noise at every factor."
-)
+draw_all(pictures_of("rescaling", series, settings))
+st.caption(SECTIONS["rescaling"].caveat)
 st.markdown("\n".join(finding(entry) for entry in series))
 
 st.subheader("Fake it yourself", divider="gray")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from flatdiff.cards import Card
 from flatdiff.engine import shared_engine
+from flatdiff.estimates import with_error
 from flatdiff.figures.quantization import quantization_lines
 from flatdiff.figures.rounding import rounding_strip
 from flatdiff.figures.style import Series
@@ -18,7 +19,6 @@ from flatdiff.requests import make_request
 from flatdiff.scheme import WIDTHS
 from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints, label, plain
-from pages.shared.estimate import with_error
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
