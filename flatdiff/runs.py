@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
 from flatdiff.files import atomic_write
 from flatdiff.recipe import Recipe
+from flatdiff.run_folders import RunFolder
 from flatdiff.training import StepRecord, TrainingState, new_state, train, weights_of
 
 HISTORY_EVERY_STEPS = 100
@@ -48,7 +49,7 @@ class Run:
     @property
     def state_file(self) -> Path:
         """Where the run's state is kept until it is done."""
-        return self.out / f"{self.recipe.method}.training" / "state.safetensors"
+        return RunFolder.of(self.out, self.recipe.method).state_file
 
 
 @dataclass
@@ -71,8 +72,17 @@ class LossHistory:
             self.pending = []
 
 
-def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
+def _never() -> bool:
+    return False
+
+
+def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterator[StepRecord]:
     """Train to the end, saving on the way; the three checkpoints are written last.
+
+    Args:
+        run: what and where.
+        resume: from its saved state.
+        stop: asked after every step; where it says so, the state is saved and that is all.
 
     Raises:
         TrainingError: a state is in the way, none is there to resume, it belongs to another
@@ -90,6 +100,9 @@ def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
             if run.keep_every_steps and record.step % run.keep_every_steps == 0:
                 _write(run, state, "raw", history.rows, f"{run.recipe.method}-{record.step:06d}")
             yield record
+            if record.step < run.recipe.steps and stop():
+                save_state(run, state, history)
+                return
     except TrainingError as error:
         raise TrainingError(f"{error}. {_last_good(run)}") from None
     save_state(run, state, history)
@@ -98,14 +111,7 @@ def execute(run: Run, resume: bool) -> Iterator[StepRecord]:
 
 
 def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
-    exists = run.state_file.exists()
-    if resume and not exists:
-        raise TrainingError(f"nothing to resume: {run.state_file} does not exist")
-    if exists and not resume:
-        raise TrainingError(
-            f"{run.state_file} holds a run already; continue it with --resume, or delete "
-            f"{run.state_file.parent}"
-        )
+    RunFolder.of(run.out, run.recipe.method).refuse_start(resume)
     for half_written in run.state_file.parent.glob(f".{run.state_file.name}.*"):
         half_written.unlink()  # by a save that was killed
     state = new_state(run.recipe, run.device)

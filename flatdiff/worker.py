@@ -6,9 +6,7 @@ lowest scheduling class, so that a page on the same machine stays quick while a 
 
 import gc
 import json
-import os
 import platform
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,15 +20,12 @@ from flatdiff.cluster import MAX_ACTIVE_JOBS
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.measures.base import Arrays
 from flatdiff.panel import Panel, panel_digest
+from flatdiff.priority import STARVED_SHARE, leave_idle_class, priority_name, yield_to_others
 from flatdiff.requests import Request, architecture_of
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
     from flatdiff.unet import AdmUNet
-
-# Share of the wall time below which the lowest scheduling class gets no processor at all.
-STARVED_SHARE = 0.15
-_priority = threading.local()
 
 
 @dataclass(frozen=True)
@@ -57,7 +52,7 @@ def evaluate_tile(
     Raises:
         FlatdiffError: the checkpoint or its dataset cannot be used, or has changed since.
     """
-    _yield_to_others()
+    yield_to_others()
     request = _request(request_json)
     subject = _subject(identity_of_subject(request, panel), root)
     if request.definition.prepare is not None:
@@ -69,7 +64,7 @@ def evaluate_tile(
     ]
     seconds = time.perf_counter() - wall
     if seconds > 0.1 and time.thread_time() - processor < STARVED_SHARE * seconds:
-        _leave_idle_class()
+        leave_idle_class()
     return TileResult(results, seconds, _environment(subject.device.type))
 
 
@@ -132,29 +127,6 @@ def _loaded(root: Path, checkpoint: str, digest: str, architecture: str) -> "tup
     return card, load_model(root, card, pick_device())
 
 
-def _yield_to_others() -> None:
-    """Put this thread, and those it will start, behind everything else on the machine."""
-    if getattr(_priority, "set", False):
-        return
-    _priority.set = True
-    if os.environ.get("FLATDIFF_WORKER_PRIORITY") == "normal":
-        return
-    if hasattr(os, "SCHED_IDLE"):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-        _priority.name = "idle"
-    else:
-        os.nice(19)
-        _priority.name = "nice 19"
-
-
-def _leave_idle_class() -> None:
-    """Where other work takes every cycle, idle means never: compete, but weakly."""
-    if getattr(_priority, "name", "") == "idle":
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
-        _priority.name = "nice 19, because the machine is busy"
-
-
 def _environment(device: str) -> str:
     import torch
 
@@ -165,6 +137,6 @@ def _environment(device: str) -> str:
         "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
         "dtype": "float32",
         "num_threads": torch.get_num_threads(),
-        "priority": getattr(_priority, "name", "normal"),
+        "priority": priority_name(),
     }
     return json.dumps(described, sort_keys=True)

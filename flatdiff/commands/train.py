@@ -1,80 +1,108 @@
 """`train`: one run of a base method, three checkpoints."""
 
-import shlex
+import contextlib
+import signal
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from flatdiff.config import BaseMethod, Precision, require
-from flatdiff.recipe import Recipe, make_recipe
+from flatdiff.errors import FlatdiffError
+from flatdiff.priority import STARVED_SHARE, leave_idle_class, yield_to_others
+from flatdiff.run_folders import RunFolder
+from flatdiff.run_history import HistoryFile, HistoryRow, steps_a_second
+from flatdiff.run_options import RunOptions
+from flatdiff.turns import wait_for_turn
 
 if TYPE_CHECKING:
     from flatdiff.training import StepRecord
 
+STOPPED = 130  # exit code, as after Ctrl+C
+LINE_EVERY_STEPS = 100
+
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Where and how to train; a recipe setting left out is the preset's."""
+class Options(RunOptions):
+    """Where and how to train, and how this sitting begins."""
 
-    out: Path
-    """The family's folder; checkpoints are written to OUT/<method>, -ema and -swa."""
-    preset: str = "digits"
-    """digits or cifar10."""
-    method: BaseMethod = "adm"
-    """adm (plain), ip (input perturbation) or sam."""
-    steps: int | None = None
-    """Optimizer steps."""
-    seed: int | None = None
-    """Of initial weights, data order, timesteps, noise and dropout."""
-    batch_size: int | None = None
-    """Images a step."""
-    learning_rate: float | None = None
-    """Of Adam, constant."""
-    sam_rho: float | None = None
-    """Radius of SAM's ascent, in weight space."""
-    input_perturbation: float | None = None
-    """Gamma of IP, in units of the noise."""
-    ema_decay: float | None = None
-    """Share of the old average kept at each step."""
-    swa_start_step: int | None = None
-    """First step whose weights enter the SWA mean."""
-    swa_every_steps: int | None = None
-    """How often weights enter it afterwards."""
-    dataset: str | None = None
-    """digits, cifar10 or folder:<path>."""
-    precision: Precision | Literal["auto"] = "auto"
-    """Of activations in training; auto is bfloat16 where the hardware computes it."""
-    device: str = "auto"
-    """cpu, cuda, or auto for a GPU where there is one."""
-    num_threads: int | None = None
-    """Processor threads; equal bits need equal threads."""
-    save_every_steps: int = 500
-    """How often the state is saved for --resume."""
-    keep_every_steps: int | None = None
-    """How often the raw weights become a checkpoint of their own, OUT/<method>-<step>."""
     resume: bool = False
     """Continue a stopped run; its settings must be the same."""
-
-    def __post_init__(self) -> None:
-        for name in ("save_every_steps", "keep_every_steps", "num_threads"):
-            value = getattr(self, name)
-            require(value is None or value >= 1, name, "an integer of at least 1", value)
-
-    def recipe(self, native_precision: Precision) -> Recipe:
-        """The preset with this command's changes."""
-        shared = {field.name for field in fields(Recipe)} & {field.name for field in fields(self)}
-        changes = {name: getattr(self, name) for name in shared - {"preset", "method"}}
-        changes["precision"] = native_precision if self.precision == "auto" else self.precision
-        return make_recipe(self.preset, self.method, **changes)
+    in_turn: bool = False
+    """Wait for a processor core that no other such run has, and give way to all other work."""
 
 
 def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
-    """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints."""
+    """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints.
+
+    Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
+    """
+    folder = RunFolder.of(options.out.resolve(), options.method)
+    steps = options.recipe().steps
+    with folder.take(), _stop_signals() as stop:
+        folder.begin(options, options.resume)
+        with HistoryFile(folder.history_file, steps) as history, _last_words(history):
+            last = _train_in_turn(options, history, stop)
+            done = last == steps
+            history.ended("done" if done else "stopped")
+    method = options.method
+    if done:
+        print(f"done: {method}, {method}-ema and {method}-swa in {options.out}")
+        return 0
+    how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
+    print(f"stopped: {how}", file=sys.stderr)
+    return STOPPED
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever."""
+    asked: list[int] = []
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _last_words(history: HistoryFile) -> Iterator[None]:
+    """Why a sitting ended before its time, for whoever looks later."""
+    try:
+        yield
+    except FlatdiffError as error:
+        history.ended("failed", str(error))
+        raise
+    except KeyboardInterrupt:
+        history.ended("stopped")
+        raise
+    except BaseException as error:
+        history.ended("failed", f"{type(error).__name__}: {error}")
+        raise
+
+
+def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
+    """The last step that is taken; 0 where none was."""
+    if not options.in_turn:
+        return _train(options, history, stop)
+    turn = wait_for_turn(stop, history.waiting)
+    if turn is None:
+        return 0
+    with turn:
+        yield_to_others()
+        return _train(options, history, stop)
+
+
+def _train(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
     import torch
 
     from flatdiff.devices import pick_device, pick_precision
@@ -87,33 +115,44 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
         recipe=options.recipe(pick_precision(device)),
         out=options.out.resolve(),
         device=device,
-        command=shlex.join(["python", "-m", "flatdiff", *_own_arguments()]),
+        command=options.command(),
         save_every_steps=options.save_every_steps,
         keep_every_steps=options.keep_every_steps,
     )
-    _show_progress(execute(run, options.resume), run.recipe.steps)
-    method = run.recipe.method
-    print(f"done: {method}, {method}-ema and {method}-swa in {options.out}")
-    return 0
+    steps = run.recipe.steps
+    _show_progress(_written(execute(run, options.resume, stop), history), steps)
+    return steps if history.step is None else history.step  # None: nothing was left to do
 
 
-def _own_arguments() -> list[str]:
-    """The command as a card should repeat it: without the flag that continued it."""
-    return [argument for argument in sys.argv[1:] if argument != "--resume"]
-
-
-def _show_progress(records: "Iterator[StepRecord]", steps: int) -> None:
-    """One line a hundred steps: mean loss, speed, time left."""
-    started, first, losses = time.monotonic(), None, []
+def _written(records: "Iterator[StepRecord]", history: HistoryFile) -> Iterator[HistoryRow]:
+    """The rows of the history, as they are written; minds that the process gets its share."""
+    wall, processor = time.monotonic(), time.process_time()
     for record in records:
-        first = record.step - 1 if first is None else first
-        losses.append(record.loss)
-        if record.step % 100 == 0 or record.step == steps:
-            rate = (record.step - first) / (time.monotonic() - started)
-            left = (steps - record.step) / rate
-            print(
-                f"step {record.step}/{steps}  loss {sum(losses) / len(losses):.4f}  "
-                f"{rate:.1f} steps/s  {left / 60:.1f} min left",
-                flush=True,
-            )
-            losses = []
+        if history.step is None:
+            history.began(record.step - 1)
+        row = history.add(record.step, record.loss)
+        if row is None:
+            continue
+        yield row
+        share = (time.process_time() - processor) / max(time.monotonic() - wall, 1e-9)
+        if share < STARVED_SHARE:
+            leave_idle_class()
+        wall, processor = time.monotonic(), time.process_time()
+
+
+def _show_progress(rows: Iterator[HistoryRow], steps: int) -> None:
+    """One line a hundred steps: mean loss, speed, time left."""
+    taken, pending = 0, list[HistoryRow]()
+    for row in rows:
+        taken += row.num_steps
+        pending.append(row)
+        before = pending[0].step - pending[0].num_steps
+        if row.step < steps and row.step // LINE_EVERY_STEPS == before // LINE_EVERY_STEPS:
+            continue
+        loss = sum(r.loss * r.num_steps for r in pending) / (row.step - before)
+        rate = steps_a_second(taken - 1, row.seconds)
+        left = (
+            f"  {rate:.1f} steps/s  {(steps - row.step) / rate / 60:.1f} min left" if rate else ""
+        )
+        print(f"step {row.step}/{steps}  loss {loss:.4f}{left}", flush=True)
+        pending = []

@@ -1,0 +1,212 @@
+"""The launcher starts, stops, continues and deletes training runs, each a process of its own.
+
+A run that was started here belongs to nobody: it goes on when the browser is closed and when the
+server ends, and whoever looks into its folder finds it again. A lock in the folder, held by the
+process itself, tells whether it lives.
+"""
+
+import contextlib
+import dataclasses
+import itertools
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from flatdiff.cards import Card, list_cards
+from flatdiff.errors import TrainingError
+from flatdiff.files import PROJECT_ROOT, resolve_inside
+from flatdiff.locks import is_held, owner, take
+from flatdiff.processes import is_alive
+from flatdiff.run_folders import RunFolder, TrainingRun, last_words, list_runs
+from flatdiff.run_options import RunOptions
+from flatdiff.turns import num_turns
+
+START_TIMEOUT_S = 60  # until the process has its lock, on a busy machine
+LOOK_EVERY_S = 0.02
+MAX_WAITING = 8  # runs behind those that have a core; each takes 160 MB
+NAME = re.compile(r"\w[\w.-]{0,39}")
+FREE_BYTES = 200 << 20  # below it, no run is begun
+
+
+def read_only() -> bool:
+    """Whether pages may only look: $FLATDIFF_READ_ONLY is set, as for a class."""
+    return os.environ.get("FLATDIFF_READ_ONLY", "") not in ("", "0")
+
+
+def family_folder(root: Path, name: str) -> Path:
+    """The folder that a name typed by a person stands for.
+
+    Raises:
+        TrainingError: it is no name that a folder should have.
+    """
+    if not NAME.fullmatch(name):
+        raise TrainingError(
+            f"{name!r} cannot be a name: 1 to 40 letters, digits, dots, hyphens and underscores, "
+            "the first a letter or a digit"
+        )
+    return resolve_inside(root, name)
+
+
+def free_name(root: Path) -> str:
+    """A name that no folder has yet."""
+    names = ("mine" if number == 1 else f"mine-{number}" for number in itertools.count(1))
+    return next(name for name in names if not (root / name).exists())
+
+
+def refuse_start(root: Path, options: RunOptions) -> None:
+    """Raise where a new run with these options cannot begin.
+
+    Raises:
+        SettingsError: a setting is out of range.
+        TrainingError: something is in the way, or there is no room.
+    """
+    recipe = options.recipe()
+    family = options.out.name
+    if RunFolder.of(options.out, options.method).exists():
+        raise TrainingError(
+            f"{family}/{options.method} is a run already; choose another name, or go on with that "
+            "one"
+        )
+    for card in list_cards(root):
+        if not isinstance(card, Card) or card.family != family:
+            continue
+        if card.name.split("-")[0] == options.method:
+            raise TrainingError(f"{card.id} is a checkpoint already; choose another name")
+        if (card.flags, card.dataset) != (recipe.flags, recipe.dataset):
+            raise TrainingError(
+                f"{family} holds checkpoints of another network or dataset; choose another name"
+            )
+    _refuse_without_room(root)
+
+
+def _refuse_without_room(root: Path) -> None:
+    alive = sum(run.alive for run in list_runs(root))
+    if alive >= num_turns() + MAX_WAITING:
+        raise TrainingError(
+            f"{alive} runs are going on or waiting already, for {num_turns()} processor cores; "
+            "stop one, or come back later"
+        )
+    free = shutil.disk_usage(root).free if root.exists() else FREE_BYTES
+    if free < FREE_BYTES:
+        raise TrainingError(
+            f"only {free >> 20} MB are free on the disk of {root}; a run wants "
+            f"{FREE_BYTES >> 20} MB"
+        )
+
+
+def start(root: Path, options: RunOptions) -> None:
+    """Begin a new run; returns when its process lives.
+
+    Raises:
+        SettingsError, TrainingError: see `refuse_start`; or it did not come up.
+    """
+    refuse_start(root, options)
+    with _alone(RunFolder.of(options.out, options.method)) as folder:
+        refuse_start(root, options)  # once more: another server may have been quicker
+        _launch(folder, options)
+
+
+def resume(run: TrainingRun) -> None:
+    """Go on from the saved state, or begin anew where none was saved.
+
+    Raises:
+        TrainingError: it is going on already, cannot be continued from here, or did not come up.
+    """
+    if run.options is None:
+        raise TrainingError(f"{run.id} was begun elsewhere; continue it with its own command")
+    with _alone(run.folder) as folder:
+        _launch(folder, run.options, *resume_flags(run))
+
+
+def resume_flags(run: TrainingRun) -> list[str]:
+    """What its command wants behind it."""
+    return ["--resume"] if run.folder.state_file.exists() else []
+
+
+@contextlib.contextmanager
+def _alone(folder: RunFolder) -> Iterator[RunFolder]:
+    """No other server starts or deletes this run meanwhile, and nobody trains it.
+
+    Raises:
+        TrainingError: one does, or the folder cannot be written.
+    """
+    name = f"{folder.path.parent.name}/{folder.path.name.split('.')[0]}"
+    lock = take(folder.path / "launch.lock")
+    if lock is None:
+        raise TrainingError(f"{name} is being started or deleted at this moment by somebody else")
+    with lock:
+        if is_held(folder.lock_file):
+            raise TrainingError(f"{name} is going on already")
+        yield folder
+
+
+def _launch(folder: RunFolder, options: RunOptions, *flags: str) -> None:
+    """Start the process and wait until it holds its lock."""
+    words = [*shown(options).arguments(), "--in-turn", *flags]
+    try:
+        with folder.log_file.open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "flatdiff", "train", *words],
+                cwd=PROJECT_ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,  # the history has the same
+                stderr=log,
+                start_new_session=True,  # so that what ends the server does not end it
+            )
+    except OSError as error:
+        raise TrainingError(f"cannot start a run in {folder.path}: {error.strerror}") from None
+    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not is_held(folder.lock_file):
+        if process.poll() is not None and process.returncode:
+            raise TrainingError(f"the run did not start: {last_words(folder)}")
+        if process.poll() is not None or time.monotonic() > deadline:
+            return  # it is over already, or will come up when the machine lets it
+        time.sleep(LOOK_EVERY_S)
+
+
+def shown(options: RunOptions) -> RunOptions:
+    """With a folder as a person types it who stands in the project's."""
+    if options.out.is_relative_to(PROJECT_ROOT):
+        return dataclasses.replace(options, out=options.out.relative_to(PROJECT_ROOT))
+    return options
+
+
+def stop(run: TrainingRun) -> None:
+    """Ask the process to save and end; it does so after the step it is in.
+
+    Raises:
+        TrainingError: the process is not on this machine.
+    """
+    held_by = owner(run.folder.lock_file)
+    if not is_held(run.folder.lock_file):
+        return
+    if not is_alive(held_by):
+        raise TrainingError(f"{run.id} is being trained on another machine; stop it there")
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(int(held_by.partition("@")[0]), signal.SIGTERM)
+
+
+def delete(run: TrainingRun) -> None:
+    """Remove a run's folder, its state and history with it; checkpoints stay.
+
+    Raises:
+        TrainingError: it is going on, or cannot be removed.
+    """
+    with _alone(run.folder) as folder:
+        aside = folder.path.with_name(f".{folder.path.name}.deleted")
+        try:
+            if folder.path.exists():
+                folder.path.rename(aside)
+            shutil.rmtree(aside, ignore_errors=True)
+        except OSError as error:
+            raise TrainingError(f"cannot delete {folder.path}: {error.strerror}") from None
+    with contextlib.suppress(OSError):  # its checkpoints, or another run
+        folder.path.parent.rmdir()

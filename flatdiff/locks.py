@@ -1,0 +1,94 @@
+"""A lock tells whether a process lives: the operating system lets go of it however that ends.
+
+A process id does not: the number may belong to somebody else by now.
+"""
+
+import contextlib
+import os
+import sys
+import time
+from pathlib import Path
+
+from flatdiff.errors import FlatdiffError
+from flatdiff.processes import this_process
+
+if sys.platform != "win32":
+    import fcntl
+
+# Who only looks holds the lock for a moment, which must not pass for another holder.
+TRIES, BETWEEN_TRIES_S = 4, 0.01
+MAX_OWNER_BYTES = 100
+
+
+class Lock:
+    """A lock that this process holds until it is closed, or ends."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go."""
+        os.close(self._handle)
+
+
+def take(path: Path) -> Lock | None:
+    """The lock on a file, which is made and names this process; None where another holds it.
+
+    Raises:
+        FlatdiffError: the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise FlatdiffError(f"cannot write {path}: {error.strerror}") from None
+    if not _taken(handle):
+        os.close(handle)
+        return None
+    with contextlib.suppress(OSError):  # a full disk: held all the same
+        os.ftruncate(handle, 0)
+        os.write(handle, this_process().encode())
+    return Lock(handle)
+
+
+def _taken(handle: int) -> bool:
+    if sys.platform == "win32":
+        return True  # no such locks there: nobody is told apart
+    for _ in range(TRIES):
+        with contextlib.suppress(BlockingIOError):
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        time.sleep(BETWEEN_TRIES_S)
+    return False
+
+
+def is_held(path: Path) -> bool:
+    """Whether some process, this one included, holds the lock on a file."""
+    if sys.platform == "win32":
+        return False
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def owner(path: Path) -> str:
+    """Who took the lock last, as `processes.this_process` names it; "" where unknown."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_OWNER_BYTES).decode("ascii", "replace")
+    except OSError:
+        return ""

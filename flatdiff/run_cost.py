@@ -1,0 +1,50 @@
+"""What a run will cost: seconds on this machine, from runs before it or from the forward pass."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flatdiff.recipe import Recipe
+from flatdiff.run_folders import TrainingRun
+
+GRADIENTS = {"adm": 1, "ip": 1, "sam": 2}  # of the network, a step
+FORWARDS_A_GRADIENT = 3  # the pass back costs about two
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """Of one run."""
+
+    seconds: float  # on one core
+    measured: bool  # by training; else judged from forward passes
+
+
+def image_gradients(recipe: Recipe) -> int:
+    """Images whose gradient the run takes."""
+    return recipe.steps * recipe.batch_size * GRADIENTS[recipe.method]
+
+
+def seconds_a_gradient(runs: Iterable[TrainingRun], recipe: Recipe) -> float | None:
+    """Of one image, as the first run of the same network and precision shows; None without one."""
+    for run in runs:
+        known = run.options.recipe() if run.options else None
+        if known is None or (known.flags, known.precision) != (recipe.flags, recipe.precision):
+            continue
+        if run.history.rate:
+            return 1 / (run.history.rate * known.batch_size * GRADIENTS[known.method])
+    return None
+
+
+def cost(recipe: Recipe, runs: Iterable[TrainingRun], forward_s: float | None) -> RunCost | None:
+    """Of a whole run; None where nothing is known of its network here.
+
+    Args:
+        recipe: of the run.
+        runs: others on this machine, the latest first.
+        forward_s: seconds of one image through the network.
+    """
+    gradient_s = seconds_a_gradient(runs, recipe)
+    if gradient_s is not None:
+        return RunCost(image_gradients(recipe) * gradient_s, measured=True)
+    if forward_s is not None:
+        return RunCost(image_gradients(recipe) * FORWARDS_A_GRADIENT * forward_s, measured=False)
+    return None

@@ -1,0 +1,250 @@
+"""A run folder is `<family>/<method>.training/` below the checkpoints: all that is known of a run.
+
+    options.json        what was chosen
+    state.safetensors   from which it continues, see runs.py
+    history.jsonl       losses, and how each sitting ended
+    run.lock            held by the process that trains it
+    log.txt             what that process said where nobody read along
+
+Whoever looks, a page, a command or a server that has just come up, learns everything from there.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from flatdiff.cards import CARD_FILE
+from flatdiff.config import WEIGHT_KINDS, BaseMethod
+from flatdiff.errors import CheckpointError, TrainingError
+from flatdiff.files import atomic_write
+from flatdiff.headers import read_header
+from flatdiff.locks import Lock, is_held, owner, take
+from flatdiff.run_history import RunHistory, read_history
+from flatdiff.run_options import RunOptions
+
+SUFFIX = ".training"
+LOG_TAIL_BYTES = 4096
+MAX_WORDS = 400
+FULL_DISK_BYTES = 1 << 20
+
+RunState = Literal["waiting", "starting", "running", "done", "stopped", "failed"]
+ALIVE: tuple[RunState, ...] = ("waiting", "starting", "running")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run lives; cheap to make, and need not exist."""
+
+    path: Path
+
+    @classmethod
+    def of(cls, out: Path, method: BaseMethod) -> "RunFolder":
+        """Of the run of a method in a family's folder."""
+        return cls(out / f"{method}{SUFFIX}")
+
+    @property
+    def state_file(self) -> Path:
+        """See runs.py."""
+        return self.path / "state.safetensors"
+
+    @property
+    def history_file(self) -> Path:
+        """See run_history.py."""
+        return self.path / "history.jsonl"
+
+    @property
+    def options_file(self) -> Path:
+        """See run_options.py."""
+        return self.path / "options.json"
+
+    @property
+    def log_file(self) -> Path:
+        """Standard error of the latest process that a page has started."""
+        return self.path / "log.txt"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held while it is trained."""
+        return self.path / "run.lock"
+
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return self.state_file.exists() or self.options_file.exists()
+
+    def take(self) -> Lock:
+        """Keep every other process from training it.
+
+        Raises:
+            TrainingError: one does.
+        """
+        lock = take(self.lock_file)
+        if lock is None:
+            raise TrainingError(
+                f"{self.path} is being trained by another process ({owner(self.lock_file)})"
+            )
+        return lock
+
+    def refuse_start(self, resume: bool) -> None:
+        """Raise where there is nothing to go on from, or something in the way.
+
+        Raises:
+            TrainingError: a state is in the way, or none is there to resume.
+        """
+        exists = self.state_file.exists()
+        if resume and not exists:
+            raise TrainingError(f"nothing to resume: {self.state_file} does not exist")
+        if exists and not resume:
+            raise TrainingError(
+                f"{self.state_file} holds a run already; continue it with --resume, or delete "
+                f"{self.path}"
+            )
+
+    def begin(self, options: RunOptions, resume: bool) -> None:
+        """Once a run, keep its options: by them it is continued.
+
+        Raises:
+            TrainingError: see `refuse_start`.
+            FlatdiffError: the folder cannot be written.
+        """
+        self.refuse_start(resume)
+        if not (resume and self.options_file.exists()):
+            atomic_write(self.options_file, options.to_json().encode())
+
+
+@dataclass(frozen=True)
+class TrainingRun:
+    """A run as it stands at one moment."""
+
+    folder: RunFolder
+    options: RunOptions | None  # None: begun by an older program, or the file is damaged
+    state: RunState
+    reason: str  # why it failed, one sentence; "" where it did not
+    history: RunHistory
+    saved_step: int | None  # None: no state is saved
+
+    @property
+    def id(self) -> str:
+        """`<family>/<method>`, as its raw checkpoint will be called."""
+        return f"{self.family}/{self.method}"
+
+    @property
+    def family(self) -> str:
+        """Its folder's name."""
+        return self.folder.path.parent.name
+
+    @property
+    def method(self) -> str:
+        """A base method, whatever the folder is called."""
+        return self.folder.path.name.removesuffix(SUFFIX)
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process trains it, or waits to."""
+        return self.state in ALIVE
+
+    @property
+    def steps(self) -> int | None:
+        """To the end; None where that is not known."""
+        return self.options.recipe().steps if self.options else None
+
+    @property
+    def step(self) -> int:
+        """Steps that are taken; of a run at rest, those that were saved."""
+        return self.history.step if self.alive else (self.saved_step or 0)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """Of its final weights, those that are there."""
+        names = [f"{self.method}{'' if kind == 'raw' else f'-{kind}'}" for kind in WEIGHT_KINDS]
+        family = self.folder.path.parent
+        return [f"{self.family}/{n}" for n in names if (family / n / CARD_FILE).is_file()]
+
+
+def list_runs(root: Path) -> Iterator[TrainingRun]:
+    """Every run below a root, those that are alive first, then the latest first."""
+    folders = [
+        RunFolder(path)
+        for path in root.glob(f"*/*{SUFFIX}")
+        if path.is_dir() and not path.is_symlink() and not path.parent.is_symlink()
+    ]
+    found = [(read_run(folder), _touched(folder)) for folder in folders if folder.exists()]
+    for run, _ in sorted(found, key=lambda pair: (not pair[0].alive, -pair[1], pair[0].id)):
+        yield run
+
+
+def _touched(folder: RunFolder) -> float:
+    """When it was begun, or at least first written to, in seconds since 1970."""
+    try:
+        return folder.options_file.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def read_run(folder: RunFolder) -> TrainingRun:
+    """A run as its folder tells."""
+    alive = is_held(folder.lock_file)  # asked first: what ends meanwhile has written its last
+    history = read_history(folder.history_file)
+    run = TrainingRun(folder, _options(folder), "stopped", "", history, saved_step(folder))
+    state, reason = _living(history) if alive else _at_rest(run)
+    return TrainingRun(folder, run.options, state, reason, history, run.saved_step)
+
+
+def _living(history: RunHistory) -> tuple[RunState, str]:
+    if history.phase == "waiting":
+        return "waiting", ""
+    return ("running" if history.phase == "began" else "starting"), ""
+
+
+def _at_rest(run: TrainingRun) -> tuple[RunState, str]:
+    phase = run.history.phase
+    if phase == "failed":
+        return "failed", run.history.reason
+    if phase in ("done", "stopped"):
+        return phase, ""
+    if phase is None and run.checkpoints:
+        return "done", ""
+    return "failed", _silent_end(run.folder)
+
+
+def _silent_end(folder: RunFolder) -> str:
+    """Why a process ended that could not write it down."""
+    if words := last_words(folder):
+        return words
+    if shutil.disk_usage(folder.path).free < FULL_DISK_BYTES:
+        return "the disk is full; free some space, then continue"
+    return "its process ended without a word: killed from outside, or the machine went down"
+
+
+def _options(folder: RunFolder) -> RunOptions | None:
+    try:
+        return RunOptions.from_json(folder.options_file.read_text("utf-8"), folder.path.parent)
+    except (OSError, ValueError, RecursionError):
+        return None
+
+
+def last_words(folder: RunFolder) -> str:
+    """The last line that the process of a run wrote before it ended; "" where there is none."""
+    try:
+        with folder.log_file.open("rb") as file:
+            file.seek(max(0, folder.log_file.stat().st_size - LOG_TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((line.strip()[:MAX_WORDS] for line in reversed(lines) if line.strip()), "")
+
+
+def saved_step(folder: RunFolder) -> int | None:
+    """Steps in the saved state; None where none is saved, or its header cannot be read."""
+    try:
+        return _saved_step(folder.state_file, folder.state_file.stat().st_mtime_ns)
+    except (OSError, ValueError, TypeError, KeyError, RecursionError, CheckpointError):
+        return None
+
+
+@lru_cache(maxsize=64)
+def _saved_step(path: Path, _mtime_ns: int) -> int:
+    return int(json.loads(read_header(path).metadata["step"]))

@@ -1,0 +1,100 @@
+"""Options of a run: as flags, as a file, as a recipe, always the same."""
+
+from pathlib import Path
+
+import pytest
+import tyro
+
+from flatdiff.commands.train import Options
+from flatdiff.errors import SettingsError
+from flatdiff.recipe import make_recipe
+from flatdiff.run_options import RunOptions
+
+CHANGED = RunOptions(
+    out=Path("checkpoints/mine"),
+    method="sam",
+    steps=100,
+    seed=3,
+    batch_size=4,
+    learning_rate=2.5e-4,
+    sam_rho=0.05,
+    ema_decay=0.99,
+    swa_start_step=50,
+    num_threads=1,
+    save_every_steps=7,
+    keep_every_steps=20,
+)
+
+
+@pytest.mark.parametrize("options", [RunOptions(out=Path("a b")), CHANGED])
+def test_flags_are_read_back_by_the_command_line(options: RunOptions) -> None:
+    """What we write is parsed by tyro."""
+    read = tyro.cli(Options, args=[*options.arguments(), "--resume"])
+    assert read.resume
+    for name in RunOptions.__dataclass_fields__:
+        assert getattr(read, name) == getattr(options, name)
+
+
+def test_command_names_only_what_was_changed() -> None:
+    """As the shipped cards have it; a blank in a name is quoted."""
+    options = RunOptions(out=Path("my runs/a"), method="sam", num_threads=1)
+    assert options.command("--resume") == (
+        "python -m flatdiff train --preset digits --method sam --out 'my runs/a' "
+        "--num-threads 1 --resume"
+    )
+
+
+def test_file_keeps_everything_but_the_folder() -> None:
+    """The folder is wherever the file is by then."""
+    moved = RunOptions.from_json(CHANGED.to_json(), Path("elsewhere"))
+    assert moved.out == Path("elsewhere")
+    assert moved.recipe() == CHANGED.recipe()
+    assert moved.arguments()[6:] == CHANGED.arguments()[6:]
+
+
+def test_recipe_is_the_presets_with_the_changes() -> None:
+    """Against `make_recipe`; auto is what the device has."""
+    recipe = CHANGED.recipe("bfloat16")
+    assert recipe == make_recipe(
+        "digits",
+        "sam",
+        steps=100,
+        seed=3,
+        batch_size=4,
+        learning_rate=2.5e-4,
+        sam_rho=0.05,
+        ema_decay=0.99,
+        swa_start_step=50,
+        precision="bfloat16",
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "7",
+        '{"steps": "many"}',
+        '{"steps": -1}',
+        '{"preset": "nothing"}',
+        '{"preset": []}',
+        '{"unknown": 1}',
+        '{"method": ["adm"]}',
+        '{"save_every_steps": 0}',
+        '{"save_every_steps": "x"}',
+        '{"seed": 1.5}',
+    ],
+)
+def test_damaged_file_is_a_value_error(text: str) -> None:
+    """So that whoever lists runs can pass it over."""
+    with pytest.raises(ValueError, match=" "):
+        RunOptions.from_json(text, Path("x"))
+
+
+@pytest.mark.parametrize("name", ["save_every_steps", "keep_every_steps", "num_threads"])
+def test_zero_is_refused_by_name(name: str) -> None:
+    """Before a process starts."""
+    changes = {name: 0}
+    with pytest.raises(SettingsError, match=f"{name} must be an integer of at least 1; got 0"):
+        RunOptions(out=Path("x"), **changes)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,107 @@
+"""The train command: signals, its lock, and what it leaves in the folder when it ends badly."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flatdiff import runs
+from flatdiff.commands.train import STOPPED, Options, train
+from flatdiff.devices import pick_device, pick_precision
+from flatdiff.errors import TrainingError
+from flatdiff.run_folders import RunFolder, read_run
+from flatdiff.runs import Run
+from tests.tiny import file_digests, finished
+
+
+def options(out: Path, **changes: Any) -> Options:
+    """Twelve steps of four images."""
+    settings = {"steps": 12, "batch_size": 4, "num_threads": 1, "save_every_steps": 5, **changes}
+    return Options(out=out, **settings)
+
+
+def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do something right after a step."""
+    train_steps = runs.train
+
+    def disturbed(*arguments: Any) -> Iterator[Any]:
+        for record in train_steps(*arguments):
+            if record.step == step:
+                act()
+            yield record
+
+    monkeypatch.setattr(runs, "train", disturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_saves_and_the_rest_gives_the_same_bits(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """Stopped at 7, between two saves; compared with a run that was never stopped."""
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        at_step(7, lambda: signal.raise_signal(number), patch)
+        assert train(options(tmp_path / "mine")) == STOPPED
+    assert "saved at step 7; continue with --resume" in capsys.readouterr().err
+    run = read_run(RunFolder.of(tmp_path / "mine", "adm"))
+    assert (run.state, run.saved_step, run.checkpoints) == ("stopped", 7, [])
+    assert signal.getsignal(number) is before
+    assert train(options(tmp_path / "mine", resume=True)) == 0
+    assert "step 12/12" in capsys.readouterr().out
+    recipe = options(tmp_path).recipe(pick_precision(pick_device()))
+    finished(Run(recipe=recipe, out=tmp_path / "whole", device=pick_device()))
+    assert file_digests(tmp_path / "mine") == file_digests(tmp_path / "whole")
+
+
+def test_second_interrupt_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was saved last is left."""
+
+    def twice() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    at_step(7, twice, monkeypatch)
+    with pytest.raises(KeyboardInterrupt):
+        train(options(tmp_path / "mine"))
+    run = read_run(RunFolder.of(tmp_path / "mine", "adm"))
+    assert (run.state, run.saved_step) == ("stopped", 5)
+
+
+def test_bug_is_kept_for_whoever_looks_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kind of the exception and its words."""
+
+    def bug() -> None:
+        raise ZeroDivisionError("by nothing")
+
+    at_step(3, bug, monkeypatch)
+    with pytest.raises(ZeroDivisionError):
+        train(options(tmp_path / "mine"))
+    run = read_run(RunFolder.of(tmp_path / "mine", "adm"))
+    assert (run.state, run.reason) == ("failed", "ZeroDivisionError: by nothing")
+
+
+def test_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
+    """Not a byte of its folder is touched."""
+    folder = RunFolder.of(tmp_path / "mine", "adm")
+    with folder.take():
+        before = {path: path.read_bytes() for path in folder.path.iterdir()}
+        with pytest.raises(TrainingError, match="being trained by another process"):
+            train(options(tmp_path / "mine"))
+        assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def test_changed_options_are_refused_and_not_kept(tmp_path: Path) -> None:
+    """After the refusal the run can be continued with its own."""
+    assert train(options(tmp_path / "mine")) == 0
+    folder = RunFolder.of(tmp_path / "mine", "adm")
+    before = folder.options_file.read_bytes()
+    with pytest.raises(TrainingError, match=r"learning_rate: saved 0\.0001, now 0\.5"):
+        train(options(tmp_path / "mine", resume=True, learning_rate=0.5))
+    assert folder.options_file.read_bytes() == before
+    assert "learning_rate" in read_run(folder).reason
+    assert train(options(tmp_path / "mine", resume=True)) == 0
+    assert read_run(folder).state == "done"
