@@ -20,6 +20,7 @@ PAGES = {
             icon=":material/grid_view:",
             default=True,
         ),
+        st.Page(HERE / "gallery/train.py", title="Train", icon=":material/model_training:"),
     ],
     "Measure": [
         st.Page(HERE / "measure/surface.py", title="Surface", icon=":material/landscape:"),

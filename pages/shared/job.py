@@ -124,7 +124,7 @@ def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
     parts = [f"{done:,} of {total:,} evaluations"]
     rates = [progress.rate for progress in active if progress.rate]
     if rates:
-        parts.append(_speed(sum(rates) / len(rates)))
+        parts.append(speed(sum(rates) / len(rates)))
     etas = [progress.eta for progress in active if progress.eta is not None]
     parts.append(f"{duration(max(etas))} left" if etas else "measuring the speed")
     ahead = max((progress.queue_position for progress in active), default=0)
@@ -133,10 +133,10 @@ def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
     return " · ".join(parts)
 
 
-def _speed(rate: float) -> str:
+def speed(rate: float) -> str:
     """Evaluations in a time that makes them a number.
 
-    >>> _speed(24.3), _speed(0.02)
+    >>> speed(24.3), speed(0.02)
     ('24.3 a second', '1.2 a minute')
     """
     return f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"

@@ -11,7 +11,7 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 PAGES = (
-    *("", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
+    *("", "train", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
     *("quantization", "compare", "claim", "ruler", "theory", "rescaling", "sam", "rounding"),
     "activity",
 )

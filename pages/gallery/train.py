@@ -1,0 +1,59 @@
+"""Train: make the nine methods yourself, and watch the loss fall."""
+
+import streamlit as st
+
+from flatdiff import launcher
+from flatdiff.cards import Card, list_cards
+from flatdiff.engine import shared_engine
+from flatdiff.run_folders import TrainingRun, list_runs
+from pages.gallery.new_run import new_runs
+from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
+from pages.shared.choose import plain
+
+
+def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool]]:
+    """What decides how the page is laid out."""
+    return [(run.id, run.state, bool(run.history.rows)) for run in runs]
+
+
+st.title("Train")
+st.markdown(
+    "A run trains the network with one method, **ADM** (plain), **+IP** (input perturbation) or "
+    "**+SAM** (sharpness-aware minimization), and leaves three checkpoints: its last weights "
+    "(raw), their running average (**EMA**) and the mean of the late ones (**SWA**). Three runs "
+    "make the nine methods of the paper's Table 2."
+)
+root = shared_engine().root
+cards = [card for card in list_cards(root) if isinstance(card, Card)]
+runs = list(list_runs(root))
+if launcher.read_only():
+    st.info("This server is set to look only: runs are started and stopped elsewhere.")
+else:
+    new_runs(root, runs, cards)
+every = 1.0 if any(run.alive for run in runs) else None
+
+
+@st.fragment(run_every=every)
+def watch_runs() -> None:
+    """Where they stand, once a second; the page again when one begins or ends."""
+    found = list(list_runs(root))
+    if standing(found) != standing(runs):
+        st.rerun()
+    for sentence in st.session_state.pop("refused", []):
+        st.error(plain(sentence))
+    show_runs(found)
+
+
+@st.fragment(run_every=every)
+def watch_losses() -> None:
+    """The chart keeps up with them."""
+    show_losses(losses_of(list(list_runs(root)), cards), chosen)
+
+
+st.subheader("Runs", divider="gray")
+watch_runs()
+if not runs:
+    st.caption("None yet. Those of the command line appear here, too.")
+st.subheader("Losses", divider="gray")
+chosen = choose_curves(runs, losses_of(runs, cards))
+watch_losses()

@@ -1,0 +1,228 @@
+"""The Train page: empty, running, done, failed, and for those who may only look.
+
+Processes are not started here, except that the lock of a running run is held by the test.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flatdiff import engine as engine_module
+from flatdiff import launcher
+from flatdiff.cards import write_card
+from flatdiff.engine import Engine
+from flatdiff.errors import TrainingError
+from flatdiff.run_folders import RunFolder
+from flatdiff.run_options import RunOptions
+from flatdiff.store import Store
+from tests.conftest import write_tiny_checkpoint
+from tests.pages.test_pages import opened, texts
+from tests.test_run_folders import begun, write
+
+PAGE = "gallery/train.py"
+
+
+@pytest.fixture
+def root(store: Store, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder of checkpoints and an engine that never starts."""
+    made = Engine(store=store, root=tmp_path / "root")
+    made.root.mkdir()
+    engine_module._engines[os.getpid()] = made
+    yield made.root
+    del engine_module._engines[os.getpid()]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[RunOptions]:
+    """What the page asks the launcher to start."""
+    asked: list[RunOptions] = []
+    monkeypatch.setattr(launcher, "start", lambda _root, options: asked.append(options))
+    return asked
+
+
+def labels(shown: AppTest) -> list[str]:
+    """Of all buttons."""
+    return [button.label for button in shown.button]
+
+
+def press(shown: AppTest, label: str) -> AppTest:
+    """The first button of that name."""
+    return next(button for button in shown.button if button.label == label).click().run()
+
+
+def standing(shown: AppTest) -> list[str]:
+    """What stands above each progress bar."""
+    return [bar.proto.text for bar in shown.get("progress")]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_empty_page_says_what_it_is_for(root: Path, started: list[RunOptions]) -> None:
+    """Nothing was ever trained here: no chart, no time, but Start."""
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "nine methods" in texts(shown)
+    assert "no time is known" in texts(shown)
+    assert "No losses yet" in texts(shown)
+    press(shown, "Start")
+    assert [options.method for options in started] == ["adm", "sam"]
+    assert {options.out for options in started} == {root / "mine"}
+    assert {options.num_threads for options in started} == {1}
+    assert all(o.recipe().steps == 12_000 for o in started)
+
+
+def test_every_setting_reaches_the_run(root: Path, started: list[RunOptions]) -> None:
+    """Typed in by a person; the recipe must have it all."""
+    shown = opened(PAGE)
+    typed: dict[str, Any] = {
+        "steps": 400,
+        "batch": 16,
+        "lr": 2e-4,
+        "rho": 0.05,
+        "gamma": 0.2,
+        "ema": 0.99,
+        "swa_start": 300,
+        "swa_every": 10,
+        "seed": 5,
+        "save": 50,
+        "keep": 100,
+        "threads": 2,
+    }
+    for key, value in typed.items():
+        shown.number_input(key=key).set_value(value)
+    shown.text_input(key="name").set_value("other")
+    shown.run()
+    press(shown, "Start")
+    (options, _) = started
+    recipe = options.recipe()
+    assert options.out == root / "other"
+    assert [recipe.steps, recipe.batch_size, recipe.learning_rate] == [400, 16, 2e-4]
+    assert [recipe.sam_rho, recipe.input_perturbation, recipe.ema_decay] == [0.05, 0.2, 0.99]
+    assert [recipe.swa_start_step, recipe.swa_every_steps, recipe.seed] == [300, 10, 5]
+    assert [options.save_every_steps, options.keep_every_steps, options.num_threads] == [
+        50,
+        100,
+        2,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("name", "../../etc", "cannot be a name"),
+        ("name", "", "cannot be a name"),
+        ("name", "<b>x</b>", "cannot be a name"),
+        ("swa_start", 99_999, "must be in \\[1, 12000\\]"),
+        ("ema", 1.5, "must be in \\[0, 1\\)"),
+        ("lr", 0.0, "must be finite and above 0"),
+    ],
+)
+def test_bad_input_is_a_sentence_and_nothing_starts(
+    key: str, value: Any, sentence: str, root: Path
+) -> None:
+    """Start cannot be pressed; the page goes on."""
+    shown = opened(PAGE)
+    kind = shown.text_input if key == "name" else shown.number_input
+    kind(key=key).set_value(value)
+    shown.run()
+    assert not shown.exception
+    assert sentence.replace("\\", "") in texts(shown).replace("\\", "")
+    assert next(b for b in shown.button if b.label == "Start").disabled
+    assert list(root.iterdir()) == []
+
+
+def test_running_run_shows_progress_losses_and_stop(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven of a hundred steps; Stop reaches the launcher with this run."""
+    stopped: list[str] = []
+    monkeypatch.setattr(launcher, "stop", lambda run: stopped.append(run.id))
+    folder = begun(root)
+    with folder.take():
+        write(folder)
+        shown = opened(PAGE)
+        assert not shown.exception
+        assert standing(shown)[0].startswith("7 of 100 steps")
+        assert len(shown.get("plotly_chart")) == 1
+        shown.text_input(key="name").set_value("mine").run()
+        assert "mine/adm is a run already" in texts(shown).replace("\\", "")
+        assert "Delete this run" not in labels(shown)
+        press(shown, "Stop")
+    assert stopped == ["mine/adm"]
+
+
+def test_stopped_run_is_continued_or_deleted(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command stands there, too; what is refused is said."""
+
+    def refuse(_run: object) -> None:
+        raise TrainingError("the cat sat on the run")
+
+    write(begun(root), "stopped")
+    monkeypatch.setattr(launcher, "resume", refuse)
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "stopped at 0 of 100 steps" in standing(shown)[0]
+    commands = [code.value for code in shown.code]
+    assert any(c.startswith("python -m flatdiff train --preset digits") for c in commands)
+    press(shown, "Continue")
+    assert "the cat sat on the run" in texts(shown)
+    press(shown, "Delete this run")
+    assert not shown.exception
+    assert not (root / "mine").exists()
+    assert standing(shown) == []
+
+
+def test_failed_run_says_why(root: Path) -> None:
+    """In its own words, escaped; it can be continued."""
+    write(begun(root), "failed", "the loss became nan <b>here</b>")
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "the loss became nan \\<b\\>here\\<\\/b\\>" in texts(shown)
+    assert "Continue" in labels(shown)
+
+
+def test_done_run_leads_to_its_checkpoints(root: Path) -> None:
+    """The link names the checkpoint that the gallery should open."""
+    folder = begun(root, "tiny")
+    write(folder, "done")
+    write_card(root / "tiny" / "adm", write_tiny_checkpoint(root, "adm", 0))
+    shown = opened(PAGE)
+    assert not shown.exception
+    (link,) = shown.get("page_link")
+    assert link.proto.query_string == "card=tiny%2Fadm"  # pyright: ignore[reportAttributeAccessIssue]
+    assert "Continue" not in labels(shown)
+    assert "Delete this run" in labels(shown)
+
+
+def test_run_of_an_older_program_is_shown(root: Path) -> None:
+    """Only its state is there, and that is no file of ours."""
+    folder = RunFolder.of(root / "old", "ip")
+    folder.path.mkdir(parents=True)
+    folder.state_file.write_bytes(b"")
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "begun by an older program" in texts(shown)
+    assert "Continue" not in labels(shown)
+
+
+def test_many_runs_fold_away(root: Path) -> None:
+    """Ten stopped ones: four are shown, the others are behind a word."""
+    for number in range(10):
+        write(begun(root, f"run-{number}"), "stopped")
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert [expander.label for expander in shown.expander].count("6 earlier") == 1
+    assert len(standing(shown)) == 10
+
+
+def test_who_may_only_look_finds_no_button(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither to start nor to stop, continue or delete."""
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
+    write(begun(root), "stopped")
+    shown = opened(PAGE)
+    assert not shown.exception
+    assert "set to look only" in texts(shown)
+    assert labels(shown) == []
+    assert len(standing(shown)) == 1
