@@ -18,19 +18,17 @@ class RunCost:
     measured: bool  # by training; else judged from forward passes
 
 
-def image_gradients(recipe: Recipe) -> int:
-    """Images whose gradient the run takes."""
-    return recipe.steps * recipe.batch_size * GRADIENTS[recipe.method]
-
-
 def seconds_a_gradient(runs: Iterable[TrainingRun], recipe: Recipe) -> float | None:
-    """Of one image, as the first run of the same network and precision shows; None without one."""
+    """Of one batch, as the first run that is alike shows; None without one.
+
+    Alike are network and batch size: a batch of 8 takes far longer than an eighth of one of 64.
+    """
     for run in runs:
         known = run.options.recipe() if run.options else None
-        if known is None or (known.flags, known.precision) != (recipe.flags, recipe.precision):
+        if known is None or (known.flags, known.batch_size) != (recipe.flags, recipe.batch_size):
             continue
         if run.history.rate:
-            return 1 / (run.history.rate * known.batch_size * GRADIENTS[known.method])
+            return 1 / (run.history.rate * GRADIENTS[known.method])
     return None
 
 
@@ -42,9 +40,11 @@ def cost(recipe: Recipe, runs: Iterable[TrainingRun], forward_s: float | None) -
         runs: others on this machine, the latest first.
         forward_s: seconds of one image through the network.
     """
+    gradients = recipe.steps * GRADIENTS[recipe.method]
     gradient_s = seconds_a_gradient(runs, recipe)
     if gradient_s is not None:
-        return RunCost(image_gradients(recipe) * gradient_s, measured=True)
+        return RunCost(gradients * gradient_s, measured=True)
     if forward_s is not None:
-        return RunCost(image_gradients(recipe) * FORWARDS_A_GRADIENT * forward_s, measured=False)
+        batch_s = recipe.batch_size * FORWARDS_A_GRADIENT * forward_s
+        return RunCost(gradients * batch_s, measured=False)
     return None

@@ -105,13 +105,17 @@ class HistoryFile:
                 os.write(self._handle, b"\n")  # ends a line that a kill has torn
         except OSError as error:
             raise self._refusal(error) from None
-        self._write({"phase": "opened"})
+        self.opened()
 
     def __enter__(self) -> "HistoryFile":
         return self
 
     def __exit__(self, *_: object) -> None:
         os.close(self._handle)
+
+    def opened(self) -> None:
+        """The process is getting ready."""
+        self._write({"phase": "opened"})
 
     def waiting(self) -> None:
         """Other runs have all the cores."""

@@ -98,6 +98,7 @@ def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bo
     if turn is None:
         return 0
     with turn:
+        history.opened()
         yield_to_others()
         return _train(options, history, stop)
 

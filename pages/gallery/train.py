@@ -30,10 +30,10 @@ if launcher.read_only():
     st.info("This server is set to look only: runs are started and stopped elsewhere.")
 else:
     new_runs(root, runs, cards)
-every = 1.0 if any(run.alive for run in runs) else None
+going_on = any(run.alive for run in runs)
 
 
-@st.fragment(run_every=every)
+@st.fragment(run_every=1.0 if going_on else None)
 def watch_runs() -> None:
     """Where they stand, once a second; the page again when one begins or ends."""
     found = list(list_runs(root))
@@ -44,9 +44,9 @@ def watch_runs() -> None:
     show_runs(found)
 
 
-@st.fragment(run_every=every)
+@st.fragment(run_every=3.0 if going_on else None)
 def watch_losses() -> None:
-    """The chart keeps up with them."""
+    """The chart keeps up with them; less often, because the browser draws it anew."""
     show_losses(losses_of(list(list_runs(root)), cards), chosen)
 
 
