@@ -17,12 +17,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from flatdiff.cards import Card, read_card
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.figures.style import Series
+from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.samples import SamplesResult
 from flatdiff.panel import Panel, panel_digest
 from flatdiff.pictures import image_grid
@@ -177,16 +179,12 @@ def to_npz(items: Sequence[Measured]) -> bytes:
 
 
 def to_png(items: Sequence[Measured]) -> bytes:
-    """Image grids: a row a checkpoint and bit width, the same noise in every column.
+    """Image grids: a row a checkpoint and bit width or point, the same noise in every column.
 
     Raises:
         SettingsError: the results hold no images.
     """
-    rows = []
-    for item in items:
-        if not isinstance(item.result, SamplesResult):
-            raise SettingsError(f"png is for samples; export {item.measure} as json, csv or npz")
-        rows += list(item.result.images)
+    rows = [row for item in items for row in _image_rows(item)]
     columns = min((len(row) for row in rows), default=0)
     if not columns:
         raise SettingsError("png needs images; none is finished yet")
@@ -196,6 +194,16 @@ def to_png(items: Sequence[Measured]) -> bytes:
     grid = image_grid(np.concatenate([row[:columns] for row in rows]), columns)
     Image.fromarray(grid).save(buffer, "png", pnginfo=text)
     return buffer.getvalue()
+
+
+def _image_rows(item: Measured) -> list[NDArray[np.uint8]]:
+    """Images that belong side by side, (n, H, W, C) each."""
+    match item.result:
+        case SamplesResult():
+            return list(item.result.images)
+        case NearbyResult():
+            return [item.result.images]
+    raise SettingsError(f"png is for samples; export {item.measure} as json, csv or npz")
 
 
 def _record(item: Measured) -> dict[str, Any]:

@@ -22,12 +22,16 @@ def _is_plane(request: Request) -> bool:
     return request.measure == "surface" and request.settings.dimensions == 2
 
 
+def _is_images(request: Request) -> bool:
+    return request.measure in ("samples", "nearby")
+
+
 FORMATS: dict[str, Format] = {
     ".html": Format(to_html, "text/html"),
     ".csv": Format(to_csv, "text/csv"),
     ".npz": Format(to_npz, "application/octet-stream"),
     ".json": Format(to_json, "application/json"),
-    ".png": Format(to_png, "image/png", lambda request: request.measure == "samples"),
+    ".png": Format(to_png, "image/png", _is_images),
     ".vtp": Format(to_vtp, "application/xml", _is_plane),
 }
 

@@ -11,6 +11,7 @@ from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.frechet import COLUMNS, FrechetResult
 from flatdiff.measures.lpf import LpfResult
+from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.quantization import QuantizationResult
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.rescaling import RescalingResult
@@ -118,6 +119,12 @@ def samples_table(result: SamplesResult) -> pd.DataFrame:
     )
 
 
+def nearby_table(result: NearbyResult) -> pd.DataFrame:
+    """One row."""
+    row = {"a": result.a, "b": result.b, "relative_distance": result.relative_distance}
+    return pd.DataFrame([{**row, "num_images": len(result.images)}])
+
+
 def frechet_table(result: FrechetResult) -> pd.DataFrame:
     """One row a bit width."""
     columns = ("bits", "num_images", "num_reference", *COLUMNS, "label")
@@ -134,6 +141,7 @@ TABLES: dict[str, Callable[[Any], pd.DataFrame]] = {
     "quantization": quantization_table,
     "sensitivity": sensitivity_table,
     "samples": samples_table,
+    "nearby": nearby_table,
     "frechet": frechet_table,
 }
 

@@ -11,6 +11,7 @@ from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
 from flatdiff.measures.frechet import FrechetResult, FrechetSettings
 from flatdiff.measures.lpf import LpfResult, LpfSettings
+from flatdiff.measures.nearby import NearbyResult, NearbySettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.radius import RadiusResult, RadiusSettings
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings
@@ -91,6 +92,12 @@ def samples(count: int | None = None) -> SamplesResult:
     return computed(digits_subject(2), "samples", settings)
 
 
+def nearby(count: int | None = None) -> NearbyResult:
+    """Ten images in two chunks, beside the checkpoint."""
+    settings = NearbySettings(num_images=10, num_sampling_steps=2, a=0.25, b=-0.5)
+    return computed(digits_subject(2), "nearby", settings, count)
+
+
 def frechet(count: int | None = None) -> FrechetResult:
     """The reference and five images at 32 and 4 bits."""
     return computed(digits_subject(2), "frechet", SETTINGS["frechet"], count)
@@ -106,6 +113,7 @@ RESULTS = {
     "sensitivity": sensitivity,
     "exposure": exposure,
     "samples": samples,
+    "nearby": nearby,
     "frechet": frechet,
 }
 

@@ -24,7 +24,7 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.panel import Panel, panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import Store
-from tests.results import PROVENANCE, RESULTS, samples, surface
+from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request
 
@@ -81,10 +81,12 @@ def test_csv_through_pandas(measure: str) -> None:
     half = len(table) // 2
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     named = {"samples": "pixel_change", "exposure": "gap", "frechet": "frechet"}
+    named["nearby"] = "relative_distance"
     name = {**named, **dict.fromkeys(("surface", "sensitivity"), "rise")}.get(measure, "loss")
     expected = {
         "surface": lambda: (result.loss - result.base_loss).ravel(),
         "lpf": lambda: [result.loss],
+        "nearby": lambda: [result.relative_distance],
         "sensitivity": lambda: np.sort(result.rise)[::-1],
     }.get(measure, lambda: getattr(result, name))()
     np.testing.assert_allclose(table[name][:half], expected, rtol=1e-15)
@@ -142,6 +144,13 @@ def test_png_of_checkpoints_that_are_not_equally_far() -> None:
     content = FORMATS[".png"].export([item("samples", result), item("samples", fewer)])
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (2 * 9 * 6 - 6, 4 * 9 * 6 - 6)
+
+
+def test_png_of_a_point_is_one_row_a_checkpoint() -> None:
+    """Ten images of 8 pixels and a gap of one, six screen pixels each."""
+    content = EXPORTS[".png"]([item("nearby", nearby(), name) for name in ("a/b", "c/d")])
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == (10 * 9 * 6 - 6, 2 * 9 * 6 - 6)
 
 
 @pytest.mark.parametrize(

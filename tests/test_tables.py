@@ -83,6 +83,10 @@ IN_THE_MAKING = [
     ("frechet", 1, "num_reference", [1500, 1500]),
     ("frechet", 2, "frechet", [np.nan, np.nan]),
     ("samples", 0, "pixel_change", [np.nan, np.nan]),
+    ("nearby", 0, "relative_distance", [np.nan]),
+    ("nearby", 1, "num_images", [8]),
+    ("nearby", 2, "a", [0.25]),
+    ("nearby", 2, "num_images", [10]),
 ]
 
 

@@ -45,7 +45,7 @@ class Target:
     to: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Further checkpoints, once for each: the ends of a surface's axes, then others to mark."""
     out: Path
-    """.html, .json, .csv or .npz; .png for samples, .vtp for surfaces of two dimensions."""
+    """.html, .json, .csv or .npz; .png for images, .vtp for surfaces of two dimensions."""
     panel_size: int = 256
     """(image, timestep, noise) triples that losses are measured on."""
     panel_seed: int = 0

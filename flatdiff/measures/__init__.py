@@ -7,6 +7,7 @@ from flatdiff.measures import (
     exposure,
     frechet,
     lpf,
+    nearby,
     quantization,
     radius,
     rescaling,
@@ -28,6 +29,7 @@ MEASURES: dict[str, Measure[Any, Any]] = {
         quantization.MEASURE,
         sensitivity.MEASURE,
         samples.MEASURE,
+        nearby.MEASURE,
         frechet.MEASURE,
     )
 }

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from flatdiff.subject import Subject
     from flatdiff.weights import Vector
 
-__all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings"]
+__all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings", "axes_of"]
 
 
-def _axes(subject: "Subject", settings: SurfaceSettings) -> "tuple[Vector, Vector]":
+def axes_of(subject: "Subject", settings: SurfaceSettings) -> "tuple[Vector, Vector]":
     """The two directions; the second is not used in one dimension."""
     match settings.axes:
         case "random":
@@ -49,7 +49,7 @@ def _evaluate(subject: "Subject", settings: SurfaceSettings, item: Item) -> Arra
             with subject.at((1.0, subject.partner_offset(k))):
                 return {"losses": subject.losses()}
     a, b = _place(settings, item)
-    first, second = _axes(subject, settings)
+    first, second = axes_of(subject, settings)
     terms = [(a, first)] if settings.dimensions == 1 else [(a, first), (b, second)]
     with subject.at(*terms):
         return {"losses": subject.losses()}
@@ -67,7 +67,7 @@ def _place(settings: SurfaceSettings, item: Item) -> tuple[float, float]:
 
 
 def _base(subject: "Subject", settings: SurfaceSettings) -> Arrays:
-    first, second = (d.double() for d in _axes(subject, settings))
+    first, second = (d.double() for d in axes_of(subject, settings))
     norms = float(first.norm() * second.norm())
     return {
         **base_arrays(subject),
@@ -107,6 +107,6 @@ MEASURE = Measure(
         panel_size * (BASE_PASSES if item[0] == "base" else 1)
     ),
     plan=_plan,
-    prepare=_axes,
+    prepare=axes_of,
     min_partners=lambda settings: settings.num_marks,
 )
