@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 from starlette.middleware import Middleware
 
+from pages.shared import plotly_js
 from pages.shared.guard import HostGuard
 
 
@@ -30,4 +31,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     engine.close()
 
 
-app = st.App("pages/main.py", lifespan=lifespan, middleware=[Middleware(HostGuard)])
+app = st.App(
+    "pages/main.py",
+    lifespan=lifespan,
+    routes=[plotly_js.ROUTE],
+    middleware=[Middleware(HostGuard)],
+)

@@ -11,6 +11,7 @@ from flatdiff.cards import Card
 from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.files import PROJECT_ROOT
+from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
@@ -21,6 +22,7 @@ from flatdiff.sheet import sheet_requests
 from flatdiff.store import Store
 from flatdiff.transfer import copy_results
 
+NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
 
@@ -33,6 +35,7 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("rescaling", card, RescalingSettings()) for card in pair),
         *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
         *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
+        *(make_request("nearby", card, where) for card in cards for where in NEARBY),
         *_between(cards),
     ]
     return list({request.key: request for request in requests}.values())

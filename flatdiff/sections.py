@@ -19,6 +19,7 @@ from flatdiff.views import (
     exposure_pictures,
     frechet_pictures,
     lpf_pictures,
+    nearby_pictures,
     quantization_pictures,
     radius_pictures,
     rescaling_pictures,
@@ -99,6 +100,12 @@ SECTIONS: dict[str, Section] = {
         pictures=samples_pictures,
         ready=lambda result: result.images.shape[1] > 0,
         caveat="The same noise through every network at every bit width.",
+    ),
+    "nearby": Section(
+        title="Samples at a point",
+        pictures=nearby_pictures,
+        ready=lambda result: len(result.images) > 0,
+        caveat="Drawn from the weights at a point of a surface, from the same noise everywhere.",
     ),
     "frechet": Section(
         title="Sample quality",

@@ -18,13 +18,14 @@ from flatdiff.figures.frechet import frechet_dots
 from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
 from flatdiff.figures.radius import SIZE_TITLES, radius_lines, timestep_map
+from flatdiff.figures.relief import surface_3d
 from flatdiff.figures.rescaling import highest_loss, rescaling_lines
 from flatdiff.figures.style import Series
 from flatdiff.figures.surface import (
     MAX_RELIEFS,
     X_TITLES,
+    Point,
     common_range,
-    surface_3d,
     surface_contour,
     surface_lines,
 )
@@ -42,6 +43,7 @@ class View:
     spaghetti: bool = False  # every direction beside the mean
     names: Sequence[str] = ()  # of the checkpoints of a line or plane, to be written at them
     trajectory: Sequence[int] = ()  # which of these are states of one run, in their order
+    point: Point | None = None  # of a surface, that somebody chose
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,9 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
     if settings.dimensions == 1:
         yield Picture(
             key="lines",
-            content=surface_lines(series, log=view.log, x_title=X_TITLES[settings.axes]),
+            content=surface_lines(
+                series, log=view.log, x_title=X_TITLES[settings.axes], point=view.point
+            ),
             alt="Loss against distance along one direction, one line a checkpoint",
         )
         return
@@ -73,7 +77,12 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
         yield Picture(
             key=f"contour-{entry.title}",
             content=surface_contour(
-                entry.result, limits, log=view.log, names=view.names, trajectory=view.trajectory
+                entry.result,
+                limits,
+                log=view.log,
+                names=view.names,
+                trajectory=view.trajectory,
+                point=view.point,
             ),
             alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
             heading=entry.title,
@@ -82,7 +91,7 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
     for entry in series[:MAX_RELIEFS]:
         yield Picture(
             key=f"relief-{entry.title}",
-            content=surface_3d(entry.result, limits, log=view.log),
+            content=surface_3d(entry.result, limits, log=view.log, point=view.point),
             alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
             heading=f"{entry.title}, relief",
             row="reliefs",
@@ -228,4 +237,19 @@ def rescaling_pictures(series: Sequence[Series], _settings: Any, _view: View) ->
             alt=f"LPF under {mode.replace('_', '-')} noise over the factor, a line a checkpoint",
             heading=f"LPF, {heading}",
             row="modes",
+        )
+
+
+def nearby_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """What the weights at one point draw."""
+    for entry in series:
+        result = entry.result
+        where = f"({result.a:.4g}, {result.b:.4g})"
+        yield Picture(
+            key=f"grid-{entry.title}",
+            content=image_grid(result.images, GRID_COLUMNS),
+            alt=f"{len(result.images)} samples of {entry.title} at {where}",
+            heading=f"{entry.title}, at {where}",
+            caption=f"{result.relative_distance:.1%} of the norm of the weights from the centre.",
+            row="points",
         )

@@ -148,7 +148,7 @@ def test_png_of_checkpoints_that_are_not_equally_far() -> None:
 
 def test_png_of_a_point_is_one_row_a_checkpoint() -> None:
     """Ten images of 8 pixels and a gap of one, six screen pixels each."""
-    content = EXPORTS[".png"]([item("nearby", nearby(), name) for name in ("a/b", "c/d")])
+    content = FORMATS[".png"].export([item("nearby", nearby(), name) for name in ("a/b", "c/d")])
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (10 * 9 * 6 - 6, 2 * 9 * 6 - 6)
 

@@ -14,7 +14,7 @@ from tests.results import RESULTS
 
 def test_every_measure_has_a_section_and_a_part_of_the_sheet() -> None:
     """The registries know the same names."""
-    taught = {"rescaling"}  # about measuring, not about checkpoints
+    taught = {"rescaling", "nearby"}  # about measuring, and about one point
     assert SECTIONS.keys() == MEASURES.keys() == {part.measure for part in PARTS} | taught
     assert READINGS.keys() == MEASURES.keys() - {"sensitivity"} - taught
     assert all(isinstance(p.settings, MEASURES[p.measure].settings_type) for p in PARTS)

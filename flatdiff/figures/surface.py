@@ -1,4 +1,4 @@
-"""Loss surfaces as contours, reliefs and lines; viridis, one range for all that is compared."""
+"""Loss surfaces as contours and lines; viridis, one range for all that is compared."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,16 @@ X_TITLES: dict[Axes, str] = {
     "checkpoints": "a (0 is the first checkpoint, 1 the second)",
     "eigenvectors": "a (norm of the perturbation)",
 }
+CHOSEN = "#D55E00"  # the point that somebody chose: Okabe and Ito's vermilion
+OPAQUE = {"marker": {"opacity": 1}}  # plotly fades what is not selected
+HOVER = (
+    "a %{x:.3f}, b %{y:.3f}<br>loss %{customdata[0]:.4f}"
+    "<br>%{customdata[1]:.3f} from the centre<extra></extra>"
+)
+MAX_TARGETS = 25  # points along an axis that can be clicked
 OFF_PLANE = 0.01  # of its distance: beyond, a checkpoint is only projected on the plane
+
+Point = tuple[float, float]  # (a, b)
 
 
 def shown_grid(result: SurfaceResult) -> tuple[NDArray, NDArray, NDArray]:
@@ -51,6 +60,7 @@ def surface_contour(
     log: bool = False,
     names: Sequence[str] = (),
     trajectory: Sequence[int] = (),
+    point: Point | None = None,
 ) -> go.Figure:
     """Filled contours of one checkpoint over (a, b), on the comparison's range.
 
@@ -61,39 +71,83 @@ def surface_contour(
         names: of the checkpoint and its partners, to be written beside their places.
         trajectory: which of these, counted from the checkpoint itself, are states of one run, in
             the order of training.
+        point: that somebody chose.
+
+    Every point of a sparse grid can be clicked: plotly selects markers, never contours.
     """
-    low, high = _scaled(np.array(limits), log)
+    low, high = scaled(np.array(limits), log)
     levels = {"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0}
     figure = go.Figure(
         go.Contour(
-            **_trace(result, limits, log),
+            **surface_trace(result, log),
+            hoverinfo="skip",
+            colorbar={"title": "loss", "thickness": 12, **loss_ticks(limits, log)},
             zmin=low,
             zmax=high,
             contours=levels,
             line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
         )
     )
+    figure.add_trace(_targets(result))
     places = _places(result, names)
     if len(trajectory) > 1:
         figure.add_trace(_path(places, trajectory))
     figure.add_trace(places)
+    if point is not None:
+        figure.add_trace(_chosen(point))
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
 
 
-def _trace(result: SurfaceResult, limits: tuple[float, float], log: bool) -> dict:
-    """What contours and reliefs share."""
+def surface_trace(result: SurfaceResult, log: bool) -> dict:
+    """What contours and reliefs share; `customdata` is loss and distance from the centre."""
     a, b, loss = shown_grid(result)
     return {
         "x": a,
         "y": b,
-        "z": _scaled(loss, log),
-        "customdata": loss,
+        "z": scaled(loss, log),
+        "customdata": np.dstack([loss, np.hypot(a[None], b[:, None])]).astype(np.float32),
         "colorscale": COLORSCALE,
-        "colorbar": _colorbar(limits, log),
-        "hovertemplate": "a %{x:.3f}<br>b %{y:.3f}<br>loss %{customdata:.4f}<extra></extra>",
+        "hovertemplate": HOVER,
     }
+
+
+def _targets(result: SurfaceResult) -> go.Scatter:
+    """Markers that nobody sees: what hovers and what is clicked."""
+    a, b, loss = shown_grid(result)
+    stride = -(-max(loss.shape) // MAX_TARGETS)
+    a, b, loss = a[::stride], b[::stride], loss[::stride, ::stride]
+    x, y = (axis.ravel() for axis in np.meshgrid(a, b))
+    return go.Scatter(
+        x=x,
+        y=y,
+        customdata=np.column_stack([loss.ravel(), np.hypot(x, y)]),
+        hovertemplate=HOVER,
+        mode="markers",
+        marker={"opacity": 0, "size": 12},
+        selected={"marker": {"opacity": 0}},
+        unselected={"marker": {"opacity": 0}},
+        showlegend=False,
+    )
+
+
+def _chosen(point: Point) -> go.Scatter:
+    return go.Scatter(
+        x=[point[0]],
+        y=[point[1]],
+        mode="markers",
+        marker={
+            "symbol": "circle",
+            "size": 11,
+            "color": CHOSEN,
+            "line": {"width": 2, "color": "white"},
+        },
+        hoverinfo="skip",
+        unselected=OPAQUE,
+        cliponaxis=False,
+        showlegend=False,
+    )
 
 
 def _places(result: SurfaceResult, names: Sequence[str]) -> go.Scatter:
@@ -120,6 +174,7 @@ def _places(result: SurfaceResult, names: Sequence[str]) -> go.Scatter:
         },
         customdata=distance,
         hovertemplate="%{text}<br>a %{x:.3f}, b %{y:.3f}%{customdata}<extra></extra>",
+        unselected=OPAQUE,
         cliponaxis=False,
         showlegend=False,
     )
@@ -138,26 +193,17 @@ def _path(places: go.Scatter, trajectory: Sequence[int]) -> go.Scatter:
     )
 
 
-def surface_3d(
-    result: SurfaceResult, limits: tuple[float, float], *, log: bool = False
-) -> go.Figure:
-    """The same as a relief."""
-    low, high = _scaled(np.array(limits), log)
-    figure = go.Figure(go.Surface(**_trace(result, limits, log), cmin=low, cmax=high))
-    name = "log10 loss" if log else "loss"
-    figure.update_scenes(
-        xaxis_title="a",
-        yaxis_title="b",
-        zaxis={"title": name, "range": [low, high]},
-        aspectmode="cube",
-    )
-    return laid_out(figure, height=460)
-
-
 def surface_lines(
-    series: Sequence[Series[SurfaceResult]], *, log: bool = False, x_title: str = "a"
+    series: Sequence[Series[SurfaceResult]],
+    *,
+    log: bool = False,
+    x_title: str = "a",
+    point: Point | None = None,
 ) -> go.Figure:
-    """One line a checkpoint over a, with the noise floor of each as a band."""
+    """One line a checkpoint over a, with the noise floor of each as a band.
+
+    A point that somebody chose is an upright line at its a.
+    """
     figure = go.Figure()
     for entry in series:
         result, style = entry.result, style_of(entry.method)
@@ -176,21 +222,19 @@ def surface_lines(
                 hovertemplate="a %{x:.3f}, loss %{y:.4f} ± %{customdata:.4f}",
             )
         )
+    if point is not None:
+        figure.add_vline(point[0], line={"color": CHOSEN, "width": 2})
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title="loss", type="log" if log else "linear")
     return laid_out(figure, height=420)
 
 
-def _scaled(values: NDArray, log: bool) -> NDArray:
+def scaled(values: NDArray, log: bool) -> NDArray:
+    """As drawn: the logarithm to base 10, or the loss itself."""
     return np.log10(values) if log else values
 
 
-def _colorbar(limits: tuple[float, float], log: bool) -> dict:
+def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
     """Ticks in units of the loss, whatever the scale."""
     ticks = np.geomspace(*limits, 5) if log else np.linspace(*limits, 5)
-    return {
-        "title": "loss",
-        "tickvals": _scaled(ticks, log),
-        "ticktext": [f"{tick:.3g}" for tick in ticks],
-        "thickness": 12,
-    }
+    return {"tickvals": scaled(ticks, log), "ticktext": [f"{tick:.3g}" for tick in ticks]}

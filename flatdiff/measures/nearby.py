@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from flatdiff.subject import Subject
     from flatdiff.weights import Vector
 
+# A point of the surface that nobody has touched where flat and sharp draw differently.
+EXAMPLE = (0.3, 0.2)
+
 
 @dataclass(frozen=True, kw_only=True)
 class NearbySettings:

@@ -75,13 +75,18 @@ def _assemble(settings: SamplesSettings, done: Mapping[int, Arrays]) -> SamplesR
         empty = np.zeros((len(settings.bits), 0, 1, 1, 1), np.uint8)
         return SamplesResult(settings.bits, empty, nothing, nothing)
     grids = [np.concatenate([by_bits[bits][k] for k in whole]) for bits in settings.bits]
-    changes = [np.abs(grid.astype(np.float64) - grids[0]).mean(axis=(1, 2, 3)) for grid in grids]
+    changes = [pixel_changes(grid, grids[0]) for grid in grids]
     return SamplesResult(
         bits=settings.bits,
         images=np.stack(grids),
         pixel_change=np.array([mean(change) for change in changes]),
         pixel_change_stderr=np.array([standard_error(change) for change in changes]),
     )
+
+
+def pixel_changes(images: NDArray[np.uint8], base: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Mean |difference| of each image's pixels, of 255; two of (n, H, W, C) to (n,)."""
+    return np.abs(images.astype(np.float64) - base).mean(axis=(1, 2, 3))
 
 
 MEASURE = Measure(

@@ -1,47 +1,31 @@
 """Surface: how does the loss rise around a checkpoint, and between checkpoints?"""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from flatdiff.cards import Card
-from flatdiff.config import NORMALIZATIONS
+from flatdiff.figures.relief import surface_3d
 from flatdiff.figures.surface import (
     MAX_RELIEFS,
     X_TITLES,
     common_range,
     drawable,
-    surface_3d,
     surface_contour,
     surface_lines,
-)
-from flatdiff.measures.surface_settings import (
-    SURFACE_MODES,
-    Axes,
-    SurfaceMode,
-    SurfaceSettings,
 )
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.sections import View
-from pages.shared.choose import (
-    choose_checkpoints,
-    choose_plane,
-    plain,
-    seed_input,
-    whole_number,
-)
+from pages.shared.choose import plain
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
+from pages.shared.plane import choose_surface
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
-
-AXES: dict[Axes, str] = {
-    "random": "random directions",
-    "checkpoints": "between checkpoints",
-    "eigenvectors": "Hessian eigenvectors",
-}
-MODES: dict[SurfaceMode, str] = {"interpolated": "interpolated", "exact": "every cell"}
+from pages.shared.scenes import Scene, flat_instead, linked_scenes
 
 
 def trajectory(places: Sequence[Card]) -> list[int]:
@@ -59,131 +43,80 @@ st.markdown(
     "How fast does the loss rise when the weights move? A flat checkpoint stays dark far from its "
     "centre. What is compared shares one panel, one pair of directions and one colour scale."
 )
-columns = st.columns(3)
-with columns[0]:
-    axes = st.selectbox(
-        "Axes",
-        list(AXES),
-        format_func=AXES.__getitem__,
-        key="axes",
-        bind="query-params",
-        help="Where the weights move: in random directions, from one checkpoint to others, or in "
-        "the directions of the highest curvature.",
-    )
-with columns[1]:
-    dimensions = st.segmented_control(
-        "Dimensions",
-        [1, 2],
-        default=2,
-        format_func=lambda n: f"{n}-D",
-        required=True,
-        key="dimensions",
-        bind="query-params",
-    )
-with columns[2]:
-    mode = st.selectbox(
-        "Computed",
-        SURFACE_MODES,
-        format_func=MODES.__getitem__,
-        key="mode",
-        bind="query-params",
-        help="Interpolated: few points, and an error that is measured at points held out; where "
-        "the surface is not smooth, every cell is computed after all.",
-    )
-two = dimensions == 2
-if axes == "checkpoints":
-    first, partners = choose_plane(two)
-    cards = [first]
-else:
-    cards, partners = choose_checkpoints(), []
-
-slots = iter(st.columns(4))
-resolution, span, normalization, seed = 25, 1.0, "filter", 0
-if axes != "checkpoints":
-    with next(slots):
-        span = st.number_input(
-            "Span",
-            0.01,
-            10.0,
-            1.0,
-            step=0.25,
-            key="span",
+cards, partners, settings = choose_surface()
+handles = job_panel([make_request("surface", card, settings, partners=partners) for card in cards])
+# Before there is a picture, too: what is not drawn is not in the link.
+view = "Contours"
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    if settings.dimensions == 2:
+        view = st.segmented_control(
+            "View",
+            ["Contours", "3-D"],
+            default=view,
+            required=True,
+            key="view",
             bind="query-params",
-            help="The axes run over [-span, span]: at 1 every filter moves by its own norm; along "
-            "eigenvectors it is the norm of the perturbation.",
         )
-if axes == "random":
-    with next(slots):
-        normalization = st.selectbox(
-            "Normalization",
-            NORMALIZATIONS,
-            key="normalization",
-            bind="query-params",
-            help="What a direction's length is measured against (Li et al. 2018).",
-        )
-if axes != "checkpoints":
-    with next(slots):
-        seed = seed_input("Of the directions; the same for every checkpoint.")
-if mode == "exact":
-    with next(slots):
-        resolution = whole_number(
-            "Resolution",
-            "resolution",
-            25,
-            2,
-            256,
-            help_text="Cells along each axis; with an odd number the checkpoint is one of them.",
-        )
+    point = choose_point(settings.dimensions)
+    log = st.toggle("Logarithmic loss", key="log", bind="query-params")
 
-settings = SurfaceSettings(
-    axes=axes,
-    mode=mode,
-    dimensions=2 if two else 1,
-    resolution=resolution,
-    span=span,
-    normalization=normalization,
-    seed=seed,
-)
-requests = [make_request("surface", card, settings, partners=partners) for card in cards]
-handles = job_panel(requests)
 series = [entry for entry in series_of(cards, handles) if drawable(entry.result)]
-limits = common_range([entry.result for entry in series]) if series else None
-if limits is None:
+found = common_range([entry.result for entry in series]) if series else None
+if found is None:
     nothing_yet(handles, "press Run, and a coarse picture comes first.")
-
-log = st.toggle("Logarithmic loss", key="log", bind="query-params")
+low, high = limits = found
 places = [*cards, *partners] if partners else []
 names = [card.title if card.name == card.method else card.name for card in places]
-if not two:
+
+
+def contours() -> None:
+    """One a checkpoint; a click on a point chooses it."""
+    for column, entry in in_rows(series):
+        key = f"contour-{entry.title}"
+        column.markdown(f"**{plain(entry.title)}**")
+        column.plotly_chart(
+            surface_contour(
+                entry.result,
+                limits,
+                log=log,
+                names=names,
+                trajectory=trajectory(places),
+                point=point,
+            ),
+            key=key,
+            on_select=partial(pick_from_chart, key),
+            selection_mode="points",
+            alt=f"Loss surface of {entry.title}, {low:.3f} to {high:.3f}",
+        )
+
+
+def reliefs(flat: bool) -> None:
+    """The first few in 3-D; flat says whether contours stand above them."""
+    scenes = [
+        Scene(
+            entry.title,
+            f"Relief of the loss of {entry.title}, {low:.3f} to {high:.3f}",
+            surface_3d(entry.result, limits, log=log, point=point),
+        )
+        for entry in series[:MAX_RELIEFS]
+    ]
+    linked_scenes(scenes, pick, flat)
+    if len(series) > MAX_RELIEFS:
+        st.caption(f"The first {MAX_RELIEFS} of {len(series)} checkpoints; contours show all.")
+
+
+if settings.dimensions == 1:
     st.plotly_chart(
-        surface_lines(series, log=log, x_title=X_TITLES[axes]),
+        surface_lines(series, log=log, x_title=X_TITLES[settings.axes], point=point),
         key="lines",
         alt="Loss against distance along one direction, one line a checkpoint",
     )
 else:
-    flat, relief = st.tabs(["Contours", "Relief"])
-    with flat:
-        for column, entry in in_rows(series):
-            column.markdown(f"**{plain(entry.title)}**")
-            column.plotly_chart(
-                surface_contour(
-                    entry.result, limits, log=log, names=names, trajectory=trajectory(places)
-                ),
-                key=f"contour-{entry.title}",
-                alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
-            )
-    with relief:
-        for column, entry in in_rows(series[:MAX_RELIEFS]):
-            column.markdown(f"**{plain(entry.title)}**")
-            column.plotly_chart(
-                surface_3d(entry.result, limits, log=log),
-                key=f"relief-{entry.title}",
-                alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
-            )
-        if len(series) > MAX_RELIEFS:
-            st.caption(
-                f"Of the first {MAX_RELIEFS} of {len(series)} checkpoints; contours are of all."
-            )
+    flat = flat_instead()
+    if view == "Contours" or flat:
+        contours()
+    if view == "3-D":
+        reliefs(flat)
 if partners:
     result = series[0].result
     if np.isfinite(result.barrier):
@@ -205,6 +138,8 @@ if partners:
         "run, where some were kept (`train --keep-every-steps`)."
     )
 
+show_nearby(cards, partners, settings, point)
+
 for entry in series:
     if entry.result.note:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
@@ -217,4 +152,4 @@ st.caption(
     "interpolation was not told of. Planes can mislead; another seed is another plane."
 )
 numbers(cards, handles)
-record(handles, View(log=log, names=names, trajectory=trajectory(places)))
+record(handles, View(log=log, names=names, trajectory=trajectory(places), point=point))

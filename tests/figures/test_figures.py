@@ -14,11 +14,11 @@ from flatdiff.figures.exposure import exposure_curves, exposure_gaps
 from flatdiff.figures.frechet import frechet_dots
 from flatdiff.figures.lpf import lpf_dots
 from flatdiff.figures.quantization import quantization_lines
+from flatdiff.figures.relief import surface_3d
 from flatdiff.figures.style import HUES, OTHER_HUE, Series, band, style_of
 from flatdiff.figures.surface import (
     common_range,
     shown_grid,
-    surface_3d,
     surface_contour,
     surface_lines,
 )
@@ -128,19 +128,28 @@ def test_surfaces_draw_the_result(make: Callable[..., go.Figure], log: bool) -> 
     assert np.array_equal(trace.y, result.b)
     assert np.shape(trace.z) == (3, 5)
     np.testing.assert_allclose(10 ** np.array(trace.z) if log else trace.z, result.loss)
-    assert np.array_equal(trace.customdata, result.loss)
+    said = np.array(trace.customdata)
+    assert np.array_equal(said[..., 0], result.loss.astype(np.float32))
+    assert said[2, 1, 1] == pytest.approx((result.a[1] ** 2 + result.b[2] ** 2) ** 0.5)
 
 
-@pytest.mark.parametrize("make", [surface_contour, surface_3d])
-def test_log_ticks_are_in_units_of_the_loss(make: Callable[..., go.Figure]) -> None:
+@pytest.mark.parametrize(
+    ("make", "scale_of"),
+    [
+        (surface_contour, lambda figure: traces(figure)[0].colorbar),
+        (surface_3d, lambda figure: figure.layout.scene.zaxis),
+    ],
+)
+def test_log_ticks_are_in_units_of_the_loss(
+    make: Callable[..., go.Figure], scale_of: Callable[[go.Figure], Any]
+) -> None:
     """0.01 to 100 in five ticks: the decades, at their logarithms."""
-    figure = make(surface(), (0.01, 100.0), log=True)
-    bar = traces(figure)[0].colorbar
-    assert list(bar.ticktext) == ["0.01", "0.1", "1", "10", "100"]
-    np.testing.assert_allclose(bar.tickvals, [-2, -1, 0, 1, 2], atol=1e-12)
-    bar = traces(make(surface(), (1.0, 3.0), log=False))[0].colorbar
-    assert list(bar.ticktext) == ["1", "1.5", "2", "2.5", "3"]
-    assert list(bar.tickvals) == [1, 1.5, 2, 2.5, 3]
+    scale = scale_of(make(surface(), (0.01, 100.0), log=True))
+    assert list(scale.ticktext) == ["0.01", "0.1", "1", "10", "100"]
+    np.testing.assert_allclose(scale.tickvals, [-2, -1, 0, 1, 2], atol=1e-12)
+    scale = scale_of(make(surface(), (1.0, 3.0), log=False))
+    assert list(scale.ticktext) == ["1", "1.5", "2", "2.5", "3"]
+    assert list(scale.tickvals) == [1, 1.5, 2, 2.5, 3]
 
 
 def test_a_flat_surface_can_be_drawn() -> None:
@@ -286,6 +295,6 @@ def test_surfaces_in_the_making_can_be_drawn(make: Callable[..., go.Figure], log
         for count in range(len(whole.loss.ravel()) + 2):
             figure = make(surface(count), limits, log=log)
             assert len(drawn(figure)["data"]) == len(traces(figure))
-            losses = np.array(traces(figure)[0].customdata)
+            losses = np.array(traces(figure)[0].customdata)[..., 0]
             assert np.isfinite(losses).all() == (count > 1)
-            assert np.isin(losses[np.isfinite(losses)], whole.loss).all()
+            assert np.isin(losses[np.isfinite(losses)], np.float32(whole.loss)).all()

@@ -74,6 +74,12 @@ def _images(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {"images": draw.integers(0, 256, (item[2], 8, 8, 1), dtype=np.uint8)}
 
 
+def _nearby(draw: Draw, item: Item, settings: Any) -> Arrays:
+    """Brighter by ten the further from the centre."""
+    images = np.full((item[2], 8, 8, 1), 100 + 10 * (settings.a != 0), np.uint8)
+    return {"images": images, "relative_distance": np.array(abs(settings.a))}
+
+
 def _reference(draw: Draw, item: Item, settings: Any) -> Arrays:
     known = {"mu": np.zeros(3), "root": np.eye(3), "digest": np.array("0" * 64)}
     real = draw.normal(size=(100, 3)).astype(np.float32)
@@ -97,6 +103,7 @@ KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("layer", 2): _layer,
     ("chunk", 3): _norms,
     ("chunk", 4): _images,
+    ("nearby", 3): _nearby,
     ("reference", 1): _reference,
     ("generated", 4): _generated,
 }

@@ -8,11 +8,13 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff import estimates
 from flatdiff.estimates import with_error
-from pages.shared import choose, job
+from pages.shared import choose, job, scenes
 from pages.shared.choose import plain
 
 
-@pytest.mark.parametrize("module", [choose, estimates, job], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [choose, estimates, job, scenes], ids=lambda module: module.__name__
+)
 def test_examples_in_docstrings_are_true(module: ModuleType) -> None:
     """Python itself runs and compares them."""
     found = doctest.testmod(module)

@@ -1,0 +1,53 @@
+"""Loss surfaces as reliefs: what is compared shares its height and its colours."""
+
+import numpy as np
+import plotly.graph_objects as go
+
+from flatdiff.figures.surface import CHOSEN, Point, loss_ticks, scaled, surface_trace
+from flatdiff.measures.surface import SurfaceResult
+
+AXIS = {
+    "nticks": 5,
+    "gridcolor": "#9aa1ab",  # seen on light and on dark
+    "zeroline": False,
+    "tickfont": {"size": 11},
+    "showspikes": False,
+}
+
+
+def surface_3d(
+    result: SurfaceResult,
+    limits: tuple[float, float],
+    *,
+    log: bool = False,
+    point: Point | None = None,
+) -> go.Figure:
+    """One checkpoint's loss over (a, b), with a needle where a point is chosen.
+
+    Height and colour say the same, so that the axis is the colour bar. The camera, the size and
+    the colours of the page are left to where it is drawn.
+    """
+    low, high = scaled(np.array(limits), log)
+    trace = go.Surface(**surface_trace(result, log), cmin=low, cmax=high, showscale=False)
+    figure = go.Figure(trace)
+    if point is not None:
+        figure.add_trace(_needle(point, (low, high)))
+    figure.update_scenes(
+        xaxis={**AXIS, "title": "a"},
+        yaxis={**AXIS, "title": "b"},
+        zaxis={**AXIS, "title": "loss", "range": [low, high], **loss_ticks(limits, log)},
+        aspectmode="cube",
+    )
+    margin = {"l": 0, "r": 0, "t": 0, "b": 0}
+    return figure.update_layout(template="none", margin=margin, showlegend=False)
+
+
+def _needle(point: Point, heights: tuple[float, float]) -> go.Scatter3d:
+    return go.Scatter3d(
+        x=[point[0], point[0]],
+        y=[point[1], point[1]],
+        z=heights,
+        mode="lines",
+        line={"color": CHOSEN, "width": 6},
+        hoverinfo="skip",
+    )

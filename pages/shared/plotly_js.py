@@ -1,0 +1,20 @@
+"""plotly.js as the plotly package ships it, served once from this machine and kept by browsers."""
+
+from pathlib import Path
+
+import plotly
+from starlette.requests import Request
+from starlette.responses import FileResponse
+from starlette.routing import Route
+
+PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+# The version is in the name: a new one is another file, and this one never changes.
+FILE_NAME = f"plotly-{plotly.__version__}.min.js"
+FOREVER = "public, max-age=31536000, immutable"
+
+
+def _send(_request: Request) -> FileResponse:
+    return FileResponse(PLOTLY_JS, headers={"cache-control": FOREVER})
+
+
+ROUTE = Route(f"/{FILE_NAME}", _send)

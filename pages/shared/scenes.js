@@ -1,0 +1,318 @@
+// Scenes: plotly.js surfaces that share one camera. A camera is a list of numbers: where the eye
+// stands and, if it does not look at the middle of the cube, where it looks.
+
+const NARROW = matchMedia("(max-width: 640px)"); // there 3-D waits until it is asked for
+const STILL = 400; // ms after which a camera that moved has come to rest
+const CLICK = 6; // CSS pixels that a finger may slip in a click
+const TURN = Math.PI / 18; // of one press of an arrow key
+const FULL = "M0 0v6h2V2h4V0zM10 0v2h4v4h2V0zM0 10v6h6v-2H2v-4zM14 10v4h-4v2h6v-6z";
+const NO_WEBGL = "This browser shows no 3-D graphics (WebGL). Contours show the same surfaces.";
+const NOT_LOADED = "The 3-D drawing could not be loaded. Contours show the same surfaces.";
+
+const hosts = new WeakMap(); // by parent element
+let library; // plotly.js, once a page load
+let webgl; // whether this browser has it
+
+export default function (component) {
+  const { parentElement } = component;
+  if (!hosts.has(parentElement)) hosts.set(parentElement, makeHost(parentElement));
+  const host = hosts.get(parentElement);
+  host.component = component;
+  takeCamera(host, component.data.camera);
+  show(host);
+  // Streamlit also calls this when a newer call has overtaken a slow one: then all stays.
+  return () => {
+    if (!parentElement.isConnected) remove(host);
+  };
+}
+
+function makeHost(parent) {
+  const root = element("div", "scenes", parent);
+  const host = { root, notice: element("p", "", root), scenes: [], asked: false };
+  host.notice.setAttribute("role", "status");
+  host.button = element("button", "scenes-draw", root);
+  host.button.textContent = "Draw in 3-D";
+  host.button.onclick = () => {
+    host.asked = true;
+    show(host);
+  };
+  host.row = element("div", "scenes-row", root);
+  return host;
+}
+
+function element(tag, className, parent) {
+  const made = document.createElement(tag);
+  made.className = className;
+  return parent.appendChild(made);
+}
+
+async function show(host) {
+  webgl ??= hasWebGL();
+  const narrow = NARROW.matches;
+  const waits = narrow && !host.asked;
+  host.button.hidden = !waits || !webgl;
+  host.notice.textContent = webgl ? "" : NO_WEBGL;
+  host.notice.hidden = webgl;
+  tellFlat(host, narrow || !webgl);
+  if (!webgl || waits) return;
+  try {
+    library ??= load(host.component.data.plotly);
+    draw(host, await library);
+  } catch (error) {
+    library = undefined;
+    host.notice.textContent = NOT_LOADED;
+    host.notice.hidden = false;
+    tellFlat(host, true);
+    console.error(error);
+  }
+}
+
+function tellFlat(host, flat) {
+  if (flat !== host.component.data.flat) host.component.setStateValue("flat", flat);
+}
+
+function hasWebGL() {
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("webgl");
+  context?.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
+  return context !== null;
+}
+
+function load(file) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = file; // beside the page
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => reject(new Error(`${file} was not loaded`));
+    document.head.append(script);
+  });
+}
+
+// -- drawing ------------------------------------------------------------------------------------
+
+function draw(host, plotly) {
+  const { scenes } = host.component.data;
+  while (host.scenes.length > scenes.length) removeScene(plotly, host.scenes.pop());
+  scenes.forEach(({ title, alt, figure }, k) => {
+    host.scenes[k] ??= makeScene(host, plotly);
+    const scene = host.scenes[k];
+    scene.caption.textContent = title;
+    scene.plot.setAttribute("aria-label", `${alt}. Arrow keys turn it, + and - go nearer or away`);
+    const colors = colorsOf(host.root);
+    const drawn = figure + JSON.stringify(colors);
+    if (scene.drawn === drawn) return; // nothing of it has changed
+    scene.drawn = drawn;
+    const { data, layout } = JSON.parse(figure);
+    plotly.react(scene.plot, data, dressed(layout, colors, host.camera), bar(host, plotly, title));
+    if (!scene.listens) listen(host, plotly, scene);
+  });
+}
+
+function makeScene(host, plotly) {
+  const figure = element("figure", "", host.row);
+  const caption = element("figcaption", "", figure);
+  const plot = element("div", "scenes-plot", figure);
+  plot.setAttribute("role", "group");
+  plot.tabIndex = 0;
+  const resized = new ResizeObserver(() => plot.data && plotly.Plots.resize(plot));
+  resized.observe(plot);
+  return { figure, caption, plot, resized };
+}
+
+function removeScene(plotly, scene) {
+  scene.resized.disconnect();
+  plotly.purge(scene.plot);
+  scene.figure.remove();
+}
+
+async function remove(host) {
+  const scenes = host.scenes.splice(0);
+  if (scenes.length) for (const scene of scenes) removeScene(await library, scene);
+}
+
+function colorsOf(root) {
+  const style = getComputedStyle(root);
+  const color = (name) => style.getPropertyValue(`--st-${name}`).trim();
+  return { paper: color("background-color"), text: color("text-color") };
+}
+
+function dressed(layout, colors, camera) {
+  const axis = (name) => ({ ...layout.scene[name], color: colors.text });
+  const [xaxis, yaxis, zaxis] = ["xaxis", "yaxis", "zaxis"].map(axis);
+  const scene = { ...layout.scene, xaxis, yaxis, zaxis, camera: asPlotly(camera) };
+  return { ...layout, scene, paper_bgcolor: colors.paper, font: { color: colors.text } };
+}
+
+function bar(host, plotly, title) {
+  const filename = `flatdiff-surface-${title}`.replace(/\W+/g, "-").replace(/-$/, "");
+  const save = (format) => (plot) => plotly.downloadImage(plot, { format, filename, scale: 2 });
+  const button = (name, icon, click) => ({ name, title: name, icon, click });
+  return {
+    displayModeBar: true,
+    displaylogo: false,
+    showSendToCloud: false,
+    modeBarButtons: [
+      [
+        button("Download as PNG", plotly.Icons.camera, save("png")),
+        button("Download as SVG", plotly.Icons.disk, save("svg")),
+      ],
+      [
+        button("Reset camera", plotly.Icons.home, () => home(host, plotly)),
+        button("Full screen", { width: 16, height: 16, path: FULL }, () => fullScreen(host)),
+      ],
+    ],
+  };
+}
+
+function fullScreen(host) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  else host.root.requestFullscreen();
+}
+
+// -- the camera ---------------------------------------------------------------------------------
+
+const asPlotly = ([x, y, z, u = 0, v = 0, w = 0]) => ({
+  eye: { x, y, z },
+  center: { x: u, y: v, z: w },
+  up: { x: 0, y: 0, z: 1 },
+});
+
+const asText = (camera) => camera.map((number) => +number.toFixed(2)).join(" ");
+
+function cameraOf(scene) {
+  const { eye, center } = scene.plot._fullLayout.scene._scene.getCamera();
+  const looks = [center.x, center.y, center.z];
+  const middle = looks.every((number) => Math.abs(number) < 0.005);
+  return [eye.x, eye.y, eye.z, ...(middle ? [] : looks)];
+}
+
+// What the page says counts only where it says something new: it also repeats, late, what it was
+// told from here, and a person may have gone on turning meanwhile.
+function takeCamera(host, camera) {
+  const text = asText(camera);
+  if (host.camera && (text === host.heard || host.told?.has(text))) {
+    host.heard = text;
+    return;
+  }
+  host.heard = text;
+  host.told = new Set();
+  host.camera = camera;
+  if (host.scenes.length) library.then((plotly) => place(host, plotly));
+}
+
+function place(host, plotly, but) {
+  for (const scene of host.scenes) {
+    if (scene === but || !scene.listens) continue;
+    plotly.relayout(scene.plot, { "scene.camera": asPlotly(host.camera) });
+  }
+}
+
+function tellCamera(host) {
+  const text = asText(host.camera);
+  host.told.add(text);
+  host.component.setTriggerValue("camera", text);
+}
+
+function home(host, plotly) {
+  host.camera = host.component.data.home;
+  place(host, plotly);
+  tellCamera(host);
+}
+
+// plotly tells of the mouse but not of fingers, so the camera itself is read while one may move.
+function follow(host, plotly, scene) {
+  host.leader = scene;
+  host.touched = performance.now();
+  host.frame ??= requestAnimationFrame(() => step(host, plotly));
+}
+
+function step(host, plotly) {
+  host.frame = undefined;
+  if (!host.root.isConnected) return;
+  const camera = cameraOf(host.leader);
+  if (asText(camera) !== asText(host.camera)) {
+    host.camera = camera;
+    host.moved = true;
+    place(host, plotly, host.leader);
+  }
+  if (host.held || performance.now() - host.touched < STILL) {
+    host.frame = requestAnimationFrame(() => step(host, plotly));
+  } else if (host.moved) {
+    host.moved = false;
+    tellCamera(host);
+  }
+}
+
+// -- hands and keys -----------------------------------------------------------------------------
+
+function listen(host, plotly, scene) {
+  const { plot } = scene;
+  scene.listens = true;
+  const followed = () => follow(host, plotly, scene);
+  for (const name of ["pointerdown", "wheel"]) {
+    plot.addEventListener(name, followed, { capture: true, passive: true });
+  }
+  plot.addEventListener("pointerdown", () => hold(host), true);
+  plot.addEventListener("keydown", (event) => turn(host, plotly, event));
+  plot.on("plotly_hover", ({ points }) => (scene.under = points[0]));
+  plot.on("plotly_click", ({ points }) => (scene.under = points[0]));
+  plot.on("plotly_unhover", () => (scene.under = undefined));
+  listenForClicks(host, scene);
+}
+
+// Until it is released, wherever that is, nobody is told of a camera that merely pauses.
+function hold(host) {
+  host.held = true;
+  const release = () => {
+    host.held = false;
+    host.touched = performance.now();
+  };
+  for (const name of ["pointerup", "pointercancel"]) {
+    window.addEventListener(name, release, { capture: true, once: true });
+  }
+}
+
+// plotly calls every press on a surface a click; here only one that turned nothing is.
+function listenForClicks(host, scene) {
+  let from;
+  scene.plot.addEventListener("pointerdown", (event) => (from = event), true);
+  scene.plot.addEventListener(
+    "pointerup",
+    (event) => {
+      const onScene = event.target.closest(".modebar") === null;
+      const far = Math.hypot(event.clientX - from?.clientX, event.clientY - from?.clientY);
+      if (!onScene || event.button !== 0 || !(far < CLICK)) return;
+      // What lies under a finger is known once it has been drawn.
+      setTimeout(() => {
+        if (scene.under) host.component.setTriggerValue("point", [scene.under.x, scene.under.y]);
+      }, 150);
+    },
+    true,
+  );
+}
+
+const KEYS = {
+  ArrowLeft: [-TURN, 0, 1],
+  ArrowRight: [TURN, 0, 1],
+  ArrowUp: [0, TURN, 1],
+  ArrowDown: [0, -TURN, 1],
+  "+": [0, 0, 0.9],
+  "-": [0, 0, 1 / 0.9],
+};
+
+function turn(host, plotly, event) {
+  const key = KEYS[event.key];
+  if (!key) return;
+  event.preventDefault();
+  const [around, up, nearer] = key;
+  const [x, y, z, ...looks] = host.camera;
+  const height = Math.atan2(z, Math.hypot(x, y)) + up;
+  const side = Math.atan2(y, x) + around;
+  const radius = Math.hypot(x, y, z) * nearer;
+  const flat = radius * Math.cos(Math.max(-1.5, Math.min(1.5, height)));
+  const top = radius * Math.sin(Math.max(-1.5, Math.min(1.5, height)));
+  host.camera = [flat * Math.cos(side), flat * Math.sin(side), top, ...looks];
+  place(host, plotly);
+  clearTimeout(host.rest);
+  host.rest = setTimeout(() => tellCamera(host), STILL);
+}

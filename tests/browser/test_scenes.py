@@ -1,0 +1,210 @@
+"""Linked scenes in a real browser: cameras, clicks, narrow screens, and no WebGL at all."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from pages.shared.plotly_js import FILE_NAME, PLOTLY_JS
+from tests.browser.conftest import CHROMIUM_FLAGS, Server
+from tests.browser.test_road import open_page, set_number
+
+pytestmark = pytest.mark.browser
+
+LINK = "surface?mode=every+cell&resolution=5"
+SOFTWARE_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+EYE = """k => {
+    const plot = document.querySelectorAll(".scenes-plot")[k];
+    const eye = plot._fullLayout.scene._scene.getCamera().eye;
+    return [eye.x, eye.y, eye.z].map(number => +number.toFixed(3));
+}"""
+DRAWN = """() => {
+    const plots = [...document.querySelectorAll(".scenes-plot")];
+    return plots.length === 2 && plots.every(plot => plot._fullLayout?.scene?._scene?.glplot);
+}"""
+NO_WEBGL = """
+    const getContext = HTMLCanvasElement.prototype.getContext;
+    HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
+        return kind.includes("webgl") ? null : getContext.call(this, kind, ...rest);
+    };
+"""
+
+
+@pytest.fixture(scope="module")
+def webgl_browser(browser: Browser) -> Iterator[Browser]:
+    """Chromium that draws 3-D without a graphics card."""
+    flags = [flag for flag in CHROMIUM_FLAGS if flag != "--disable-gpu"]
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    launched = browser.browser_type.launch(executable_path=path, args=[*flags, *SOFTWARE_WEBGL])
+    yield launched
+    launched.close()
+
+
+@pytest.fixture
+def visitor(webgl_browser: Browser) -> Iterator[Page]:
+    """On a laptop with WebGL."""
+    context = webgl_browser.new_context(viewport=ViewportSize(width=1280, height=1100))
+    context.set_default_timeout(30_000)
+    yield context.new_page()
+    context.close()
+
+
+def computed(page: Page, server: Server, link: str) -> None:
+    """Open a surface and see to it that it is in the store."""
+    open_page(page, server, link)
+    run, stored = page.get_by_role("button", name="Run"), page.get_by_text("From store, computed")
+    empty = page.get_by_text("Nothing computed for this view yet")
+    expect(empty.or_(stored).first).to_be_visible()
+    if run.is_visible():
+        run.click()
+    expect(stored.first).to_be_visible(timeout=60_000)
+
+
+def eyes(page: Page) -> list[list[float]]:
+    """Where both cameras stand, once both surfaces are drawn."""
+    page.wait_for_function(DRAWN)
+    return [page.evaluate(EYE, k) for k in (0, 1)]
+
+
+def drag(page: Page, k: int) -> None:
+    """From the middle of a surface to the right."""
+    plot = page.locator(".scenes-plot").nth(k)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for step in range(1, 6):
+        page.mouse.move(x + 10 * step, y + 4 * step)
+    page.mouse.up()
+
+
+def test_cameras_are_linked_and_outlive_new_data_and_f5(visitor: Page, server: Server) -> None:
+    """Read from plotly's own scenes; the file of plotly.js is asked for once a visit."""
+    files: list[str] = []
+    visitor.on("request", lambda request: files.append(request.url))
+    computed(visitor, server, f"{LINK}&view=3-D")
+    before = eyes(visitor)
+    assert before[0] == pytest.approx(before[1], abs=2e-3)
+    drag(visitor, 1)
+    expect(visitor).to_have_url(re.compile("camera="))
+    turned = eyes(visitor)
+    assert turned[0] == pytest.approx(turned[1], abs=2e-3)
+    assert max(abs(a - b) for a, b in zip(turned[0], before[0], strict=True)) > 0.2
+    visitor.get_by_text("Logarithmic loss").click()
+    expect(visitor).to_have_url(re.compile("log=true"))
+    set_number(visitor, "Seed", 5)
+    expect(visitor).to_have_url(re.compile("seed=5"))
+    visitor.get_by_role("button", name="Run").first.click()
+    expect(visitor.get_by_text("From store, computed").first).to_be_visible(timeout=60_000)
+    for eye in eyes(visitor):
+        assert eye == pytest.approx(turned[0], abs=0.011), "the link has two digits"
+    assert sum(url.endswith(FILE_NAME) for url in files) == 1
+    visitor.reload()
+    for eye in eyes(visitor):
+        assert eye == pytest.approx(turned[0], abs=0.011)
+    visitor.get_by_role("button", name="Reset camera").first.click()
+    expect(visitor).not_to_have_url(re.compile("camera="))
+    for eye in eyes(visitor):
+        assert eye == pytest.approx(before[0], abs=2e-3)
+
+
+def test_click_on_a_surface_shows_samples_from_there(visitor: Page, server: Server) -> None:
+    """A press that turns the surface is no click; one that does not is; the link has the point."""
+    computed(visitor, server, f"{LINK}&view=3-D&num_images=2&num_sampling_steps=2")
+    eyes(visitor)
+    drag(visitor, 0)
+    expect(visitor).to_have_url(re.compile("camera="))
+    assert "&a=" not in visitor.url
+    box = visitor.locator(".scenes-plot").first.bounding_box()
+    assert box is not None
+    visitor.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    expect(visitor).to_have_url(re.compile("[?&]a=.*[?&]b="))
+    shows_samples(visitor, 2)
+
+
+def shows_samples(page: Page, count: int) -> None:
+    """Run what the point asks for, and see the four grids."""
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("From store, computed")).to_have_count(2, timeout=60_000)
+    expect(page.get_by_alt_text(re.compile(f"{count} samples of .* at the centre"))).to_have_count(
+        2
+    )
+    expect(page.get_by_alt_text(re.compile(rf"{count} samples of .* at \("))).to_have_count(2)
+
+
+def test_click_on_contours_chooses_the_same_point_everywhere(
+    visitor: Page, server: Server
+) -> None:
+    """The middle of the plot is the centre; beside it lies the cell half way to the edge."""
+    computed(visitor, server, f"{LINK}&num_images=3&num_sampling_steps=2")
+    plot = visitor.locator(".js-plotly-plot .nsewdrag").nth(1)
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"]
+    visitor.mouse.move(x, y)
+    expect(visitor.get_by_text("0.500 from the centre")).to_be_visible()
+    visitor.mouse.click(x, y)
+    expect(visitor.get_by_label("Point a", exact=True)).to_have_value("0.5")
+    expect(visitor.get_by_label("Point b", exact=True)).to_have_value("0")
+    expect(visitor).to_have_url(re.compile("a=0.5"))
+    shows_samples(visitor, 3)
+
+
+def test_narrow_screen_has_contours_first_and_3d_on_demand(
+    webgl_browser: Browser, server: Server
+) -> None:
+    """A link to 3-D, opened on a phone; a finger turns both surfaces, and nothing overflows."""
+    context = webgl_browser.new_context(
+        viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    computed(page, server, f"{LINK}&view=3-D")
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".scenes-plot")).to_have_count(0)
+    page.get_by_role("button", name="Draw in 3-D").click()
+    before = eyes(page)
+    finger(page)
+    expect(page).to_have_url(re.compile("camera="))
+    after = eyes(page)
+    assert after[0] != before[0]
+    assert after[0] == pytest.approx(after[1], abs=2e-3)
+    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+    assert page.evaluate(overflow) <= 0
+    context.close()
+
+
+def finger(page: Page) -> None:
+    """Moves across the first surface."""
+    plot = page.locator(".scenes-plot").first
+    plot.scroll_into_view_if_needed()
+    box = plot.bounding_box()
+    assert box is not None
+    x, y = box["x"] + 150, box["y"] + 150
+    session = page.context.new_cdp_session(page)
+    for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 6))):
+        points = [{"x": x + 6 * step, "y": y + 2 * step}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(30)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def test_without_webgl_contours_stand_in(page: Page, server: Server) -> None:
+    """The browser answers null where a page asks for WebGL."""
+    page.add_init_script(NO_WEBGL)
+    computed(page, server, f"{LINK}&view=3-D")
+    expect(page.get_by_text("This browser shows no 3-D graphics")).to_be_visible()
+    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".scenes-plot")).to_have_count(0)
+
+
+def test_plotly_js_is_served_whole_and_kept(page: Page, server: Server) -> None:
+    """Byte by byte the package's file, which a browser need not ask for again."""
+    answer = page.request.get(f"{server.url}/{FILE_NAME}")
+    assert answer.body() == PLOTLY_JS.read_bytes()
+    assert "immutable" in answer.headers["cache-control"]
+    assert "javascript" in answer.headers["content-type"]
