@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import streamlit as st
-from pages.shared.estimate import with_error
 
 from flatdiff.cards import Card
+from flatdiff.estimates import with_error
 from flatdiff.figures.surface import Point
 from flatdiff.measures.base import mean, standard_error
 from flatdiff.measures.nearby import EXAMPLE, NearbyResult, NearbySettings
