@@ -4,6 +4,7 @@
 const NARROW = matchMedia("(max-width: 640px)"); // there 3-D waits until it is asked for
 const STILL = 400; // ms after which a camera that moved has come to rest
 const CLICK = 6; // CSS pixels that a finger may slip in a click
+const SEEN = 150; // ms after which it is drawn, and known, what lies under a finger
 const TURN = Math.PI / 18; // of one press of an arrow key
 const FULL = "M0 0v6h2V2h4V0zM10 0v2h4v4h2V0zM0 10v6h6v-2H2v-4zM14 10v4h-4v2h6v-6z";
 const NO_WEBGL = "This browser shows no 3-D graphics (WebGL). Contours show the same surfaces.";
@@ -32,10 +33,7 @@ function makeHost(parent) {
   host.notice.setAttribute("role", "status");
   host.button = element("button", "scenes-draw", root);
   host.button.textContent = "Draw in 3-D";
-  host.button.onclick = () => {
-    host.asked = true;
-    show(host);
-  };
+  host.button.onclick = () => show(Object.assign(host, { asked: true }));
   host.row = element("div", "scenes-row", root);
   return host;
 }
@@ -132,8 +130,8 @@ async function remove(host) {
 
 function colorsOf(root) {
   const style = getComputedStyle(root);
-  const color = (name) => style.getPropertyValue(`--st-${name}`).trim();
-  return { paper: color("background-color"), text: color("text-color") };
+  const color = (name) => style.getPropertyValue(`--st-${name}-color`).trim();
+  return { paper: color("background"), text: color("text") };
 }
 
 function dressed(layout, colors, camera) {
@@ -165,8 +163,7 @@ function bar(host, plotly, title) {
 }
 
 function fullScreen(host) {
-  if (document.fullscreenElement) document.exitFullscreen();
-  else host.root.requestFullscreen();
+  return document.fullscreenElement ? document.exitFullscreen() : host.root.requestFullscreen();
 }
 
 // -- the camera ---------------------------------------------------------------------------------
@@ -182,29 +179,24 @@ const asText = (camera) => camera.map((number) => +number.toFixed(2)).join(" ");
 function cameraOf(scene) {
   const { eye, center } = scene.plot._fullLayout.scene._scene.getCamera();
   const looks = [center.x, center.y, center.z];
-  const middle = looks.every((number) => Math.abs(number) < 0.005);
-  return [eye.x, eye.y, eye.z, ...(middle ? [] : looks)];
+  return [eye.x, eye.y, eye.z, ...(Math.hypot(...looks) < 0.005 ? [] : looks)];
 }
 
 // What the page says counts only where it says something new: it also repeats, late, what it was
 // told from here, and a person may have gone on turning meanwhile.
 function takeCamera(host, camera) {
   const text = asText(camera);
-  if (host.camera && (text === host.heard || host.told?.has(text))) {
-    host.heard = text;
-    return;
-  }
+  const known = host.camera && (text === host.heard || host.told.has(text));
   host.heard = text;
+  if (known) return;
   host.told = new Set();
   host.camera = camera;
   if (host.scenes.length) library.then((plotly) => place(host, plotly));
 }
 
 function place(host, plotly, but) {
-  for (const scene of host.scenes) {
-    if (scene === but || !scene.listens) continue;
-    plotly.relayout(scene.plot, { "scene.camera": asPlotly(host.camera) });
-  }
+  const others = host.scenes.filter((scene) => scene !== but && scene.listens);
+  for (const { plot } of others) plotly.relayout(plot, { "scene.camera": asPlotly(host.camera) });
 }
 
 function tellCamera(host) {
@@ -249,9 +241,8 @@ function listen(host, plotly, scene) {
   const { plot } = scene;
   scene.listens = true;
   const followed = () => follow(host, plotly, scene);
-  for (const name of ["pointerdown", "wheel"]) {
-    plot.addEventListener(name, followed, { capture: true, passive: true });
-  }
+  plot.addEventListener("wheel", followed, { capture: true, passive: true });
+  plot.addEventListener("pointerdown", followed, true);
   plot.addEventListener("pointerdown", () => hold(host), true);
   plot.addEventListener("keydown", (event) => turn(host, plotly, event));
   plot.on("plotly_hover", ({ points }) => (scene.under = points[0]));
@@ -275,42 +266,33 @@ function hold(host) {
 // plotly calls every press on a surface a click; here only one that turned nothing is.
 function listenForClicks(host, scene) {
   let from;
+  const released = (event) => {
+    const onBar = event.target.closest(".modebar") !== null;
+    const far = Math.hypot(event.clientX - from?.clientX, event.clientY - from?.clientY);
+    if (onBar || event.button !== 0 || !(far < CLICK)) return;
+    setTimeout(() => {
+      if (scene.under) host.component.setTriggerValue("point", [scene.under.x, scene.under.y]);
+    }, SEEN);
+  };
   scene.plot.addEventListener("pointerdown", (event) => (from = event), true);
-  scene.plot.addEventListener(
-    "pointerup",
-    (event) => {
-      const onScene = event.target.closest(".modebar") === null;
-      const far = Math.hypot(event.clientX - from?.clientX, event.clientY - from?.clientY);
-      if (!onScene || event.button !== 0 || !(far < CLICK)) return;
-      // What lies under a finger is known once it has been drawn.
-      setTimeout(() => {
-        if (scene.under) host.component.setTriggerValue("point", [scene.under.x, scene.under.y]);
-      }, 150);
-    },
-    true,
-  );
+  scene.plot.addEventListener("pointerup", released, true);
 }
 
 const KEYS = {
-  ArrowLeft: [-TURN, 0, 1],
-  ArrowRight: [TURN, 0, 1],
-  ArrowUp: [0, TURN, 1],
-  ArrowDown: [0, -TURN, 1],
-  "+": [0, 0, 0.9],
-  "-": [0, 0, 1 / 0.9],
+  ...{ ArrowLeft: [-TURN, 0, 1], ArrowRight: [TURN, 0, 1] },
+  ...{ ArrowUp: [0, TURN, 1], ArrowDown: [0, -TURN, 1] },
+  ...{ "+": [0, 0, 0.9], "-": [0, 0, 1 / 0.9] },
 };
 
 function turn(host, plotly, event) {
-  const key = KEYS[event.key];
-  if (!key) return;
+  if (!KEYS[event.key]) return;
   event.preventDefault();
-  const [around, up, nearer] = key;
+  const [around, up, nearer] = KEYS[event.key];
   const [x, y, z, ...looks] = host.camera;
-  const height = Math.atan2(z, Math.hypot(x, y)) + up;
+  const height = Math.max(-1.5, Math.min(1.5, Math.atan2(z, Math.hypot(x, y)) + up));
   const side = Math.atan2(y, x) + around;
   const radius = Math.hypot(x, y, z) * nearer;
-  const flat = radius * Math.cos(Math.max(-1.5, Math.min(1.5, height)));
-  const top = radius * Math.sin(Math.max(-1.5, Math.min(1.5, height)));
+  const [flat, top] = [radius * Math.cos(height), radius * Math.sin(height)];
   host.camera = [flat * Math.cos(side), flat * Math.sin(side), top, ...looks];
   place(host, plotly);
   clearTimeout(host.rest);
