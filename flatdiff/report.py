@@ -37,6 +37,9 @@ ASSETS = Path(__file__).parent / "assets"
 MAX_ROWS = 300  # of a table; longer ones belong into CSV or NPZ
 
 
+RELIEF_HEIGHT = 460  # of a figure that has none of its own
+
+
 @dataclass(frozen=True)
 class Chapter:
     """Results of one measure with one settings record; at least one."""
@@ -87,9 +90,10 @@ class _Figures:
         plain = figure.to_dict()
         plain["layout"].pop("template", None)  # the script puts a light or a dark one
         self.shown.append(plain)
+        height = figure.layout.height or RELIEF_HEIGHT
         return (
             f'<div class="chart" role="img" aria-label="{escape(alt)}" '
-            f'data-figure="{len(self.shown) - 1}" style="height:{figure.layout.height:d}px"></div>'
+            f'data-figure="{len(self.shown) - 1}" style="height:{height}px"></div>'
         )
 
 

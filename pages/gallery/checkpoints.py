@@ -3,7 +3,7 @@
 import streamlit as st
 
 from flatdiff.cards import Card
-from flatdiff.config import read_only
+from flatdiff.config import METHOD_PLANE, read_only
 from flatdiff.figures.training import loss_history_lines
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
@@ -17,6 +17,10 @@ from pages.shared.job import job_panel
 MAX_CARDS = 24  # as pictures, and to be measured together
 MAX_RUNS = 8  # lines in the chart of training
 VIEWS = ("Cards", "Table")
+BUNDLED = (
+    " The bundled ones, *digits*, are three training runs, each with its raw, averaged (EMA) and "
+    "tail-averaged (SWA) weights: the nine methods of the paper's Table 2."
+)
 
 
 def choose_card(cards: list[Card]) -> Card | None:
@@ -54,13 +58,11 @@ def training(cards: list[Card]) -> None:
 
 
 st.title("Checkpoints")
-st.markdown(
-    "What there is to measure. The bundled ones are three training runs, each with its raw, "
-    "averaged (EMA) and tail-averaged (SWA) weights: the nine methods of the paper's Table 2."
-)
 if SAID in st.session_state:
     st.success(st.session_state.pop(SAID))
 cards = all_cards()
+there = {card.id for card in cards}
+st.markdown(f"What there is to measure.{BUNDLED if there.issuperset(METHOD_PLANE) else ''}")
 with st.container(horizontal=True, vertical_alignment="center"):
     filters = choose_filters(cards)
     shown = [card for card in cards if filters.match(card)]

@@ -60,6 +60,7 @@ def as_table(cards: Sequence[Card], known: Sequence[Known]) -> None:
         hide_index=True,
         column_config=COLUMNS,
         row_height=ROW_HEIGHT,
+        placeholder="–",
         height=ROW_HEIGHT * (min(len(rows), ROWS_SHOWN) + 1) + 2,
         key=key,
         on_select=lambda: _open_row(key, ids),
