@@ -4,6 +4,8 @@ Starts the engine with the server, before anybody looks, and refuses requests un
 names. The pages themselves begin in pages/main.py.
 """
 
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -11,6 +13,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.shared import plotly_js
+from pages.shared.door import open_door
 from pages.shared.guard import HostGuard
 
 
@@ -31,6 +34,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     engine.close()
 
 
+if missing := open_door(st.get_option("server.address"), os.environ):
+    sys.exit(missing)
 app = st.App(
     "pages/main.py",
     lifespan=lifespan,

@@ -8,7 +8,9 @@ MEASURES = PROJECT_ROOT / "docs" / "measures"
 
 
 def about(measure: str) -> None:
-    """Show a measure's documentation, folded."""
+    """Show a measure's documentation, folded; nothing where a page itself explains all."""
+    if not (MEASURES / f"{measure}.md").exists():
+        return
     with st.expander("What this is, and when to trust it", icon=":material/menu_book:"):
         st.markdown(_text(measure))
 

@@ -5,6 +5,7 @@ that name as the Host header, over HTTP and WebSocket alike.
 """
 
 import os
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
@@ -13,9 +14,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
-def allowed_hosts() -> frozenset[str]:
+def allowed_hosts(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
     """This machine's own names and those in $FLATDIFF_ALLOWED_HOSTS (comma-separated)."""
-    named = os.environ.get("FLATDIFF_ALLOWED_HOSTS", "").split(",")
+    named = environment.get("FLATDIFF_ALLOWED_HOSTS", "").split(",")
     return LOCAL_HOSTS | {name.strip().lower() for name in named if name.strip()}
 
 

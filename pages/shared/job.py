@@ -12,6 +12,7 @@ import streamlit as st
 from flatdiff.engine import Handle, Progress, shared_engine
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, DONE, FAILED
+from pages.shared.about import about
 from pages.shared.choose import plain
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
@@ -198,6 +199,7 @@ def nothing_yet(handles: Sequence[Handle], how: str) -> NoReturn:
         )
     else:
         st.info(f"Nothing computed for this view yet: {how}")
+    about(handles[0].request.measure)
     st.stop()
 
 

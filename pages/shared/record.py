@@ -15,6 +15,7 @@ from flatdiff.report import to_html
 from flatdiff.sections import View
 from flatdiff.snippets import python_snippet
 from flatdiff.tables import all_numbers
+from pages.shared.about import about
 from pages.shared.choose import label
 
 
@@ -51,17 +52,18 @@ def numbers(cards: Sequence[Card], handles: Sequence[Handle]) -> None:
 
 
 def record(handles: Sequence[Handle], view: View | None = None) -> None:
-    """Files, command, program and provenance of what is on the page.
+    """What the measure is; files, command, program and provenance of what is on the page.
 
     Args:
         handles: of one measure.
         view: what the person changed about the pictures, for those in files.
     """
+    requests = [handle.request for handle in handles]
+    measure = requests[0].measure
+    about(measure)
     known = [handle for handle in handles if handle.job() is not None]
     if not known:
         return
-    requests = [handle.request for handle in handles]
-    measure = requests[0].measure
     with st.expander("Export, command and provenance", icon=":material/download:"):
         with st.container(horizontal=True):
             for suffix, kind in formats_for(requests[0]).items():

@@ -8,7 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff import estimates
 from flatdiff.estimates import with_error
-from pages.shared import choose, job, scenes
+from flatdiff.sheet import PARTS
+from pages.shared import about, choose, job, scenes
 from pages.shared.choose import plain
 
 
@@ -81,3 +82,14 @@ def test_rows_have_at_most_three_columns(count: int, fixed: int | None, widths: 
     assert [text.value for text in shown.text] == [str(k) for k in range(count)]
     for column in shown.columns:
         assert column.weight == pytest.approx(1 / widths[0])
+
+
+def test_every_measure_of_a_sheet_is_documented_and_the_index_knows_it() -> None:
+    """What it is, when to trust it, when not, its command; sensitivity belongs to another."""
+    index = (about.MEASURES.parent / "README.md").read_text("utf-8")
+    for measure in {part.measure for part in PARTS} - {"sensitivity"}:
+        text = (about.MEASURES / f"{measure}.md").read_text("utf-8")
+        for heading in ("What it is", "How it is computed", "Trust it when", "Do not trust it"):
+            assert f"**{heading}" in text, (measure, heading)
+        assert f"python -m flatdiff measure {measure}" in text
+        assert f"measures/{measure}.md" in index

@@ -1,0 +1,53 @@
+"""The door: whoever is not on this machine comes in by a name that was given and a password."""
+
+import hmac
+import os
+from collections.abc import Mapping
+
+import streamlit as st
+
+from pages.shared.guard import LOCAL_HOSTS, allowed_hosts
+
+PASSWORD = "FLATDIFF_PASSWORD"  # noqa: S105  (the name of a variable)
+UNLOCKED = "unlocked"  # in the session: the password was given
+
+
+def open_door(address: str | None, environment: Mapping[str, str]) -> str:
+    """What is missing before a server may listen on an address; "" where nothing is.
+
+    Args:
+        address: that the server listens on; None = every one of this machine's.
+        environment: with `FLATDIFF_ALLOWED_HOSTS` and `FLATDIFF_PASSWORD`, or without.
+    """
+    if address in LOCAL_HOSTS:
+        return ""
+    missing = [
+        name
+        for name, known in (
+            ("FLATDIFF_ALLOWED_HOSTS", len(allowed_hosts(environment)) > len(LOCAL_HOSTS)),
+            (PASSWORD, bool(environment.get(PASSWORD))),
+        )
+        if not known
+    ]
+    if not missing:
+        return ""
+    return (
+        f"flatdiff would listen on {address or 'every address'}, where others reach it: set "
+        f"{' and '.join(missing)} (the names it is called by, and a password to come in), or "
+        "leave --server.address at 127.0.0.1."
+    )
+
+
+def knock() -> None:
+    """Ask for the password, where one is set, once a session; the page ends here without it."""
+    password = os.environ.get(PASSWORD, "")
+    if not password or st.session_state.get(UNLOCKED):
+        return
+    st.title("flatdiff")
+    said = st.text_input("Password", type="password", key="password")
+    if said and hmac.compare_digest(said.encode(), password.encode()):
+        st.session_state[UNLOCKED] = True
+        st.rerun()
+    if said:
+        st.error("That is not the password of this server.")
+    st.stop()
