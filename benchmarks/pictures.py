@@ -1,37 +1,56 @@
-"""The README's picture, taken from the running app.
+"""The README's pictures, taken from the running app.
 
     python -m benchmarks.pictures
 
-Starts a server on an empty state directory, opens the default surface page on the shipped results
+Starts a server on an empty state directory, opens pages on the shipped results as anybody would,
 and keeps what a visitor sees.
 """
 
 import shutil
 import tempfile
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.first_page import FLAGS, start_server
+from benchmarks.first_page import start_server
 from flatdiff.files import PROJECT_ROOT
 
-TARGET = PROJECT_ROOT / "docs" / "surface.png"
+FOLDER = PROJECT_ROOT / "docs"
+WIDTH = 1280
+WEBGL = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+STILL_MS = 3000  # until the last of the drawing is done
+PICTURES = {  # file name: page, and how much of it
+    "surface.png": ("surface?view=3-D", 1180),
+    "lie-detector.png": ("rescaling", 940),
+}
+
+
+def take(browser: Browser, url: str, name: str) -> None:
+    """One page, once its charts stand."""
+    address, height = PICTURES[name]
+    page = browser.new_page(viewport={"width": WIDTH, "height": height})
+    page.goto(f"{url}/{address}")
+    page.locator(".js-plotly-plot").nth(1).wait_for()
+    page.wait_for_timeout(STILL_MS)
+    page.screenshot(path=FOLDER / name)
+    page.close()
+    print(f"written: {(FOLDER / name).relative_to(PROJECT_ROOT)}")
 
 
 def main() -> None:
-    """Write docs/surface.png."""
-    TARGET.parent.mkdir(exist_ok=True)
+    """Write them all."""
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         process, url = start_server(home)
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.goto(f"{url}/surface")
-        page.locator(".js-plotly-plot").nth(1).wait_for()
-        page.wait_for_timeout(1500)  # the last of the drawing
-        page.screenshot(path=TARGET)
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=WEBGL)
+        for name in PICTURES:
+            take(browser, url, name)
         browser.close()
         process.terminate()
         process.wait()
-    print(f"written: {TARGET.relative_to(PROJECT_ROOT)}")
 
 
 if __name__ == "__main__":
