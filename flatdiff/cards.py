@@ -56,12 +56,15 @@ class Card:
             require(isinstance(value, int) and value >= 0, name, "an integer of at least 0", value)
         kinds = ", ".join(WEIGHT_KINDS)
         require(self.weights in WEIGHT_KINDS, "weights", f"one of {kinds}", self.weights)
-        require(isinstance(self.environment, dict), "environment", "a table", self.environment)
-        require(isinstance(self.origin, dict), "origin", "a table", self.origin)
+        for name in ("environment", "origin"):
+            require(isinstance(getattr(self, name), dict), name, "a table", getattr(self, name))
+        for name in ("num_averaged", "num_non_finite"):
+            value = getattr(self, name)
+            whole = value is None or (isinstance(value, int) and value >= 0)
+            require(whole, name, "an integer of at least 0, or null", value)
         require(isinstance(self.loss_history, list), "loss_history", "a list", self.loss_history)
-        known, expected = self.num_non_finite, "an integer of at least 0, or null"
-        whole = known is None or (isinstance(known, int) and known >= 0)
-        require(whole, "num_non_finite", expected, known)
+        other = next((row for row in self.loss_history if not _is_row(row)), None)
+        require(other is None, "a row of loss_history", "a step and a loss", other)
 
     @property
     def id(self) -> str:
@@ -75,8 +78,9 @@ class Card:
 
     @property
     def label(self) -> str:
-        """How it is called in headings and legends."""
-        return f"{self.title} ({self.family})" if self.name in METHODS else self.id
+        """How it is called in headings and legends; no two checkpoints share one."""
+        usual = self.name in METHODS and self.name == self.method
+        return f"{self.title} ({self.family})" if usual else self.id
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -100,6 +104,15 @@ class Card:
         if parsed.get("recipe") is not None:
             parsed["recipe"] = Recipe.from_json(parsed["recipe"])
         return from_mapping(cls, parsed, "card")
+
+
+def _is_row(row: object) -> bool:
+    """Of a loss history: charts are drawn from it, and a card may come from a stranger."""
+    return (
+        isinstance(row, list | tuple)
+        and len(row) == 2
+        and all(isinstance(value, int | float) for value in row)
+    )
 
 
 @dataclass(frozen=True)
@@ -166,9 +179,16 @@ def list_cards(root: Path) -> Iterator[Card | BrokenCard]:
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Written after the weights, so that a folder with a card is whole."""
-    text = json.dumps(card.to_json(), indent=1, ensure_ascii=False)
-    atomic_write(folder / CARD_FILE, (text + "\n").encode())
+    """Written after the weights, so that a folder with a card is whole.
+
+    Raises:
+        CheckpointError: the card is longer than `read_card` reads.
+        FlatdiffError: it cannot be written.
+    """
+    content = (json.dumps(card.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+    if len(content) > MAX_CARD_BYTES:
+        raise CheckpointError(f"the card of {card.id} is over {MAX_CARD_BYTES >> 20} MB")
+    atomic_write(folder / CARD_FILE, content)
 
 
 def verify_weights(folder: Path, card: Card) -> None:

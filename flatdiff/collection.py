@@ -18,10 +18,10 @@ from flatdiff.config import METHODS, require_writable
 from flatdiff.errors import CheckpointError
 from flatdiff.files import PROJECT_ROOT, move_folder, resolve_inside
 from flatdiff.processes import is_alive, this_process
+from flatdiff.run_folders import SUFFIX
 from flatdiff.store import ACTIVE, Store
 
 MAX_NAME_BYTES = 200  # of a folder; most file systems take 255
-TRAINING = ".training"  # ends the name of a run's folder
 ZERO_WIDTH_JOINER = "\u200d"  # in many emoji; not printable by itself
 # Folders directly below the root, which no listing looks at.
 ADDING, DELETED = ".adding", ".deleted"
@@ -55,6 +55,16 @@ def delete_checkpoint(root: Path, store: Store, checkpoint_id: str) -> None:
     require_writable("Deleting a checkpoint")
     folder = _own_folder(root, checkpoint_id)
     _require_idle(store, checkpoint_id)
+    discard(root, folder)
+
+
+def discard(root: Path, folder: Path) -> None:
+    """Let the folder of a checkpoint or of a training run vanish, and an empty family with it.
+
+    Raises:
+        FlatdiffError: it cannot be moved; it is where it was.
+    """
+    _sweep(root)
     doomed = _temporary(root, DELETED)
     move_folder(folder, doomed)  # at once; what follows may take as long as it likes
     shutil.rmtree(doomed, ignore_errors=True)
@@ -102,8 +112,8 @@ def free_folder(root: Path, checkpoint_id: str) -> Path:
         raise CheckpointError(f"{checkpoint_id!r} leads elsewhere by a link; choose another name")
     if os.path.lexists(folder):
         raise CheckpointError(f"there is a {checkpoint_id} already; choose another name")
-    for run in folder.parent.glob(f"*{TRAINING}"):
-        method = run.name.removesuffix(TRAINING)
+    for run in folder.parent.glob(f"*{SUFFIX}"):
+        method = run.name.removesuffix(SUFFIX)
         if name == method or name.startswith(f"{method}-"):
             raise CheckpointError(
                 f"{checkpoint_id} is where the training run {family}/{run.name} writes its "
@@ -128,10 +138,10 @@ def _parts(checkpoint_id: str) -> tuple[str, str]:
         printable = all(c.isprintable() or c == ZERO_WIDTH_JOINER for c in part)
         size = len(part.encode(errors="replace"))
         fits = printable and 0 < size <= MAX_NAME_BYTES and part == part.strip()
-        if not fits or part.startswith(".") or "\\" in part or part.endswith(TRAINING):
+        if not fits or part.startswith(".") or "\\" in part or part.endswith(SUFFIX):
             raise CheckpointError(
                 f"family and name must each be 1 to {MAX_NAME_BYTES} bytes of text without "
-                f"blanks at the ends, a backslash, a dot in front or {TRAINING} behind; got "
+                f"blanks at the ends, a backslash, a dot in front or {SUFFIX} behind; got "
                 f"{part[:MAX_NAME_BYTES]!r}"
             )
     return parts[0], parts[1]

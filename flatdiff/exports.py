@@ -184,7 +184,7 @@ def to_png(items: Sequence[Measured]) -> bytes:
     Raises:
         SettingsError: the results hold no images.
     """
-    rows = [row for item in items for row in _image_rows(item)]
+    rows = _of_one_size([row for item in items for row in _image_rows(item)])
     columns = min((len(row) for row in rows), default=0)
     if not columns:
         raise SettingsError("png needs images; none is finished yet")
@@ -194,6 +194,20 @@ def to_png(items: Sequence[Measured]) -> bytes:
     grid = image_grid(np.concatenate([row[:columns] for row in rows]), columns)
     Image.fromarray(grid).save(buffer, "png", pnginfo=text)
     return buffer.getvalue()
+
+
+def _of_one_size(rows: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Networks may draw images of different sizes: smaller ones get larger pixels, on grey."""
+    height, width, channels = np.max([row.shape[1:] for row in rows], axis=0)
+    alike = []
+    for row in rows:
+        _, h, w, _ = row.shape
+        large = row.repeat(height // h, axis=1).repeat(width // w, axis=2)
+        large = np.broadcast_to(large, (*large.shape[:3], channels))
+        below, beside = height - large.shape[1], width - large.shape[2]
+        margins = ((0, 0), (0, below), (0, beside), (0, 0))
+        alike.append(np.pad(large, margins, constant_values=128))
+    return alike
 
 
 def _image_rows(item: Measured) -> list[NDArray[np.uint8]]:

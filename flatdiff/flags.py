@@ -5,6 +5,7 @@ paper. What guided-diffusion hard-codes (3 image channels, 1000 classes) is a fl
 """
 
 import dataclasses
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ BOUNDS = {
     "num_heads": (1, 8192),
     "diffusion_steps": (2, 100_000),
 }
+MAX_MULTIPLIER = 1024  # of the width, at one level
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,9 @@ class AdmFlags:
                 f"image_size 64, 128, 256 and 512); got {self.channel_mult!r} "
                 f"at image_size {self.image_size}"
             ) from None
-        require(min(multipliers) > 0, "channel_mult", "above 0 at every level", text)
+        fits = all(math.isfinite(m) and 0 < m <= MAX_MULTIPLIER for m in multipliers)
+        expected = f"above 0 and at most {MAX_MULTIPLIER} at every level"
+        require(fits, "channel_mult", expected, text)
         return multipliers
 
     @property
@@ -161,6 +165,7 @@ class AdmFlags:
         return from_mapping(cls, {**own, "num_classes": num_classes}, "guided-diffusion flags")
 
 
+DEFAULTS = AdmFlags().to_json()
 TRUTHS = {
     **dict.fromkeys(("yes", "true", "t", "y", "1"), True),
     **dict.fromkeys(("no", "false", "f", "n", "0"), False),
@@ -187,8 +192,9 @@ def parse_flags(text: str) -> dict[str, Any]:
 
 
 def _of_type(name: str, text: str) -> Any:
-    """A flag's value in the type of its default; one that we do not know stays text."""
-    kind = type(getattr(AdmFlags(), name, text))
+    """A flag's value in the type of its default; one without such a default stays text."""
+    default = DEFAULTS.get(name)
+    kind = str if default is None else type(default)
     if kind is bool:
         require(text.lower() in TRUTHS, name, "True or False", text)
         return TRUTHS[text.lower()]

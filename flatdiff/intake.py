@@ -93,7 +93,7 @@ def add_upload(root: Path, file: BufferedIOBase, name: str, said: Description) -
     card = draft(upload_header(file), said)
     expected = f"one of {', '.join(DATASETS)} for an upload"  # no folder of this machine
     require(card.dataset in DATASETS, "dataset", expected, card.dataset)
-    _require_room(root, _length(file))
+    _require_room(root, card.num_parameters * 4)  # of float32, in which they are kept
     with staged(root) as folder:
         path = folder / "upload"
         _write(file, path)
@@ -226,7 +226,7 @@ def _require_dataset_fits(dataset: str, flags: AdmFlags) -> None:
 
 def _require_room(root: Path, num_bytes: int) -> None:
     cards = [card for card in list_cards(root) if isinstance(card, Card) and card.origin]
-    used = sum((root / card.id / WEIGHTS_FILE).stat().st_size for card in cards)
+    used = sum(card.num_parameters * 4 for card in cards)
     if used + num_bytes > MAX_UPLOADS_BYTES:
         raise CheckpointError(
             f"the {len(cards)} checkpoints that came as a file take {used / 1e9:.2f} GB of "
@@ -277,6 +277,8 @@ def _convert(path: Path, folder: Path, card: Card) -> None:
             timeout=CONVERSION_TIMEOUT_S,
             check=False,
         )
+    except OSError as error:
+        raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise CheckpointError(
             f"{path.name} could not be converted within {CONVERSION_TIMEOUT_S} s"

@@ -20,7 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from flatdiff.cards import Card, list_cards
-from flatdiff.errors import TrainingError
+from flatdiff.collection import discard
+from flatdiff.config import require_writable
+from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.files import PROJECT_ROOT, resolve_inside
 from flatdiff.locks import is_held, owner, take
 from flatdiff.processes import is_alive
@@ -33,11 +35,6 @@ LOOK_EVERY_S = 0.02
 MAX_WAITING = 8  # runs behind those that have a core; each takes 160 MB
 NAME = re.compile(r"\w[\w.-]{0,39}")
 FREE_BYTES = 200 << 20  # below it, no run is begun
-
-
-def read_only() -> bool:
-    """Whether pages may only look: $FLATDIFF_READ_ONLY is set, as for a class."""
-    return os.environ.get("FLATDIFF_READ_ONLY", "") not in ("", "0")
 
 
 def family_folder(root: Path, name: str) -> Path:
@@ -75,11 +72,12 @@ def refuse_start(root: Path, options: RunOptions) -> None:
             "one"
         )
     for card in list_cards(root):
-        if not isinstance(card, Card) or card.family != family:
+        home, name = card.id.split("/")
+        if home != family:
             continue
-        if card.name.split("-")[0] == options.method:
+        if name.split("-")[0] == options.method:
             raise TrainingError(f"{card.id} is a checkpoint already; choose another name")
-        if (card.flags, card.dataset) != (recipe.flags, recipe.dataset):
+        if isinstance(card, Card) and (card.flags, card.dataset) != (recipe.flags, recipe.dataset):
             raise TrainingError(
                 f"{family} holds checkpoints of another network or dataset; choose another name"
             )
@@ -105,22 +103,31 @@ def start(root: Path, options: RunOptions) -> None:
     """Begin a new run; returns when its process lives.
 
     Raises:
-        SettingsError, TrainingError: see `refuse_start`; or it did not come up.
+        FlatdiffError: read-only; see `refuse_start`; or it did not come up.
     """
+    require_writable("Starting a run")
     refuse_start(root, options)
     with _alone(RunFolder.of(options.out, options.method)) as folder:
-        refuse_start(root, options)  # once more: another server may have been quicker
-        _launch(folder, options)
+        try:
+            refuse_start(root, options)  # once more: another server may have been quicker
+            _launch(folder, options)
+        except FlatdiffError:
+            if not folder.exists():  # no list would show what is left
+                discard(root, folder.path)
+            raise
 
 
 def resume(run: TrainingRun) -> None:
     """Go on from the saved state, or begin anew where none was saved.
 
     Raises:
-        TrainingError: it is going on already, cannot be continued from here, or did not come up.
+        FlatdiffError: read-only; it is going on already, cannot be continued from here, there is
+            no room, or it did not come up.
     """
+    require_writable("Continuing a run")
     if run.options is None:
         raise TrainingError(f"{run.id} was begun elsewhere; continue it with its own command")
+    _refuse_without_room(_root_of(run))
     with _alone(run.folder) as folder:
         _launch(folder, run.options, *resume_flags(run))
 
@@ -183,30 +190,31 @@ def stop(run: TrainingRun) -> None:
     """Ask the process to save and end; it does so after the step it is in.
 
     Raises:
-        TrainingError: the process is not on this machine.
+        FlatdiffError: read-only; the process is not on this machine, or somebody else's.
     """
+    require_writable("Stopping a run")
     held_by = owner(run.folder.lock_file)
     if not is_held(run.folder.lock_file):
         return
     if not is_alive(held_by):
         raise TrainingError(f"{run.id} is being trained on another machine; stop it there")
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(int(held_by.partition("@")[0]), signal.SIGTERM)
+    try:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(held_by.partition("@")[0]), signal.SIGTERM)
+    except PermissionError:
+        raise TrainingError(f"{run.id} was begun by another user; stop it there") from None
 
 
 def delete(run: TrainingRun) -> None:
     """Remove a run's folder, its state and history with it; checkpoints stay.
 
     Raises:
-        TrainingError: it is going on, or cannot be removed.
+        FlatdiffError: read-only; it is going on, or cannot be removed.
     """
-    with _alone(run.folder) as folder:
-        aside = folder.path.with_name(f".{folder.path.name}.deleted")
-        try:
-            if folder.path.exists():
-                folder.path.rename(aside)
-            shutil.rmtree(aside, ignore_errors=True)
-        except OSError as error:
-            raise TrainingError(f"cannot delete {folder.path}: {error.strerror}") from None
-    with contextlib.suppress(OSError):  # its checkpoints, or another run
-        folder.path.parent.rmdir()
+    require_writable("Deleting a run")
+    with _alone(run.folder) as folder, folder.take():  # nor does a command begin meanwhile
+        discard(_root_of(run), folder.path)
+
+
+def _root_of(run: TrainingRun) -> Path:
+    return run.folder.path.parent.parent

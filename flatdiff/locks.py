@@ -40,6 +40,8 @@ class Lock:
 def take(path: Path) -> Lock | None:
     """The lock on a file, which is made and names this process; None where another holds it.
 
+    Also None where another has just held it, to delete the file.
+
     Raises:
         FlatdiffError: the file cannot be made.
     """
@@ -48,7 +50,7 @@ def take(path: Path) -> Lock | None:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise FlatdiffError(f"cannot write {path}: {error.strerror}") from None
-    if not _taken(handle):
+    if not _taken(handle) or not _is_at(path, handle):
         os.close(handle)
         return None
     with contextlib.suppress(OSError):  # a full disk: held all the same
@@ -66,6 +68,14 @@ def _taken(handle: int) -> bool:
             return True
         time.sleep(BETWEEN_TRIES_S)
     return False
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Not where the file was deleted while this process waited: nobody would see the lock."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except OSError:
+        return False
 
 
 def is_held(path: Path) -> bool:

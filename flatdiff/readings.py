@@ -81,13 +81,17 @@ def curvature_numbers(result: CurvatureResult) -> list[Row]:
 
 def exposure_gaps(result: ExposureResult) -> list[Row]:
     """Every gap with its standard error."""
+    if not result.num_images:
+        return []
     above = result.training[0] >= result.sqrt_dimension
+    gaps = {
+        "mean gap of ‖ε‖": (result.mean_gap, result.mean_gap_stderr),
+        "summed over steps": (result.summed_gap, result.summed_gap_stderr),
+        "mean gap of ‖ε‖²": (result.mean_squared_gap, result.mean_squared_gap_stderr),
+    }
     return [
         {
-            "mean gap of ‖ε‖": f"{result.mean_gap:+.4f} ± {result.mean_gap_stderr:.4f}",
-            "summed over steps": f"{result.summed_gap:+.3f} ± {result.summed_gap_stderr:.3f}",
-            "mean gap of ‖ε‖²": f"{result.mean_squared_gap:+.3f} ± "
-            f"{result.mean_squared_gap_stderr:.3f}",
+            **{name: with_error(*gap, signed=True) for name, gap in gaps.items()},
             "images": f"{result.num_images}",
             "training < √d at step 0": "no" if above else "yes",
         }
@@ -100,7 +104,9 @@ def quantization_sizes(result: QuantizationResult) -> list[Row]:
         {
             "bits": str(bits),
             "‖Δθ‖ / ‖θ‖": f"{result.relative_error[k]:.2%}",
-            "loss − loss at 32 bits": f"{result.rise[k]:+.4f} ± {result.rise_stderr[k]:.4f}"
+            "loss − loss at 32 bits": with_error(
+                result.rise[k], result.rise_stderr[k], signed=True
+            )
             if k
             else "",
             "file": f"{result.file_bytes[k] / 1e6:.2f} MB",
@@ -130,11 +136,13 @@ def frechet_distances(result: FrechetResult) -> list[Row]:
     return [
         {
             "bits": str(bits),
-            "Fréchet": f"{result.frechet[k]:.3f} ± {result.frechet_stderr[k]:.3f}",
-            "over 32 bits": f"{result.rise[k]:+.3f} ± {result.rise_stderr[k]:.3f}" if k else "",
-            "kernel distance": f"{result.kernel[k]:.4f} ± {result.kernel_stderr[k]:.4f}",
-            "precision": f"{result.precision[k]:.3f} ± {result.precision_stderr[k]:.3f}",
-            "recall": f"{result.recall[k]:.3f} ± {result.recall_stderr[k]:.3f}",
+            "Fréchet": with_error(result.frechet[k], result.frechet_stderr[k]),
+            "over 32 bits": with_error(result.rise[k], result.rise_stderr[k], signed=True)
+            if k
+            else "",
+            "kernel distance": with_error(result.kernel[k], result.kernel_stderr[k]),
+            "precision": with_error(result.precision[k], result.precision_stderr[k]),
+            "recall": with_error(result.recall[k], result.recall_stderr[k]),
         }
         for k, bits in enumerate(result.bits)
     ]

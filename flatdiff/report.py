@@ -178,7 +178,7 @@ def _code(*texts: str) -> str:
 
 
 def _numbers(table: pd.DataFrame) -> str:
-    """A table to every digit, where it has a length that somebody would read."""
+    """A table to six digits, where it has a length that somebody would read."""
     if len(table) <= MAX_ROWS:
         return _table(table)
     return f"<p>{len(table):,} rows: export CSV, NPZ or JSON for these.</p>"

@@ -12,6 +12,7 @@ Whoever looks, a page, a command or a server that has just come up, learns every
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from flatdiff.locks import Lock, is_held, owner, take
 from flatdiff.run_history import RunHistory, read_history
 from flatdiff.run_options import RunOptions
 
-SUFFIX = ".training"
+SUFFIX = ".training"  # ends the name of a run's folder
 LOG_TAIL_BYTES = 4096
 MAX_WORDS = 400
 FULL_DISK_BYTES = 1 << 20
@@ -214,8 +215,9 @@ def _silent_end(folder: RunFolder) -> str:
     """Why a process ended that could not write it down."""
     if words := last_words(folder):
         return words
-    if shutil.disk_usage(folder.path).free < FULL_DISK_BYTES:
-        return "the disk is full; free some space, then continue"
+    with suppress(OSError):  # somebody deletes it at this moment
+        if shutil.disk_usage(folder.path).free < FULL_DISK_BYTES:
+            return "the disk is full; free some space, then continue"
     return "its process ended without a word: killed from outside, or the machine went down"
 
 

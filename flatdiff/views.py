@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.config import LPF_MODES
+from flatdiff.estimates import with_error
 from flatdiff.figures.curvature import density_lines, eigenvalue_dots
 from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
 from flatdiff.figures.frechet import frechet_dots
@@ -206,13 +207,13 @@ def samples_pictures(series: Sequence[Series], _settings: Any, _view: View) -> I
     """A grid for every bit width."""
     for entry in series:
         for k, (bits, grid) in enumerate(zip(entry.result.bits, entry.result.images, strict=True)):
-            change, error = entry.result.pixel_change[k], entry.result.pixel_change_stderr[k]
+            change = with_error(entry.result.pixel_change[k], entry.result.pixel_change_stderr[k])
             yield Picture(
                 key=f"grid-{entry.title}-{bits}",
                 content=image_grid(grid, GRID_COLUMNS),
                 alt=f"{len(grid)} samples of {entry.title} at {bits} bits",
                 heading=f"{entry.title}, {bits} bits",
-                caption=f"Mean change of a pixel: {change:.2f} ± {error:.2f} of 255." if k else "",
+                caption=f"Mean change of a pixel: {change} of 255." if k else "",
                 row=entry.title,
             )
 

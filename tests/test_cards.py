@@ -102,8 +102,27 @@ DAMAGE: list[tuple[dict[str, object], str]] = [
     ({"method": []}, "method"),
     ({"weights": "best"}, "weights"),
     ({"loss_history": 5}, "loss_history"),
+    ({"loss_history": [[100, 0.1], [200]]}, "loss_history"),
+    ({"loss_history": [[100, "low"]]}, "loss_history"),
+    ({"num_averaged": "three"}, "num_averaged"),
+    ({"flags": {**TINY.to_json(), "channel_mult": "1e400"}}, "channel_mult"),
     ({"environment": []}, "environment"),
 ]
+
+
+def test_a_card_too_long_to_be_read_is_not_written(tmp_path: Path) -> None:
+    """Rather than a checkpoint that nobody can open."""
+    with pytest.raises(CheckpointError, match="over 4 MB"):
+        write_card(tmp_path, card_of(command="x" * (4 << 20)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_two_checkpoints_have_one_label() -> None:
+    """A stranger's file may say any method, whatever it is called."""
+    usual = card_of(name="sam", method="sam", weights="raw")
+    named_otherwise = card_of(name="adm", method="sam", weights="raw")
+    assert usual.label == "ADM +SAM (family)"
+    assert named_otherwise.label == "family/adm"
 
 
 @pytest.mark.parametrize(("entries", "word"), DAMAGE)

@@ -146,6 +146,22 @@ def test_png_of_checkpoints_that_are_not_equally_far() -> None:
         assert image.size == (2 * 9 * 6 - 6, 4 * 9 * 6 - 6)
 
 
+def test_png_of_networks_of_different_images() -> None:
+    """Grey of 8 pixels beside colour of 20: the small one in pixels twice as large, on grey."""
+    small = samples()
+    bits, count = small.images.shape[:2]
+    colours = np.random.default_rng(0).integers(0, 256, (bits, count, 20, 20, 3), np.uint8)
+    large = changed(small, images=colours)
+    content = FORMATS[".png"].export([item("samples", small), item("samples", large)])
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image)[::3, ::3]  # a pixel is three of the screen
+    first, below = pixels[:20, :20], pixels[bits * 21 : bits * 21 + 20, :20]
+    assert np.array_equal(first[:16:2, :16:2, 0], small.images[0, 0, :, :, 0])
+    assert np.array_equal(first[1:16:2, 1:16:2, 2], small.images[0, 0, :, :, 0])
+    assert (first[16:] == 128).all()
+    assert np.array_equal(below, colours[0, 0])
+
+
 def test_png_of_a_point_is_one_row_a_checkpoint() -> None:
     """Ten images of 8 pixels and a gap of one, six screen pixels each."""
     content = FORMATS[".png"].export([item("nearby", nearby(), name) for name in ("a/b", "c/d")])

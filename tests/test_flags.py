@@ -1,5 +1,6 @@
 """ADM flags: what is out of range is refused by name, what is JSON comes back."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -188,3 +189,19 @@ def test_text_that_is_no_flags_is_a_sentence(text: str, word: str) -> None:
     """Naming the flag and what it wants."""
     with pytest.raises(SettingsError, match=word):
         parse_flags(text)
+
+
+def test_words_that_are_no_flags_stay_text() -> None:
+    """Classes come from the weights, and a method of the record is no flag."""
+    values = parse_flags("--num_classes 10 --to_json 1")
+    assert values == {"num_classes": "10", "to_json": "1"}
+    with pytest.raises(SettingsError, match="to_json"):
+        AdmFlags.from_guided_diffusion(values, None)
+    assert AdmFlags.from_guided_diffusion({"num_classes": "10"}, 7).num_classes == 7
+
+
+@pytest.mark.parametrize("text", ["inf,1", "1,nan", "1e400", "1,-1", "2000"])
+def test_widths_that_no_network_has_are_a_sentence(text: str) -> None:
+    """Not a number, without end, or beyond all bounds."""
+    with pytest.raises(SettingsError, match="channel_mult"):
+        dataclasses.replace(TINY, channel_mult=text)

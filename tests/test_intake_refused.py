@@ -1,5 +1,6 @@
 """Files of weights that are refused: a sentence each, and nothing left on the disk."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -150,3 +151,34 @@ def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         upload(tmp_path, b"")
     with pytest.raises(FlatdiffError, match="read-only"):
         add_file(tmp_path, tmp_path / "absent", said())
+
+
+def test_no_process_for_it_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine may have none left to give."""
+
+    def none_left(*_: object, **__: object) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("subprocess.run", none_left)
+    with pytest.raises(CheckpointError, match="no process could be begun"):
+        upload(tmp_path, save(STATE))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("in_process")
+def test_room_is_counted_as_it_will_be_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a file of 16 bits becomes a whole one of 32."""
+    small = {name: value.half() for name, value in STATE.items()}
+    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", len(save(small)) + 10)
+    with pytest.raises(CheckpointError, match="delete some"):
+        upload(tmp_path, save(small))
+
+
+def test_a_strangers_card_cannot_break_the_gallery(tmp_path: Path) -> None:
+    """Pages draw its loss history for everybody."""
+    text = json.dumps({**card_of().to_json(), "loss_history": [1, "x"]})
+    with pytest.raises(CheckpointError, match="loss_history"):
+        upload(tmp_path, save(STATE, {"flatdiff_card": text}))
+    assert list(tmp_path.iterdir()) == []

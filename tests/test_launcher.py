@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from flatdiff import launcher
+from flatdiff.config import read_only
 from flatdiff.devices import pick_device, pick_precision
 from flatdiff.errors import FlatdiffError, SettingsError, TrainingError
 from flatdiff.files import PROJECT_ROOT
@@ -246,4 +247,4 @@ def test_looking_only_is_a_setting(
 ) -> None:
     """Of the environment."""
     monkeypatch.setenv("FLATDIFF_READ_ONLY", value)
-    assert launcher.read_only() is told
+    assert read_only() is told

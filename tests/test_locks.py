@@ -83,3 +83,20 @@ def test_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     with pytest.raises(FlatdiffError, match="cannot write"):
         take(tmp_path / "taken" / "lock")
     assert owner(tmp_path / "absent") == ""
+
+
+def test_lock_on_a_file_that_was_deleted_meanwhile_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waited for it would hold what nobody else can see."""
+    path = tmp_path / "lock"
+    held = take(path)
+    assert held is not None
+
+    def let_go(_seconds: float) -> None:
+        path.unlink(missing_ok=True)
+        held.close()
+
+    monkeypatch.setattr(time, "sleep", let_go)
+    assert take(path) is None
+    assert not path.exists()

@@ -1,5 +1,6 @@
 """What a run's folder tells: every state, from files that are made here by hand."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,11 @@ def test_beginning_twice_is_refused_and_changes_nothing(tmp_path: Path) -> None:
         folder.begin(RunOptions(out=tmp_path / "mine"), resume=False)
     folder.begin(RunOptions(out=tmp_path / "mine", steps=5), resume=True)
     assert folder.options_file.read_bytes() == before
+
+
+def test_run_that_vanishes_while_somebody_looks_is_no_error(tmp_path: Path) -> None:
+    """A page asks why it ended at the moment when another deletes it."""
+    folder = begun(tmp_path)
+    (run,) = list_runs(tmp_path)
+    shutil.rmtree(folder.path)
+    assert read_run(run.folder).state == "failed"

@@ -38,6 +38,14 @@ def test_pictures_of_some_checkpoints(measure: str, count: int | None) -> None:
         assert set(table["checkpoint"]) == {"one", "two"}
 
 
+@pytest.mark.parametrize("measure", ["exposure", "quantization", "frechet", "samples"])
+def test_readings_claim_nothing_of_what_is_not_computed(measure: str) -> None:
+    """Neither a number that is none, nor a yes that nobody has seen."""
+    rows = READINGS[measure](RESULTS[measure](0))
+    words = [text for row in rows for text in row.values()]
+    assert not any("nan" in text or text == "yes" for text in words)
+
+
 def test_what_is_not_ready_is_left_out() -> None:
     """One surface of two has no point yet."""
     series = [

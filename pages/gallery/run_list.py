@@ -8,7 +8,7 @@ import streamlit as st
 
 from flatdiff import launcher
 from flatdiff.cards import Card
-from flatdiff.config import METHODS
+from flatdiff.config import METHODS, read_only
 from flatdiff.figures.training import LossCurve, loss_curves
 from flatdiff.run_folders import TrainingRun
 from flatdiff.run_history import HistoryRow, common_width, thinned
@@ -48,7 +48,7 @@ def show_run(run: TrainingRun) -> None:
             st.error(f"It ended before its time: {plain(run.reason)}")
         st.progress(min(run.step / max(total, 1), 1.0), text=_standing(run, total))
         with st.container(horizontal=True, vertical_alignment="center"):
-            if not launcher.read_only():
+            if not read_only():
                 _buttons(run)
             if run.checkpoints:
                 st.page_link(

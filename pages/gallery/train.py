@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from flatdiff import launcher
 from flatdiff.cards import Card, list_cards
+from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.run_folders import TrainingRun, list_runs
 from pages.gallery.new_run import new_runs
@@ -26,7 +26,7 @@ st.markdown(
 root = shared_engine().root
 cards = [card for card in list_cards(root) if isinstance(card, Card)]
 runs = list(list_runs(root))
-if launcher.read_only():
+if read_only():
     st.info("This server is set to look only: runs are started and stopped elsewhere.")
 else:
     new_runs(root, runs, cards)
