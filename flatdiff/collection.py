@@ -138,11 +138,11 @@ def _parts(checkpoint_id: str) -> tuple[str, str]:
         printable = all(c.isprintable() or c == ZERO_WIDTH_JOINER for c in part)
         size = len(part.encode(errors="replace"))
         fits = printable and 0 < size <= MAX_NAME_BYTES and part == part.strip()
-        if not fits or part.startswith(".") or "\\" in part or part.endswith(SUFFIX):
+        if not fits or part.startswith((".", "-")) or "\\" in part or part.endswith(SUFFIX):
             raise CheckpointError(
                 f"family and name must each be 1 to {MAX_NAME_BYTES} bytes of text without "
-                f"blanks at the ends, a backslash, a dot in front or {SUFFIX} behind; got "
-                f"{part[:MAX_NAME_BYTES]!r}"
+                f"blanks at the ends, a backslash, a dot or hyphen in front or {SUFFIX} behind; "
+                f"got {part[:MAX_NAME_BYTES]!r}"
             )
     return parts[0], parts[1]
 

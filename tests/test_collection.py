@@ -62,6 +62,7 @@ NAMES = {
     "hidden": "tiny/.x",
     "hidden family": ".x/y",
     "a dot": "./x",
+    "a flag": "-x/y",
     "a NUL": "tiny/a\0b",
     "a line": "tiny/a\nb",
     "a half of a letter": "tiny/\ud800",
