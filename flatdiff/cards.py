@@ -195,9 +195,15 @@ def verify_weights(folder: Path, card: Card) -> None:
     """Raise where the weights are not those of the card.
 
     Raises:
-        CheckpointError: the digest differs: damaged on disk, or replaced by hand.
+        CheckpointError: the digest differs: damaged on disk, or replaced by hand; or the file
+            has gone: deleted or renamed while somebody was about to read it.
     """
-    got = sha256_of(folder / WEIGHTS_FILE)
+    try:
+        got = sha256_of(folder / WEIGHTS_FILE)
+    except OSError as error:
+        raise CheckpointError(
+            f"the weights of {card.id} cannot be read: {error.strerror}"
+        ) from None
     if got != card.digest:
         raise CheckpointError(
             f"the weights of {card.id} have SHA-256 {got[:12]}..., its card says "

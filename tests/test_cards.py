@@ -117,6 +117,15 @@ def test_a_card_too_long_to_be_read_is_not_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_weights_that_go_while_they_are_wanted_are_a_sentence(tmp_path: Path) -> None:
+    """Somebody deletes the checkpoint between its card and its weights."""
+    folder = place(tmp_path)
+    card = read_card(tmp_path, "family/sam-swa")
+    (folder / "weights.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"family/sam-swa cannot be read: No such file"):
+        verify_weights(folder, card)
+
+
 def test_no_two_checkpoints_have_one_label() -> None:
     """A stranger's file may say any method, whatever it is called."""
     usual = card_of(name="sam", method="sam", weights="raw")

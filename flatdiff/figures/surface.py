@@ -22,7 +22,7 @@ CHOSEN = "#D55E00"  # the point that somebody chose: Okabe and Ito's vermilion
 OPAQUE = {"marker": {"opacity": 1}}  # plotly fades what is not selected
 HOVER = (
     "a %{x:.3f}, b %{y:.3f}<br>loss %{customdata[0]:.4f}"
-    "<br>%{customdata[1]:.3f} from the centre<extra></extra>"
+    "<br>√(a² + b²) %{customdata[1]:.3f}<extra></extra>"  # no distance: axes differ in length
 )
 MAX_TARGETS = 25  # points along an axis that can be clicked
 OFF_PLANE = 0.01  # of its distance: beyond, a checkpoint is only projected on the plane
@@ -101,7 +101,7 @@ def surface_contour(
 
 
 def surface_trace(result: SurfaceResult, log: bool) -> dict:
-    """What contours and reliefs share; `customdata` is loss and distance from the centre."""
+    """What contours and reliefs share; `customdata` is loss and √(a² + b²)."""
     a, b, loss = shown_grid(result)
     return {
         "x": a,

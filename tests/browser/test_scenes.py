@@ -142,7 +142,7 @@ def test_click_on_contours_chooses_the_same_point_everywhere(
     assert box is not None
     x, y = box["x"] + 0.75 * box["width"], box["y"] + 0.5 * box["height"]
     visitor.mouse.move(x, y)
-    expect(visitor.get_by_text("0.500 from the centre")).to_be_visible()
+    expect(visitor.get_by_text("√(a² + b²) 0.500")).to_be_visible()
     visitor.mouse.click(x, y)
     expect(visitor.get_by_label("Point a", exact=True)).to_have_value("0.5")
     expect(visitor.get_by_label("Point b", exact=True)).to_have_value("0")
