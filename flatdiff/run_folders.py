@@ -172,15 +172,17 @@ def list_runs(root: Path) -> Iterator[TrainingRun]:
         for path in root.glob(f"*/*{SUFFIX}")
         if path.is_dir() and not path.is_symlink() and not path.parent.is_symlink()
     ]
-    found = [(read_run(folder), _touched(folder)) for folder in folders if folder.exists()]
+    found = [
+        (read_run(folder), _touched(folder.options_file)) for folder in folders if folder.exists()
+    ]
     for run, _ in sorted(found, key=lambda pair: (not pair[0].alive, -pair[1], pair[0].id)):
         yield run
 
 
-def _touched(folder: RunFolder) -> float:
-    """When it was begun, or at least first written to, in seconds since 1970."""
+def _touched(path: Path) -> float:
+    """When a file was last written to, in seconds since 1970; options are when a run is begun."""
     try:
-        return folder.options_file.stat().st_mtime
+        return path.stat().st_mtime
     except OSError:
         return 0.0
 
@@ -213,7 +215,10 @@ def _at_rest(run: TrainingRun) -> tuple[RunState, str]:
 
 def _silent_end(folder: RunFolder) -> str:
     """Why a process ended that could not write it down."""
-    if words := last_words(folder):
+    # What stands in the log from before the last row is a warning, or of another sitting.
+    if _touched(folder.log_file) >= _touched(folder.history_file) and (
+        words := last_words(folder)
+    ):
         return words
     with suppress(OSError):  # somebody deletes it at this moment
         if shutil.disk_usage(folder.path).free < FULL_DISK_BYTES:

@@ -1,5 +1,6 @@
 """What a run's folder tells: every state, from files that are made here by hand."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -90,6 +91,15 @@ def test_killed_run_gives_its_last_words(log: str | None, reason: str, tmp_path:
     assert only(tmp_path).state == "failed"
     assert reason in only(tmp_path).reason
     assert len(only(tmp_path).reason) <= MAX_WORDS
+
+
+def test_words_of_another_sitting_are_not_its_last(tmp_path: Path) -> None:
+    """A page's run failed long ago; the one that was killed now wrote no log."""
+    folder = begun(tmp_path)
+    folder.log_file.write_text("error: the dataset is not there\n")
+    os.utime(folder.log_file, (1, 1))
+    write(folder)
+    assert "without a word" in only(tmp_path).reason
 
 
 def test_full_disk_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
