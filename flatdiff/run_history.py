@@ -195,7 +195,7 @@ def _lines(content: bytes) -> Iterator[dict[str, Any]]:
         try:
             line = json.loads(text)
             valid = _is_phase(line) if "phase" in line else _is_row(line)
-        except (ValueError, TypeError, KeyError, RecursionError):
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             continue
         if valid:
             yield line

@@ -99,6 +99,7 @@ def test_steps_taken_again_are_there_once(tmp_path: Path) -> None:
         '{"step": 7}',
         '{"step":7,"num_steps":1,"loss":NaN,"low":1,"high":1,"seconds":1}',
         '{"step":"7","num_steps":1,"loss":1,"low":1,"high":1,"seconds":1}',
+        '{"step":7,"num_steps":1,"loss":1' + "0" * 400 + ',"low":1,"high":1,"seconds":1}',
         '{"step":7.5,"num_steps":1,"loss":1,"low":1,"high":1,"seconds":1}',
         '{"step":7,"num_steps":0,"loss":1,"low":1,"high":1,"seconds":1}',
         "[" * 100_000,
