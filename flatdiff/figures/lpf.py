@@ -29,7 +29,7 @@ def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
                 showlegend=False,
             )
         )
-    figure.update_xaxes(title="loss: at the checkpoint (open), under weight noise (filled)")
+    figure.update_xaxes(title="loss: at the checkpoint (open),<br>under weight noise (filled)")
     figure.update_yaxes(autorange="reversed", type="category")
     return laid_out(figure, height=90 + 42 * len(series))
 

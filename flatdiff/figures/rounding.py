@@ -26,13 +26,16 @@ def levels_of(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     )
 
 
-def rounding_strip(values: NDArray[np.float32], bits: int, method: str) -> go.Figure:
+def rounding_strip(
+    values: NDArray[np.float32], bits: int, method: str, largest: float
+) -> go.Figure:
     """Weights as a histogram, the share of them on each level, and threads from one to the other.
 
     Args:
         values: a tensor's weights, of any shape.
         bits: 2 to 8.
         method: of the checkpoint; decides the colour.
+        largest: absolute weight that has to fit: the end of the axis that strips share.
     """
     flat = values.ravel()
     levels, rounded = levels_of(flat, bits), dequantize(quantize(flat, Scheme(bits=bits)))
@@ -77,6 +80,7 @@ def rounding_strip(values: NDArray[np.float32], bits: int, method: str) -> go.Fi
     figure.update_yaxes(title="weights", row=1, col=1)
     figure.update_yaxes(range=[0, 1], fixedrange=True, row=2, col=1)
     figure.update_yaxes(title="rounded", row=3, col=1)
+    figure.update_xaxes(range=[-1.05 * largest, 1.05 * largest])
     figure.update_xaxes(title="value of a weight", row=3, col=1)
     return laid_out(figure, height=380).update_layout(showlegend=False, bargap=0)
 

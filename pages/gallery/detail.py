@@ -128,7 +128,7 @@ def _training(card: Card) -> None:
         st.caption("Its training left no record of the loss.")
     if card.command:
         st.caption("Trained with:")
-        st.code(card.command, language="bash")
+        st.code(card.command, language="bash", wrap_lines=True)
 
 
 def _tensors(card: Card) -> None:

@@ -53,7 +53,7 @@ def show_run(run: TrainingRun) -> None:
             if run.checkpoints:
                 st.page_link(
                     st.Page(GALLERY, default=True),
-                    label="Gallery",
+                    label="Checkpoint",
                     icon=":material/grid_view:",
                     query_params={"card": run.checkpoints[0]},
                 )

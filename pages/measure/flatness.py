@@ -104,7 +104,7 @@ st.caption(
 if mode == "absolute":
     st.caption(
         "Absolute noise is not comparable between networks whose layers are scaled differently; "
-        "switch to relative noise for that."
+        "switch to filter-relative noise for that."
     )
 comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 st.subheader("At which timesteps?", divider="gray")

@@ -138,8 +138,6 @@ if partners:
         "run, where some were kept (`train --keep-every-steps`)."
     )
 
-show_nearby(cards, partners, settings, point)
-
 for entry in series:
     if entry.result.note:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
@@ -153,3 +151,5 @@ st.caption(
 )
 numbers(cards, handles)
 record(handles, View(log=log, names=names, trajectory=trajectory(places), point=point))
+
+show_nearby(cards, partners, settings, point)

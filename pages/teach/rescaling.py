@@ -22,7 +22,10 @@ from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 
-MODES: dict[LpfMode, str] = {"absolute": "absolute noise", "filter_relative": "relative noise"}
+MODES: dict[LpfMode, str] = {
+    "absolute": "absolute noise",
+    "filter_relative": "filter-relative noise",
+}
 MISSING = "measured yet, or no finite number"
 Found = Series[RescalingResult]
 
@@ -36,7 +39,7 @@ def finding(entry: Found) -> str:
     moved = np.abs(result.loss_change).max()
     return (
         f"- **{plain(entry.title)}**: its LPF runs from {absolute.min():.3f} to "
-        f"{absolute.max():.3f} under absolute noise. Under relative noise it moves by "
+        f"{absolute.max():.3f} under absolute noise. Under filter-relative noise it moves by "
         f"{np.ptp(relative):.5f}, and the loss without noise by {moved:.5f}."
     )
 
@@ -83,9 +86,9 @@ def rescaled_share(card: Card) -> tuple[int, float]:
     return sum(n.endswith("in_layers.2.weight") for n in names), count / card.num_parameters
 
 
-st.title("Lie detector: which flatness can be faked?")
+st.title("Lie detector")
 st.markdown(
-    "Some weights have no size of their own. A convolution that stands before a group norm can be "
+    "Which flatness can be faked by changing nothing? Some weights have no size of their own. A convolution that stands before a group norm can be "
     "multiplied by 4 and the network computes what it did, because the norm divides the 4 out "
     "again. The model is neither better nor worse, so an honest measure of flatness must not move."
 )
@@ -142,7 +145,7 @@ st.markdown(
     "as sharp as one likes by a rescaling that leaves the function as it is.\n"
     "- **Noise in units of each filter's size cannot**, not by this: it grows with the weights "
     "(filter normalization, Li et al. 2018).\n"
-    "- So two models that were trained differently are compared by relative noise, or by both. A "
+    "- So two models that were trained differently are compared by filter-relative noise, or by both. A "
     "difference that only absolute noise sees may be one of weight sizes."
 )
 with st.expander("Which weights are multiplied, and why the loss moves at all"):

@@ -55,11 +55,12 @@ def show_weights(cards: Sequence[Card], bits: int) -> None:
         return
     default = names.index(DEFAULT_TENSOR) if DEFAULT_TENSOR in names else 0
     name = st.selectbox("Tensor", names, default, key="tensor", bind="query-params")
-    for column, card in in_rows(small):
-        values = tensor_of(card, name)
+    tensors = [tensor_of(card, name) for card in small]
+    largest = max(float(np.abs(values).max()) for values in tensors) or 1.0
+    for column, (card, values) in in_rows(list(zip(small, tensors, strict=True))):
         column.markdown(f"**{plain(label(card))}**")
         column.plotly_chart(
-            rounding_strip(values, bits, card.method),
+            rounding_strip(values, bits, card.method, largest),
             key=f"strip-{card.id}",
             alt=f"{values.size:,} weights of {label(card)} and the levels they are rounded to",
         )
@@ -127,11 +128,15 @@ if loss_series:
         "error, paired."
         + (" A rise that is not above 0 has no place on this axis." if log else "")
     )
+    numbers(cards, of_loss)
+    record(of_loss)
 if image_series:
     st.subheader("The samples", divider="gray")
     for entry in image_series:
         show_samples(entry, bits)
     st.caption("From the same noise at every width, so that a difference is that of the weights.")
+    numbers(cards, of_samples)
+    record(of_samples)
 
 st.subheader("What it means", divider="gray")
 st.markdown(
@@ -141,6 +146,3 @@ st.markdown(
     "forgives it is the paper's claim, and two checkpoints are no proof. "
     "One grid a tensor, no calibration; finer choices are on the page Quantization."
 )
-for own in (of_loss, of_samples):
-    numbers(cards, own)
-    record(own)

@@ -48,7 +48,7 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     expect(again.locator(".js-plotly-plot").first).to_be_visible()
     again.get_by_role("button", name="Continue").click()
     expect(again.get_by_text("done: 200 of 200 steps")).to_be_visible(timeout=120_000)
-    again.get_by_role("link", name="Gallery").click()
+    again.get_by_role("link", name="Checkpoint", exact=True).click()
     expect(again.get_by_role("heading", name="Checkpoints")).to_be_visible()
     expect(again.get_by_text("ADM +IP+SWA (mine)").first).to_be_visible()
     expect(again.get_by_test_id("stCode").first).to_contain_text("--method ip")

@@ -43,7 +43,7 @@ def test_levels_are_where_weights_can_fall(bits: int) -> None:
 @pytest.mark.parametrize("values", [VALUES, np.zeros(5, np.float32), np.ones(1, np.float32)])
 def test_strip_counts_every_weight_twice(values: np.ndarray) -> None:
     """Shares above and below add up to one; each thread ends on its weight's own level."""
-    above, threads, below, ticks = traces(rounding_strip(values, 3, "adm"))
+    above, threads, below, ticks = traces(rounding_strip(values, 3, "adm", 2.0))
     for bars in (above, below):
         assert np.sum(bars.y) == pytest.approx(1)
     x = np.reshape(threads.x, (-1, 3))
@@ -51,6 +51,12 @@ def test_strip_counts_every_weight_twice(values: np.ndarray) -> None:
     for start, end, _ in x:
         assert end in whole[values.ravel() == np.float32(start)]
     assert len(ticks.x) == 7
+
+
+def test_strips_that_are_compared_share_their_axis() -> None:
+    """Whatever the weights of each, in all three parts."""
+    axes = drawn(rounding_strip(VALUES, 3, "adm", 2.0))["layout"]
+    assert [axes[name]["range"] for name in ("xaxis", "xaxis2", "xaxis3")] == [[-2.1, 2.1]] * 3
 
 
 def test_rescaling_lines_stand_at_the_result() -> None:
