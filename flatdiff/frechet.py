@@ -18,6 +18,7 @@ as it punishes a small sample; and influences of images from the same noise can 
 second cloud, the reference, is held fixed.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -150,13 +151,23 @@ def _mean_kernel(
 def _covered(
     points: Float[np.ndarray, "n d"], cloud: Float[np.ndarray, "m d"]
 ) -> Bool[np.ndarray, " n"]:
-    from sklearn.metrics import pairwise_distances_chunked
-    from sklearn.neighbors import NearestNeighbors
+    radii = np.empty(len(cloud))
+    for rows, squares in _squared_distances(cloud, cloud):
+        within = np.arange(len(cloud))[rows]
+        squares[np.arange(len(within)), within] = np.inf  # a point is not its own neighbour
+        radii[rows] = np.partition(squares, NUM_NEIGHBORS - 1, axis=1)[:, NUM_NEIGHBORS - 1]
+    found = [(squares <= radii).any(axis=1) for _, squares in _squared_distances(points, cloud)]
+    return np.concatenate(found)
 
-    # Without arguments, a point is not its own neighbour.
-    distances, _ = NearestNeighbors(n_neighbors=NUM_NEIGHBORS).fit(cloud).kneighbors()
-    radii = distances[:, -1]
-    found = pairwise_distances_chunked(
-        points, cloud, reduce_func=lambda chunk, _: (chunk <= radii).any(axis=1)
-    )
-    return np.concatenate(list(found))
+
+def _squared_distances(
+    x: Float[np.ndarray, "n d"], y: Float[np.ndarray, "m d"]
+) -> Iterator[tuple[slice, Float[np.ndarray, "rows m"]]]:
+    """Of some rows of x at a time to all of y; about y's centre, where rounding is least."""
+    centre = y.mean(axis=0, dtype=np.float64)
+    x, y = x - centre, y - centre
+    norms = (y * y).sum(axis=1)
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        own = (x[rows] * x[rows]).sum(axis=1, keepdims=True)
+        yield rows, (own + norms - 2 * (x[rows] @ y.T)).clip(0)

@@ -230,7 +230,10 @@ def frechet_pictures(series: Sequence[Series], _settings: Any, _view: View) -> I
 def rescaling_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
     """LPF over the factor under each kind of noise, on one scale."""
     highest = highest_loss(series)
-    headings = ("absolute noise: one σ for every weight", "filter-relative: σ by filter size")
+    headings = (
+        "absolute noise: one σ for every weight",
+        "filter-relative noise: σ by filter size",
+    )
     for mode, heading in zip(LPF_MODES, headings, strict=True):
         yield Picture(
             key=mode,

@@ -10,7 +10,8 @@ from pages.shared.link import copy_link
 
 HERE = Path(__file__).parent
 
-st.set_page_config(page_title="flatdiff", page_icon=":material/terrain:", layout="wide")
+# A file, because the browser would fetch a Material icon from another server.
+st.set_page_config(page_title="flatdiff", page_icon=HERE / "icon.svg", layout="wide")
 
 PAGES = {
     "Gallery": [
@@ -25,20 +26,20 @@ PAGES = {
     "Measure": [
         st.Page(HERE / "measure/surface.py", title="Surface", icon=":material/landscape:"),
         st.Page(HERE / "measure/flatness.py", title="Flatness", icon=":material/blur_on:"),
-        st.Page(HERE / "measure/curvature.py", title="Curvature", icon=":material/functions:"),
         st.Page(HERE / "measure/radius.py", title="Distance", icon=":material/open_in_full:"),
+        st.Page(HERE / "measure/curvature.py", title="Curvature", icon=":material/functions:"),
         st.Page(
             HERE / "measure/exposure.py",
             title="Exposure bias",
             icon=":material/show_chart:",
             url_path="exposure",
         ),
+        st.Page(
+            HERE / "measure/quantization.py", title="Quantization", icon=":material/compress:"
+        ),
         st.Page(HERE / "measure/samples.py", title="Samples", icon=":material/apps:"),
         st.Page(
             HERE / "measure/quality.py", title="Sample quality", icon=":material/photo_library:"
-        ),
-        st.Page(
-            HERE / "measure/quantization.py", title="Quantization", icon=":material/compress:"
         ),
     ],
     "Understand": [

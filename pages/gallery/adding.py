@@ -24,7 +24,7 @@ from flatdiff.intake import (
     upload_header,
 )
 from pages.gallery.dialogs import finish
-from pages.gallery.listing import KINDS
+from pages.gallery.filters import KINDS
 from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader

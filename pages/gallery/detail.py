@@ -14,21 +14,22 @@ from flatdiff.figures.training import loss_history_lines
 from flatdiff.intake import MAX_UPLOAD_BYTES, portable
 from flatdiff.tensors import weights_header
 from pages.gallery.dialogs import delete_dialog, rename_dialog
+from pages.gallery.filters import KINDS
 from pages.gallery.known import Known
-from pages.gallery.listing import KINDS, loss_text, open_checkpoint, samples_of
+from pages.gallery.listing import loss_text, open_checkpoint, samples_of
 from pages.shared.choose import label, plain
 
 MEASURES = Path(__file__).parents[1] / "measure"
-# Where a checkpoint can be looked at, by the page's address.
+# Where a checkpoint can be looked at, by the page's address; in the order of the navigation.
 LINKS = {
     "surface": ("Surface", ":material/landscape:"),
     "flatness": ("Flatness", ":material/blur_on:"),
-    "curvature": ("Curvature", ":material/functions:"),
     "radius": ("Distance", ":material/open_in_full:"),
+    "curvature": ("Curvature", ":material/functions:"),
     "exposure": ("Exposure bias", ":material/show_chart:"),
+    "quantization": ("Quantization", ":material/compress:"),
     "samples": ("Samples", ":material/apps:"),
     "quality": ("Sample quality", ":material/photo_library:"),
-    "quantization": ("Quantization", ":material/compress:"),
 }
 SAMPLE_COLUMNS = 4
 

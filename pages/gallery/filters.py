@@ -8,6 +8,9 @@ import streamlit as st
 from flatdiff.cards import Card
 from flatdiff.config import METHODS
 
+KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}
+TITLES = METHODS | KINDS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Filters:
@@ -45,7 +48,7 @@ def choose_filters(cards: Sequence[Card]) -> Filters:
         "Search",
         key="search",
         bind="query-params",
-        placeholder="Search by name, method, dataset or digest",
+        placeholder="Name, method or digest",
         label_visibility="collapsed",
         icon=":material/search:",
     )
@@ -68,7 +71,7 @@ def _of(title: str, key: str, values: Sequence[str]) -> list[str]:
         list(dict.fromkeys(values)),
         key=key,
         bind="query-params",
-        format_func=lambda value: METHODS.get(value, str(value)),
+        format_func=lambda value: TITLES.get(value, str(value)),
         placeholder="All",
     )
 

@@ -12,7 +12,7 @@ from flatdiff.config import METHODS
 from flatdiff.engine import shared_engine
 from flatdiff.estimates import with_error
 from flatdiff.pictures import image_grid
-from pages.gallery.filters import base_method
+from pages.gallery.filters import KINDS, base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain
 from pages.shared.rows import MAX_COLUMNS, in_rows
@@ -20,7 +20,6 @@ from pages.shared.rows import MAX_COLUMNS, in_rows
 THUMBNAIL_COLUMNS = 8
 ROW_HEIGHT = 44  # pixels
 ROWS_SHOWN = 10
-KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}
 # Chosen by a click, before the widget of that name is drawn again.
 OPENED = "opened"
 

@@ -4,6 +4,7 @@ import streamlit as st
 
 from flatdiff.config import NOISES
 from flatdiff.measures.radius import RadiusSettings, even_sizes
+from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.sections import SECTIONS, View, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
@@ -77,6 +78,12 @@ with st.container(horizontal=True):
 view = View(log=log, relative=relative, spaghetti=spaghetti)
 curves, *timesteps = pictures_of("radius", series, settings, view)
 draw_all([curves])
+st.dataframe(
+    reading("radius", [(entry.title, entry.result) for entry in series]),
+    hide_index=True,
+    alt="Slope over the distance and rise at the largest size, with their errors",
+)
+st.caption(SECTIONS["radius"].caveat)
 comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 
 st.subheader("At which timesteps?", divider="gray")

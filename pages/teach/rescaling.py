@@ -88,9 +88,10 @@ def rescaled_share(card: Card) -> tuple[int, float]:
 
 st.title("Lie detector")
 st.markdown(
-    "Which flatness can be faked by changing nothing? Some weights have no size of their own. A convolution that stands before a group norm can be "
-    "multiplied by 4 and the network computes what it did, because the norm divides the 4 out "
-    "again. The model is neither better nor worse, so an honest measure of flatness must not move."
+    "Which flatness can be faked by changing nothing? Some weights have no size of their own. A "
+    "convolution that stands before a group norm can be multiplied by 4 and the network computes "
+    "what it did, because the norm divides the 4 out again. The model is neither better nor "
+    "worse, so an honest measure of flatness must not move."
 )
 cards = choose_checkpoints()
 columns = st.columns(4)
@@ -145,8 +146,8 @@ st.markdown(
     "as sharp as one likes by a rescaling that leaves the function as it is.\n"
     "- **Noise in units of each filter's size cannot**, not by this: it grows with the weights "
     "(filter normalization, Li et al. 2018).\n"
-    "- So two models that were trained differently are compared by filter-relative noise, or by both. A "
-    "difference that only absolute noise sees may be one of weight sizes."
+    "- So two models that were trained differently are compared by filter-relative noise, or by "
+    "both. A difference that only absolute noise sees may be one of weight sizes."
 )
 with st.expander("Which weights are multiplied, and why the loss moves at all"):
     for card in cards:
