@@ -6,8 +6,10 @@ names. The pages themselves begin in pages/main.py.
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import streamlit as st
 from starlette.middleware import Middleware
@@ -15,6 +17,19 @@ from starlette.middleware import Middleware
 from pages.shared import plotly_js
 from pages.shared.door import open_door
 from pages.shared.guard import HostGuard
+
+if TYPE_CHECKING:
+    from flatdiff.cards import Card
+    from flatdiff.engine import Engine
+
+
+def assemble(engine: "Engine", cards: Sequence["Card"]) -> None:
+    """Put together what is stored of the claim: of nine checkpoints it takes some seconds."""
+    from flatdiff.claim_columns import requests_of
+
+    for card in cards:
+        for request in requests_of(card).values():
+            engine.handle(request).result()
 
 
 @asynccontextmanager
@@ -29,7 +44,9 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
     engine = shared_engine()
     import_bundle(engine.store)
-    engine.measure_speed(card for card in list_cards(engine.root) if isinstance(card, Card))
+    cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
+    engine.measure_speed(cards)
+    Thread(target=assemble, args=(engine, cards), daemon=True).start()
     yield
     engine.close()
 
