@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from flatdiff.figures.style import band, laid_out, style_of
 
 USUAL = 0.995  # share of the means that the axis holds; a rare batch lies far above
 # Ticks at 1, 2 and 5 of every decade as whole numbers: plotly writes the 2 of 0.2 alone.
-LOSS_AXIS = {
+LOSS_AXIS: dict[str, Any] = {
     "title": "training loss (dropout on)",
     "type": "log",
     "dtick": "D2",
