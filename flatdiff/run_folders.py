@@ -72,6 +72,18 @@ class RunFolder:
         """Held while it is trained."""
         return self.path / "run.lock"
 
+    @property
+    def method(self) -> str:
+        """A base method, whatever the folder is called."""
+        return self.path.name.removesuffix(SUFFIX)
+
+    @property
+    def checkpoints(self) -> list[str]:
+        """`<family>/<name>` of its final weights, those that are there."""
+        family = self.path.parent
+        names = [f"{self.method}{'' if kind == 'raw' else f'-{kind}'}" for kind in WEIGHT_KINDS]
+        return [f"{family.name}/{n}" for n in names if (family / n / CARD_FILE).is_file()]
+
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return self.state_file.exists() or self.options_file.exists()
@@ -93,7 +105,7 @@ class RunFolder:
         """Raise where there is nothing to go on from, or something in the way.
 
         Raises:
-            TrainingError: a state is in the way, or none is there to resume.
+            TrainingError: a state or checkpoints are in the way, or no state is there to resume.
         """
         exists = self.state_file.exists()
         if resume and not exists:
@@ -102,6 +114,11 @@ class RunFolder:
             raise TrainingError(
                 f"{self.state_file} holds a run already; continue it with --resume, or delete "
                 f"{self.path}"
+            )
+        if self.checkpoints and not resume:
+            raise TrainingError(
+                f"{self.checkpoints[0]} is a checkpoint already; delete it, or train into another "
+                "folder"
             )
 
     def begin(self, options: RunOptions, resume: bool) -> None:
@@ -140,7 +157,7 @@ class TrainingRun:
     @property
     def method(self) -> str:
         """A base method, whatever the folder is called."""
-        return self.folder.path.name.removesuffix(SUFFIX)
+        return self.folder.method
 
     @property
     def alive(self) -> bool:
@@ -160,9 +177,7 @@ class TrainingRun:
     @property
     def checkpoints(self) -> list[str]:
         """Of its final weights, those that are there."""
-        names = [f"{self.method}{'' if kind == 'raw' else f'-{kind}'}" for kind in WEIGHT_KINDS]
-        family = self.folder.path.parent
-        return [f"{self.family}/{n}" for n in names if (family / n / CARD_FILE).is_file()]
+        return self.folder.checkpoints
 
 
 def list_runs(root: Path) -> Iterator[TrainingRun]:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from flatdiff.cards import read_card
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import MAX_WORDS, RunFolder, TrainingRun, list_runs, read_run
 from flatdiff.run_history import HistoryFile
 from flatdiff.run_options import RunOptions
 from flatdiff.runs import Run, execute
+from tests.conftest import write_tiny_checkpoint
 from tests.tiny import CPU, finished, tiny_recipe
 
 
@@ -162,3 +164,13 @@ def test_run_that_vanishes_while_somebody_looks_is_no_error(tmp_path: Path) -> N
     (run,) = list_runs(tmp_path)
     shutil.rmtree(folder.path)
     assert read_run(run.folder).state == "failed"
+
+
+def test_a_new_run_writes_over_no_checkpoint(tmp_path: Path) -> None:
+    """One that somebody has added would be lost at the run's end."""
+    card = write_tiny_checkpoint(tmp_path, "adm-swa", 0)
+    folder = RunFolder.of(tmp_path / "tiny", "adm")
+    with pytest.raises(TrainingError, match="tiny/adm-swa is a checkpoint already"):
+        folder.refuse_start(resume=False)
+    RunFolder.of(tmp_path / "tiny", "sam").refuse_start(resume=False)
+    assert read_card(tmp_path, card.id) == card
