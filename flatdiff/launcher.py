@@ -202,7 +202,7 @@ def stop(run: TrainingRun) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(int(held_by.partition("@")[0]), signal.SIGTERM)
     except PermissionError:
-        raise TrainingError(f"{run.id} was begun by another user; stop it there") from None
+        raise TrainingError(f"{run.id} was begun by another user, who alone can stop it") from None
 
 
 def delete(run: TrainingRun) -> None:
