@@ -235,3 +235,19 @@ def test_recall_looks_the_other_way() -> None:
     assert (precise.mean(), recalled.mean()) == (1.0, 0.2)
     swapped = precision_recall(LINE, bunch)
     assert [answers.mean() for answers in swapped] == [0.2, 1.0]
+
+
+@pytest.mark.parametrize("rows", [7, 1024])
+def test_coverage_is_that_of_a_neighbour_search(
+    monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    """scikit-learn's, however many rows are looked at together."""
+    from sklearn.neighbors import NearestNeighbors
+
+    a, b = cloud(50, 7), cloud(60, 7, 1, shift=0.2)
+    radii = NearestNeighbors(n_neighbors=3).fit(b).kneighbors()[0][:, -1]
+    distances = np.linalg.norm(a[:, None] - b[None], axis=2)
+    monkeypatch.setattr(module, "ROWS_AT_ONCE", rows)
+    precise, _ = precision_recall(a, b)
+    assert precise.tolist() == (distances <= radii).any(axis=1).tolist()
+    assert 0 < precise.mean() < 1

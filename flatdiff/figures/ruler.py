@@ -23,12 +23,22 @@ def ruler_dots(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> go.Figure:
                 text=[mark.label for mark in shown],
                 name=title,
                 mode=mode,
-                textposition="top center",
+                textposition=_sides([mark.kind for mark in shown]),
                 textfont={"size": 10},
                 marker={"color": style.color, "symbol": style.symbol, "size": 9},
                 hovertemplate="%{y}, %{text}: %{x:.3g} of the norm of the weights",
             )
         )
-    figure.update_xaxes(title="‖δ‖ / ‖θ‖", type="log")
+    figure.update_xaxes(title="‖δ‖ / ‖θ‖", type="log", dtick=1, tickformat="~g")
     figure.update_yaxes(autorange="reversed", type="category")
     return laid_out(figure, height=440)
+
+
+def _sides(kinds: Sequence[str]) -> list[str]:
+    """Above and below by turns within a kind, because neighbours lie close together.
+
+    >>> _sides(["Sphere", "Rounding", "Rounding"])
+    ['top center', 'top center', 'bottom center']
+    """
+    turns = [kinds[:k].count(kind) % 2 for k, kind in enumerate(kinds)]
+    return ["bottom center" if turn else "top center" for turn in turns]

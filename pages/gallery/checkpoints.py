@@ -4,14 +4,14 @@ import streamlit as st
 
 from flatdiff.cards import Card
 from flatdiff.config import METHOD_PLANE, read_only
-from flatdiff.figures.training import loss_history_lines
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
 from pages.gallery.dialogs import SAID
 from pages.gallery.filters import choose_filters
+from pages.gallery.histories import show_histories
 from pages.gallery.known import gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
-from pages.shared.choose import all_cards, label
+from pages.shared.choose import all_cards
 from pages.shared.job import job_panel
 
 MAX_CARDS = 24  # as pictures, and to be measured together
@@ -50,11 +50,7 @@ def training(cards: list[Card]) -> None:
     st.subheader("Training", divider="gray")
     if len(runs) > MAX_RUNS:
         st.caption(f"The first {MAX_RUNS} of {len(runs)} runs.")
-    st.plotly_chart(
-        loss_history_lines({label(c): (c.method, c.loss_history) for c in runs[:MAX_RUNS]}),
-        key="histories",
-        alt="Training loss by step, one line a run",
-    )
+    show_histories(runs[:MAX_RUNS])
 
 
 st.title("Checkpoints")

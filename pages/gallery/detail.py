@@ -10,11 +10,11 @@ from flatdiff.collection import bundled_path
 from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.figures.training import loss_history_lines
 from flatdiff.intake import MAX_UPLOAD_BYTES, portable
 from flatdiff.tensors import weights_header
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.filters import KINDS
+from pages.gallery.histories import show_histories
 from pages.gallery.known import Known
 from pages.gallery.listing import loss_text, open_checkpoint, samples_of
 from pages.shared.choose import label, plain
@@ -120,11 +120,7 @@ def _links(card: Card) -> None:
 
 def _training(card: Card) -> None:
     if card.loss_history:
-        st.plotly_chart(
-            loss_history_lines({label(card): (card.method, card.loss_history)}),
-            key="history",
-            alt="Training loss by step",
-        )
+        show_histories([card])
     else:
         st.caption("Its training left no record of the loss.")
     if card.command:

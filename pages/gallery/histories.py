@@ -1,0 +1,26 @@
+"""The loss of finished training runs, as their checkpoints' cards keep it."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from flatdiff.cards import Card
+from flatdiff.figures.training import loss_history_lines
+from pages.shared.choose import label
+
+
+def show_histories(cards: Sequence[Card]) -> None:
+    """A line a run, and its numbers."""
+    st.plotly_chart(
+        loss_history_lines({label(card): (card.method, card.loss_history) for card in cards}),
+        key="histories",
+        alt="Training loss by step, one line a run",
+    )
+    rows = [
+        {"run": label(card), "step": int(step), "loss": loss}
+        for card in cards
+        for step, loss in card.loss_history
+    ]
+    with st.expander("Numbers"):
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The losses behind the chart")
