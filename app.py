@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from threading import Thread
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -21,6 +21,8 @@ from pages.shared.guard import HostGuard
 if TYPE_CHECKING:
     from flatdiff.cards import Card
     from flatdiff.engine import Engine
+
+FIRST_PAGE_S = 5.0  # that the first visitor has the server to themselves
 
 
 def assemble(engine: "Engine", cards: Sequence["Card"]) -> None:
@@ -46,8 +48,11 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     import_bundle(engine.store)
     cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
     engine.measure_speed(cards)
-    Thread(target=assemble, args=(engine, cards), daemon=True).start()
+    later = Timer(FIRST_PAGE_S, assemble, (engine, cards))
+    later.daemon = True
+    later.start()
     yield
+    later.cancel()
     engine.close()
 
 
