@@ -50,8 +50,10 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     expect(again.get_by_text("done: 200 of 200 steps")).to_be_visible(timeout=120_000)
     again.get_by_role("link", name="Checkpoint", exact=True).click()
     expect(again.get_by_role("heading", name="Checkpoints")).to_be_visible()
-    expect(again.get_by_text("ADM +IP+SWA (mine)").first).to_be_visible()
+    expect(again.get_by_role("heading", name="ADM +IP (mine)")).to_be_visible()
     expect(again.get_by_test_id("stCode").first).to_contain_text("--method ip")
+    again.get_by_role("button", name="All checkpoints").click()
+    expect(again.get_by_text("ADM +IP+SWA (mine)").first).to_be_visible()
     again.context.close()
 
 

@@ -255,12 +255,6 @@ def test_training_history_draws_its_rows() -> None:
     assert trace.line.color == HUES["sam"]
 
 
-def test_loss_axis_has_whole_numbers() -> None:
-    """Without a format plotly.js writes the 2 of 0.2 alone, beside the 2 of 2."""
-    axis = drawn(loss_history_lines({"SAM": ("sam", [[100, 2.0], [200, 0.2]])}))["layout"]["yaxis"]
-    assert (axis["type"], axis["dtick"], axis["tickformat"]) == ("log", "D2", "~g")
-
-
 FIGURES: dict[str, tuple[Callable[..., Any], Callable[..., go.Figure], int]] = {
     "lines": (lambda n: surface(n, dimensions=1), surface_lines, 14),
     "log lines": (

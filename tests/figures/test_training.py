@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from flatdiff.figures.style import HUES
-from flatdiff.figures.training import LossCurve, loss_curves
+from flatdiff.figures.training import LossCurve, loss_curves, loss_history_lines
 
 
 def curve(method: str, loss: np.ndarray, dash: str = "solid") -> LossCurve:
@@ -45,3 +45,10 @@ def test_losses_of_zero_have_an_axis() -> None:
     """No logarithm of nothing."""
     loss = np.array([1.0, 0.0])
     assert np.all(np.isfinite(axis(curve("adm", loss))))
+
+
+def test_loss_axis_has_whole_numbers() -> None:
+    """Without a format plotly.js writes the 2 of 0.2 alone, beside the 2 of 2."""
+    layout: Any = loss_history_lines({"SAM": ("sam", [[100, 2.0], [200, 0.2]])}).layout
+    ticks = layout.yaxis
+    assert (ticks.type, ticks.dtick, ticks.tickformat) == ("log", "D2", "~g")
