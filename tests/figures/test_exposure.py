@@ -1,4 +1,4 @@
-"""The variance error, drawn: against the record, on a logarithmic axis, with its errors."""
+"""Exposure bias, drawn: curves, gap and variance error against the record, with their errors."""
 
 import json
 from typing import Any
@@ -6,10 +6,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flatdiff.figures.exposure import exposure_deltas
+from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
 from flatdiff.figures.style import HUES, Series
 from tests.results import exposure
 from tests.subjects import changed
+
+
+def test_exposure_figures_draw_curves_and_gap() -> None:
+    """Against the record; the line of sqrt(64) stands at 8."""
+    result = exposure()
+    figure: Any = exposure_curves([Series("ADM", "adm", result)])
+    sampling, training = figure.data
+    assert np.array_equal(sampling.y, result.sampling)
+    assert np.array_equal(training.y, result.training)
+    assert list(sampling.x) == [0, 1, 2, 3, 4]
+    assert json.loads(figure.to_json(engine="json"))["layout"]["shapes"][0]["y0"] == 8
+    gaps: Any = exposure_gaps([Series("ADM", "adm", result)])
+    ribbon, gap = gaps.data
+    assert np.array_equal(gap.y, result.gap)
+    np.testing.assert_allclose(ribbon.y[:5], result.gap + result.gap_stderr)
 
 
 def test_delta_stands_at_its_step() -> None:

@@ -220,20 +220,6 @@ def test_quantization_lines_draw_the_rise() -> None:
     assert np.array_equal(trace.error_y.array, result.rise_stderr)
 
 
-def test_exposure_figures_draw_curves_and_gap() -> None:
-    """Against the record; the line of sqrt(64) stands at 8."""
-    result = exposure()
-    figure = exposure_curves([Series("ADM", "adm", result)])
-    sampling, training = traces(figure)
-    assert np.array_equal(sampling.y, result.sampling)
-    assert np.array_equal(training.y, result.training)
-    assert list(sampling.x) == [0, 1, 2, 3, 4]
-    assert drawn(figure)["layout"]["shapes"][0]["y0"] == 8
-    ribbon, gap = traces(exposure_gaps([Series("ADM", "adm", result)]))
-    assert np.array_equal(gap.y, result.gap)
-    np.testing.assert_allclose(ribbon.y[:5], result.gap + result.gap_stderr)
-
-
 def test_frechet_dots_stand_at_the_distances() -> None:
     """One a width against the record, the 32-bit one open; the axis says what it is."""
     result = frechet()
