@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 
 # A file, because the browser would fetch a Material icon from another server.
 st.set_page_config(page_title="flatdiff", page_icon=HERE / "icon.svg", layout="wide")
+st.html(HERE / "shared/contrast.css")
 
 PAGES = {
     "Gallery": [

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from benchmarks.first_page import start_server as launch
+from flatdiff.files import PROJECT_ROOT
 from flatdiff.store import Store
 
 # On a busy machine with two cores; what must be quick is measured in benchmarks/.
@@ -44,6 +45,16 @@ def start_server(home: Path, checkpoints: Path) -> Server:
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_root: Path) -> Iterator[Server]:
     """One dashboard for all browser tests, on the tiny checkpoints and an empty store."""
     started = start_server(tmp_path_factory.mktemp("home"), tiny_root)
+    yield started
+    started.process.terminate()
+    started.process.wait(20)
+    started.store.close()
+
+
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """As a first visitor has it: the shipped checkpoints and their results, one for all tests."""
+    started = start_server(tmp_path_factory.mktemp("home"), PROJECT_ROOT / "checkpoints")
     yield started
     started.process.terminate()
     started.process.wait(20)

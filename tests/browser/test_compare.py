@@ -1,4 +1,4 @@
-"""The sheet in a real browser: its link, and its report opened where there is no network."""
+"""The sheet in a real browser: its report, opened where there is no network."""
 
 from pathlib import Path
 
@@ -24,22 +24,6 @@ def fill(server: Server, root: Path) -> None:
         server.store.submit(request)
         server.store.put_tile(request.key, 0, results, 1.5, "{}")
         server.store.finish(request.key, DONE)
-
-
-def test_link_is_copied_with_every_choice(browser: Browser, server: Server) -> None:
-    """The clipboard is read back; another visitor opens what was in it."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    open_page(page, server, "samples?bits=6&seed=3")
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link.startswith(server.url)
-    visitor = browser.new_context().new_page()
-    visitor.goto(link)
-    expect(visitor.get_by_label("Seed", exact=True)).to_have_value("3")
-    context.close()
-    visitor.context.close()
 
 
 def test_report_opens_without_a_network(

@@ -32,10 +32,9 @@ def set_number(page: Page, label: str, value: float) -> None:
     box.press("Enter")
 
 
-def test_choose_run_cancel_continue_and_come_back(page: Page, server: Server) -> None:
+def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> None:
     """Drives only what a visitor sees, and reads the outcome from the page."""
     open_page(page, server, "surface?mode=every+cell")
-    expect(page.get_by_text("Nothing computed for this view yet")).to_be_visible()
     set_number(page, "Resolution", 41)
     expect(page).to_have_url(re.compile("resolution=41"))
     page.get_by_role("button", name="Run").click()
@@ -51,9 +50,7 @@ def test_choose_run_cancel_continue_and_come_back(page: Page, server: Server) ->
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
-def test_deep_link_shows_the_stored_view_at_once(
-    page: Page, server: Server, browser: Browser
-) -> None:
+def test_row_10_stored_results_at_once(page: Page, server: Server, browser: Browser) -> None:
     """A second visitor follows the first one's link; nothing may be computed for that."""
     link = "surface?checkpoints=tiny%2Fsam&mode=every+cell&dimensions=1-D&resolution=5&seed=3"
     open_page(page, server, link)
@@ -63,6 +60,7 @@ def test_deep_link_shows_the_stored_view_at_once(
     visitor = browser.new_context().new_page()
     open_page(visitor, server, link)
     expect(visitor.get_by_text("From store, computed")).to_be_visible()
+    expect(visitor.get_by_role("button", name="Recompute")).to_be_visible()
     expect(visitor.locator(".js-plotly-plot").first).to_be_visible()
     expect(visitor.get_by_label("Resolution", exact=True)).to_have_value("5")
     expect(visitor.get_by_label("Seed", exact=True)).to_have_value("3")
@@ -89,7 +87,7 @@ def test_two_browsers_cause_one_computation(page: Page, server: Server, browser:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 375])
-def test_every_page_opens_and_fits(
+def test_row_15_every_page_opens_and_fits(
     browser: Browser, server: Server, width: int, theme: str
 ) -> None:
     """No exception box, no horizontal scrolling; screenshots are kept for a person's eyes."""
@@ -108,8 +106,11 @@ def test_every_page_opens_and_fits(
     context.close()
 
 
-def test_settings_out_of_range_are_answered_in_a_sentence(page: Page, server: Server) -> None:
-    """A link may hold anything: expected, got, and the page stays usable."""
+def test_row_11_empty_states_teach_and_error_states_help(page: Page, server: Server) -> None:
+    """One click from empty; a link may hold anything: expected, got, and the page stays usable."""
+    open_page(page, server, "flatness?seed=77")
+    expect(page.get_by_text("Nothing computed for this view yet: press Run")).to_be_visible()
+    expect(page.get_by_role("button", name="Run")).to_be_enabled()
     open_page(page, server, "flatness?num_perturbations=5")
     expect(page.get_by_text("num_perturbations must be an even integer in [4")).to_be_visible()
     set_number(page, "Perturbations", 6)

@@ -78,7 +78,9 @@ def drag(page: Page, k: int) -> None:
     page.mouse.up()
 
 
-def test_cameras_are_linked_and_outlive_new_data_and_f5(visitor: Page, server: Server) -> None:
+def test_row_03_cameras_are_linked_and_outlive_new_data_and_f5(
+    visitor: Page, server: Server
+) -> None:
     """Read from plotly's own scenes; the file of plotly.js is asked for once a visit."""
     files: list[str] = []
     visitor.on("request", lambda request: files.append(request.url))
@@ -131,7 +133,7 @@ def shows_samples(page: Page, count: int) -> None:
         expect(grids).to_have_count(2)
 
 
-def test_click_on_contours_chooses_the_same_point_everywhere(
+def test_row_16_hover_and_click_choose_the_same_point_everywhere(
     visitor: Page, server: Server
 ) -> None:
     """The middle of the plot is the centre; beside it lies the cell half way to the edge."""
@@ -150,7 +152,7 @@ def test_click_on_contours_chooses_the_same_point_everywhere(
     shows_samples(visitor, 3)
 
 
-def test_narrow_screen_has_contours_first_and_3d_on_demand(
+def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
     webgl_browser: Browser, server: Server
 ) -> None:
     """A link to 3-D, opened on a phone; a finger turns both surfaces, and nothing overflows."""
