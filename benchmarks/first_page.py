@@ -44,6 +44,7 @@ def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
     while True:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()  # noqa: S310  (our own server)
+            assert process.poll() is None, "another server took the port"
             return process, url
         except OSError:
             assert time.monotonic() < deadline, "the server did not come up"

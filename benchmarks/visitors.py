@@ -30,6 +30,7 @@ from flatdiff.store import Store
 THINKING_S = (2.0, 8.0)
 SETTLED_S = 60.0  # memory is looked at from here on
 RUN_PAGE, RUN_QUERY = "surface", "mode=every+cell&resolution=41&seed="
+PATIENCE_S = 30.0  # after which a visitor gives a page up
 SURFACE_S = 60.0  # a new surface is asked for that often
 WHOLE_SCRIPT = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -42,7 +43,7 @@ class Log:
     """What all visitors saw."""
 
     seconds: list[float] = field(default_factory=list)  # of each change of page
-    errors: list[str] = field(default_factory=list)  # exceptions that a page showed
+    errors: list[str] = field(default_factory=list)  # that a page showed, or that ended a visit
 
 
 @dataclass
@@ -114,7 +115,10 @@ class Visitor:
         self.finished.clear()
         started = time.perf_counter()
         await self.ask()
-        await asyncio.wait_for(self.finished.wait(), 60)
+        try:
+            await asyncio.wait_for(self.finished.wait(), PATIENCE_S)
+        except TimeoutError:
+            self.log.errors.append(f"{page or 'first page'}: not drawn within {PATIENCE_S:.0f} s")
         return time.perf_counter() - started
 
 
@@ -175,9 +179,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         process, url = start_server(home)
         server = psutil.Process(process.pid)
-        memory = asyncio.run(crowd(url, arguments.visitors, 60 * arguments.minutes, server))
-        process.terminate()
-        process.wait()
+        try:
+            memory = asyncio.run(crowd(url, arguments.visitors, 60 * arguments.minutes, server))
+        finally:
+            process.terminate()
+            process.wait()
         store = Store(Path(home) / "results.sqlite")
         jobs = [job for job in store.jobs() if '"mode":"exact"' in job.request_json]
         print(f"{len(jobs)} surfaces asked for: " + ", ".join(sorted(job.state for job in jobs)))
