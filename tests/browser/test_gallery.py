@@ -85,7 +85,7 @@ def test_a_checkpoint_comes_and_goes(page: Page, server: Server, root: Path) -> 
 
 def test_row_19_table_filters_and_opens(page: Page, server: Server) -> None:
     """The table is a canvas: the click goes to the box before the first row."""
-    open_page(page, server, "?view=Table&methods=sam")
+    open_page(page, server, "?view=Table&search=sam")
     expect(page.get_by_text("1 of 2 checkpoints.")).to_be_visible()
     open_page(page, server, "?view=Table")
     table = page.get_by_test_id("stDataFrame").first
