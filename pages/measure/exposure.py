@@ -2,9 +2,11 @@
 
 import streamlit as st
 
+from flatdiff.config import FULL_PRECISION_BITS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
+from flatdiff.scheme import WIDTHS
 from flatdiff.sections import pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
@@ -64,7 +66,7 @@ with columns[0]:
 with columns[1]:
     bits = st.selectbox(
         "Bits of the weights",
-        [32, 8, 7, 6, 5, 4, 3, 2],
+        [FULL_PRECISION_BITS, *WIDTHS],
         key="bits",
         bind="query-params",
         help="32: the weights as they are.",

@@ -10,10 +10,11 @@ from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
 from flatdiff.sections import pictures_of
 from flatdiff.store import ACTIVE
-from pages.shared.choose import choose_checkpoints, plain, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, plain, seed_input
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.paper import TABLE_3
 from pages.shared.record import numbers, record, results_of, series_of
 
@@ -48,18 +49,10 @@ with columns[0]:
         "size, which rescaling a layer does not change.",
     )
 with columns[1]:
-    sigma = st.number_input(
-        "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
-    )
+    sigma = sigma_input()
 with columns[2]:
-    perturbations = whole_number(
-        "Perturbations",
-        "num_perturbations",
-        100,
-        4,
-        10_000,
-        step=2,
-        help_text="At most, in antithetic pairs; the error falls with their square root.",
+    perturbations = perturbations_input(
+        100, "At most, in antithetic pairs; the error falls with their square root."
     )
 with columns[3]:
     percent = st.number_input(

@@ -5,6 +5,7 @@ import streamlit as st
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
+from flatdiff.scheme import WIDTHS
 from flatdiff.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
@@ -43,7 +44,7 @@ with columns[0]:
         "digits.",
     )
 with columns[1]:
-    bits = st.selectbox("Bits", [8, 7, 6, 5, 4, 3, 2], key="bits", bind="query-params")
+    bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
 with columns[2]:
     images = whole_number(
         "Images",

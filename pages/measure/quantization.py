@@ -11,7 +11,7 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.quantized_files import quantized_file
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
-from flatdiff.scheme import Scheme
+from flatdiff.scheme import WIDTHS, Scheme
 from flatdiff.sections import View, pictures_of
 from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints
@@ -21,9 +21,6 @@ from pages.shared.paper import TABLE_4
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 from pages.shared.weights import small_enough, weights_of
-
-WIDTHS = [8, 7, 6, 5, 4, 3, 2]
-
 
 st.title("Quantization")
 st.markdown(

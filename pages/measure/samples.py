@@ -4,6 +4,7 @@ import streamlit as st
 
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.requests import make_request
+from flatdiff.scheme import WIDTHS
 from flatdiff.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
@@ -19,7 +20,7 @@ st.markdown(
 cards = choose_checkpoints()
 columns = st.columns(4)
 with columns[0]:
-    bits = st.selectbox("Bits", [8, 7, 6, 5, 4, 3, 2], key="bits", bind="query-params")
+    bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
 with columns[1]:
     steps = whole_number("Sampling steps", "num_sampling_steps", 50, 2, 1000, step=10)
 with columns[2]:

@@ -16,9 +16,10 @@ from flatdiff.requests import make_request
 from flatdiff.rescaling import rescalable
 from flatdiff.sections import SECTIONS, pictures_of
 from flatdiff.tensors import read_shapes
-from pages.shared.choose import choose_checkpoints, label, plain, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 
@@ -98,19 +99,9 @@ columns = st.columns(4)
 with columns[0]:
     largest = st.selectbox("Largest factor", [2, 4, 8, 16], 1, key="largest", bind="query-params")
 with columns[1]:
-    sigma = st.number_input(
-        "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
-    )
+    sigma = sigma_input()
 with columns[2]:
-    perturbations = whole_number(
-        "Perturbations",
-        "num_perturbations",
-        40,
-        4,
-        10_000,
-        step=2,
-        help_text="In antithetic pairs.",
-    )
+    perturbations = perturbations_input(40, "In antithetic pairs.")
 with columns[3]:
     seed = seed_input("Of the weight noise; the same for every factor and checkpoint.")
 settings = RescalingSettings(

@@ -1,0 +1,19 @@
+"""Widgets of Gaussian weight noise: how strong, and how often."""
+
+import streamlit as st
+
+from pages.shared.choose import whole_number
+
+
+def sigma_input() -> float:
+    """The standard deviation of the noise, in [0, 1]."""
+    return st.number_input(
+        "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
+    )
+
+
+def perturbations_input(default: int, help_text: str) -> int:
+    """How many perturbations; even, as they come in antithetic pairs."""
+    return whole_number(
+        "Perturbations", "num_perturbations", default, 4, 10_000, step=2, help_text=help_text
+    )
