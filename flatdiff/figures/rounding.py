@@ -44,29 +44,12 @@ def rounding_strip(
     figure = make_subplots(
         rows=3, shared_xaxes=True, vertical_spacing=0.02, row_heights=[0.4, 0.2, 0.4]
     )
-    centres = (edges[1:] + edges[:-1]) / 2
-    figure.add_bar(
-        x=centres,
-        y=counts / flat.size,
-        width=np.diff(edges),
-        marker={"color": color, "line": {"width": 0}},
-        hovertemplate="around %{x:.3f}: %{y:.2%} of the weights<extra></extra>",
-        row=1,
-        col=1,
-    )
+    _bars(figure, 1, color, (edges[1:] + edges[:-1]) / 2, counts, np.diff(edges))
     figure.add_scatter(
         **_threads(flat, rounded), line={"color": color, "width": 0.7}, row=2, col=1
     )
-    found, shares = np.unique(rounded, return_counts=True)
-    figure.add_bar(
-        x=found,
-        y=shares / flat.size,
-        width=min(float(levels[1] - levels[0]) * 0.6, float(np.ptp(levels)) / 60),
-        marker={"color": color, "line": {"width": 0}},
-        hovertemplate="level %{x:.4f}: %{y:.2%} of the weights<extra></extra>",
-        row=3,
-        col=1,
-    )
+    width = min(float(levels[1] - levels[0]) * 0.6, float(np.ptp(levels)) / 60)
+    _bars(figure, 3, color, *np.unique(rounded, return_counts=True), width)
     figure.add_scatter(
         x=levels,
         y=np.zeros(len(levels)),
@@ -83,6 +66,22 @@ def rounding_strip(
     figure.update_xaxes(range=[-1.05 * largest, 1.05 * largest])
     figure.update_xaxes(title="value of a weight", row=3, col=1)
     return laid_out(figure, height=380).update_layout(showlegend=False, bargap=0)
+
+
+def _bars(
+    figure: go.Figure, row: int, color: str, x: NDArray, counts: NDArray, width: NDArray | float
+) -> None:
+    """Shares of all weights at some values, in one of the figure's rows."""
+    figure.add_bar(
+        x=x,
+        y=counts / counts.sum(),
+        width=width,
+        marker={"color": color, "line": {"width": 0}},
+        hovertemplate=("around %{x:.3f}" if row == 1 else "level %{x:.4f}")
+        + ": %{y:.2%} of the weights<extra></extra>",
+        row=row,
+        col=1,
+    )
 
 
 def _threads(flat: NDArray[np.float32], rounded: NDArray[np.float32]) -> dict:
