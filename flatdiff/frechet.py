@@ -22,10 +22,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 from jaxtyping import Bool, Float
 
 NUM_NEIGHBORS = 3  # Kynkaanniemi et al. 2019, Sec. 3
 ROWS_AT_ONCE = 1024  # of a kernel matrix; bounds memory
+ROWS_OF_A_ROOT = 256  # multiplied at once; fewer skip more zeros, and add up more often
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ def fit(features: Float[np.ndarray, "n d"]) -> Gaussian:
 def gaussian(mu: Float[np.ndarray, " d"], cov: Float[np.ndarray, "d d"]) -> Gaussian:
     """From mean and covariance, which may be singular."""
     try:
-        root = np.linalg.cholesky(cov)
+        root = scipy.linalg.cholesky(cov, lower=True)
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(cov)
         root = vectors * np.sqrt(values.clip(0))
@@ -68,7 +70,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
     The singular values of R_a^T R_b are roots of the eigenvalues of the smaller Gram matrix.
     """
-    product = a.root.T @ b.root
+    product = _transposed_product(a.root, b.root)
     small = product if len(product) <= product.shape[1] else product.T
     singular = np.sqrt(np.linalg.eigvalsh(small @ small.T).clip(0))
     shift = a.mu - b.mu
@@ -114,6 +116,23 @@ def precision_recall(
     third nearest other one. The means of the answers are precision and recall.
     """
     return _covered(features, reference), _covered(reference, features)
+
+
+def _transposed_product(
+    a: Float[np.ndarray, "d r"], b: Float[np.ndarray, "d s"]
+) -> Float[np.ndarray, "r s"]:
+    """a.T @ b at 0.4 of the cost where both are triangular, as the roots of covariances are."""
+    product = np.zeros((a.shape[1], b.shape[1]))
+    for start in range(0, len(a), ROWS_OF_A_ROOT):
+        rows = slice(start, start + ROWS_OF_A_ROOT)
+        r, s = _filled_width(a[rows]), _filled_width(b[rows])
+        product[:r, :s] += a[rows, :r].T @ b[rows, :s]
+    return product
+
+
+def _filled_width(rows: Float[np.ndarray, "rows r"]) -> int:
+    """How many columns there are up to the last one that is not all zero."""
+    return int(np.flatnonzero(rows.any(axis=0)).max(initial=-1)) + 1
 
 
 def _centred(
