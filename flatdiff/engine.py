@@ -25,7 +25,7 @@ from flatdiff.transfer import open_store
 from flatdiff.watchers import Watchers
 
 STORE_FILE = "results.sqlite"
-WAIT_POLL_S = 0.2
+WAIT_POLL_S = 0.05
 
 
 @dataclass(frozen=True)
