@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
+from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
@@ -24,21 +25,23 @@ from flatdiff.files import PROJECT_ROOT
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 START_TIMEOUT_S = 60
+SERVER_LOG = "server.log"  # in the state directory
 
 
 def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
-    """`streamlit run app.py` on a free port, waited for until it answers."""
+    """`streamlit run app.py` on a free port, waited for until it answers; its log is in home."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
-    process = subprocess.Popen(
-        [*command, "--server.port", str(port)],
-        cwd=PROJECT_ROOT,
-        env={**os.environ, "FLATDIFF_HOME": home, **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with (Path(home) / SERVER_LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--server.port", str(port)],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, "FLATDIFF_HOME": home, **environment},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     deadline = time.monotonic() + START_TIMEOUT_S
     url = f"http://127.0.0.1:{port}"
     while True:

@@ -24,7 +24,7 @@ import websockets
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from benchmarks.first_page import start_server
+from benchmarks.first_page import SERVER_LOG, start_server
 from flatdiff.store import Store
 
 THINKING_S = (2.0, 8.0)
@@ -181,12 +181,15 @@ def main() -> None:
         server = psutil.Process(process.pid)
         try:
             memory = asyncio.run(crowd(url, arguments.visitors, 60 * arguments.minutes, server))
+            complaints = (Path(home) / SERVER_LOG).read_text("utf-8", "replace")
         finally:
             process.terminate()
             process.wait()
         store = Store(Path(home) / "results.sqlite")
         jobs = [job for job in store.jobs() if '"mode":"exact"' in job.request_json]
         print(f"{len(jobs)} surfaces asked for: " + ", ".join(sorted(job.state for job in jobs)))
+    if "Traceback" in complaints:
+        print(f"the end of the server's log:\n{complaints[-5000:]}")
     if memory:
         print(
             f"server's memory: {memory[0]:.0f} MB after a minute, {memory[-1]:.0f} MB at the end"
