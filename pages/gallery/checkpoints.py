@@ -68,7 +68,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         VIEWS,
         default=VIEWS[len(cards) > MAX_CARDS],
         required=True,
-        key="view",
+        key="layout",
         bind="query-params",
         label_visibility="collapsed",
     )

@@ -54,14 +54,14 @@ def recipe_settings(preset: str, steps: int | None) -> dict[str, Any]:
             )
             chosen["sam_rho"] = number(
                 "SAM radius ρ",
-                "rho",
+                "sam_rho",
                 base.sam_rho,
                 "How far +SAM climbs in weight space before it takes its gradient.",
                 **real,
             )
             chosen["input_perturbation"] = number(
                 "IP strength γ",
-                "gamma",
+                "input_perturbation",
                 base.input_perturbation,
                 "Of the extra noise on the input of +IP, in units of the noise.",
                 **real,
@@ -129,7 +129,7 @@ def choose_runs(root: Path) -> list[RunOptions]:
         )
     with columns[4]:
         seed = whole_number(
-            "Seed", "seed", 0, 0, 2**31 - 1, help_text="Of weights, data order and noise."
+            "Seed", "run_seed", 0, 0, 2**31 - 1, help_text="Of weights, data order and noise."
         )
     settings = recipe_settings(preset, steps)
     if not methods:
@@ -194,7 +194,7 @@ def new_runs(root: Path, runs: Sequence[TrainingRun], cards: list[Card]) -> None
             "Start",
             type="primary",
             icon=":material/play_arrow:",
-            key="start",
+            key="start_runs",
             disabled=not free,
             shortcut="Ctrl+Enter",
         )

@@ -67,7 +67,7 @@ with columns[1]:
     bits = st.selectbox(
         "Bits of the weights",
         [FULL_PRECISION_BITS, *WIDTHS],
-        key="bits",
+        key="bit_width",
         bind="query-params",
         help="32: the weights as they are.",
     )

@@ -43,7 +43,7 @@ with columns[0]:
         "Noise",
         list(MODES),
         format_func=MODES.__getitem__,
-        key="mode",
+        key="lpf_mode",
         bind="query-params",
         help="Absolute: one sigma for every weight. Relative: sigma in units of each filter's "
         "size, which rescaling a layer does not change.",

@@ -96,7 +96,7 @@ st.markdown(
     "flat around that point, the step costs little. Drag the bits and watch."
 )
 cards = choose_checkpoints()
-bits = st.select_slider("Bits a weight", WIDTHS, 4, key="bits", bind="query-params")
+bits = st.select_slider("Bits a weight", WIDTHS, 4, key="weight_bits", bind="query-params")
 samples = [make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in cards]
 losses = [make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in cards]
 handles = job_panel([*losses, *samples])
@@ -118,11 +118,11 @@ if loss_series:
     st.subheader("The loss", divider="gray")
     for entry in loss_series:
         st.markdown(f"- **{plain(entry.title)}**: {loss_text(entry.result, bits)}")
-    log = st.toggle("Logarithmic loss", True, key="log", bind="query-params")
+    log = st.toggle("Logarithmic loss", True, key="log_rise", bind="query-params")
     figure = quantization_lines(loss_series, log=log).add_vline(
         x=WIDTHS.index(bits) + 1, line={"dash": "dot", "color": "gray"}
     )
-    st.plotly_chart(figure, key="lines", alt="Rise of the loss by bits, one line a checkpoint")
+    st.plotly_chart(figure, key="rises", alt="Rise of the loss by bits, one line a checkpoint")
     st.caption(
         "Rise over the loss at 32 bits on the same held-out images and noise, ± one standard "
         "error, paired."

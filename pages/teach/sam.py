@@ -92,8 +92,8 @@ st.markdown(
 )
 columns = st.columns(3)
 with columns[0]:
-    start = st.selectbox("Start", list(STARTS), key="start", bind="query-params")
-    rho = st.slider("ρ of SAM", 0.0, 1.5, 1.0, 0.05, key="rho", bind="query-params")
+    start = st.selectbox("Start", list(STARTS), key="toy_start", bind="query-params")
+    rho = st.slider("ρ of SAM", 0.0, 1.5, 1.0, 0.05, key="toy_rho", bind="query-params")
 with columns[1]:
     rate = st.slider("Learning rate η", 0.01, 0.3, 0.1, 0.01, key="rate", bind="query-params")
     noise = st.slider(
@@ -102,7 +102,7 @@ with columns[1]:
         1.0,
         0.4,
         0.05,
-        key="noise",
+        key="toy_noise",
         bind="query-params",
         help="Standard deviation of what a random batch adds; the same for SGD and SAM.",
     )

@@ -85,9 +85,9 @@ def test_a_checkpoint_comes_and_goes(page: Page, server: Server, root: Path) -> 
 
 def test_row_19_table_filters_and_opens(page: Page, server: Server) -> None:
     """The table is a canvas: the click goes to the box before the first row."""
-    open_page(page, server, "?view=Table&search=sam")
+    open_page(page, server, "?layout=Table&search=sam")
     expect(page.get_by_text("1 of 2 checkpoints.")).to_be_visible()
-    open_page(page, server, "?view=Table")
+    open_page(page, server, "?layout=Table")
     table = page.get_by_test_id("stDataFrame").first
     expect(table).to_be_visible()
     table.click(position={"x": 18, "y": 44 + 22})

@@ -117,7 +117,7 @@ def test_the_table_shows_what_the_store_knows(engine: Engine) -> None:  # noqa: 
     for request in requests_of(engine, "gallery/checkpoints.py"):
         if request.checkpoint == "tiny/sam":
             fill(engine, request)
-    table = opened(view="Table").dataframe[0].value.set_index("checkpoint")
+    table = opened(layout="Table").dataframe[0].value.set_index("checkpoint")
     request = next(
         r for r in requests_of(engine, "gallery/checkpoints.py") if r.measure == "quantization"
     )
@@ -144,8 +144,8 @@ def test_thumbnails_are_made_once(engine: Engine, monkeypatch: pytest.MonkeyPatc
     made: list[int] = []
     grid = known.image_grid
     monkeypatch.setattr(known, "image_grid", lambda *a: made.append(1) or grid(*a))
-    opened(view="Table").run()
-    opened(view="Table", search="tiny")
+    opened(layout="Table").run()
+    opened(layout="Table", search="tiny")
     assert len(made) == 2
 
 

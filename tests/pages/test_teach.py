@@ -127,8 +127,8 @@ def test_sam_page_tells_what_its_paths_show() -> None:
     assert not shown.exception
     assert "SGD ends in the **sharp valley**, SAM in the **flat** one" in texts(shown)
     assert "EMA and SWA average SGD's path within the valley" in texts(shown)
-    assert "SGD and SAM both end in the **sharp valley**" in texts(sam_page(rho=0))
-    assert "SGD and SAM both end in the **flat valley**" in texts(sam_page(start="right"))
+    assert "SGD and SAM both end in the **sharp valley**" in texts(sam_page(toy_rho=0))
+    assert "SGD and SAM both end in the **flat valley**" in texts(sam_page(toy_start="right"))
 
 
 def test_next_walks_through_stages_and_steps() -> None:
