@@ -6,7 +6,8 @@ import streamlit as st
 
 from flatdiff.errors import FlatdiffError
 from pages.shared.choose import plain
-from pages.shared.link import copy_link
+from pages.shared.door import knock
+from pages.shared.frame import frame
 
 HERE = Path(__file__).parent
 
@@ -60,8 +61,9 @@ PAGES = {
 }
 
 try:
+    knock()
     page = st.navigation(PAGES)
-    copy_link()
+    frame()
     page.run()
 except FlatdiffError as error:  # a sentence for the reader; anything else is a bug and shows so
     st.error(plain(str(error)))

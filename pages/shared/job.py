@@ -14,9 +14,15 @@ from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, DONE, FAILED
 from pages.shared.about import about
 from pages.shared.choose import plain
+from pages.shared.door import serves_others
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
 REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
+
+# Where a server has guests: what one of them may have going at a time, in presses of Run.
+MAX_RUNS = 3
+RUNS = "runs"  # in the session: the keys of each press of Run
+REFUSED = "refused"  # in the session: what to say instead of running
 
 
 def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Handle]:
@@ -30,6 +36,8 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
         A handle each; their results may be partial or empty.
     """
     shared_engine().require_running()
+    if refused := st.session_state.pop(REFUSED, ""):
+        st.warning(refused)
     handles = [shared_engine().handle(request) for request in requests]
     known = _progress_of(handles)
     if any(progress.active for progress in known):
@@ -170,9 +178,25 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
 
 
 def _run(handles: Sequence[Handle]) -> None:
+    if not _may_run(handles):
+        return
     for handle in handles:
         _left().discard(handle.key)
         shared_engine().submit(handle.request)
+
+
+def _may_run(handles: Sequence[Handle]) -> bool:
+    """Whether this session may have one more computation; notes it, or why not."""
+    active = {job.key for job in shared_engine().store.jobs(ACTIVE)}
+    runs = [keys for keys in st.session_state.get(RUNS, []) if active.intersection(keys)]
+    if serves_others() and len(runs) >= MAX_RUNS:
+        st.session_state[REFUSED] = (
+            f"You have {MAX_RUNS} computations going, which is what one visitor may have here: "
+            "wait for one, or cancel it on its page."
+        )
+        return False
+    st.session_state[RUNS] = [*runs, [handle.key for handle in handles]]
+    return True
 
 
 def _cancel(handles: Sequence[Handle]) -> None:
@@ -182,6 +206,8 @@ def _cancel(handles: Sequence[Handle]) -> None:
 
 
 def _recompute(handles: Sequence[Handle]) -> None:
+    if not _may_run(handles):
+        return
     for handle in handles:
         _left().discard(handle.key)
         shared_engine().recompute(handle.request)

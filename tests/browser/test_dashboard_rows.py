@@ -72,7 +72,6 @@ def test_row_01_the_link_is_the_view(browser: Browser, shipped: Server, tmp_path
     fresh.store.close()
 
 
-@pytest.mark.xfail(strict=True, reason="after Back, widgets show their defaults, not the link")
 def test_row_01_back_shows_the_view_again(page: Page, shipped: Server) -> None:
     """By the sidebar to another page, and by the browser's own button back."""
     open_page(page, shipped, "samples?bits=6&seed=3")
@@ -134,14 +133,18 @@ def test_row_07_export_in_one_place(page: Page, shipped: Server, tmp_path: Path)
     assert "VTKFile" in downloaded(page, "VTP", tmp_path).read_bytes()[:200].decode()
 
 
-@pytest.mark.xfail(
-    strict=True, reason="Streamlit's modebar has PNG alone; SVG is in that of the 3-D scenes"
-)
-def test_row_07_charts_as_svg(page: Page, shipped: Server) -> None:
-    """In the modebar, as the design has it."""
+def test_row_07_charts_as_svg(page: Page, shipped: Server, tmp_path: Path) -> None:
+    """In the modebar, beside PNG, which stays what it was."""
     open_stored(page, shipped, SURFACE)
-    page.locator(".modebar-btn[data-title*=PNG]").first.wait_for(state="attached")
-    assert page.locator(".modebar-btn[data-title*=SVG]").count()
+    chart = page.locator(".js-plotly-plot").first
+    chart.hover()
+    for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download(timeout=60_000) as download:
+            chart.locator(f".modebar-btn[data-title*={kind}]").click()
+        path = tmp_path / download.value.suggested_filename
+        download.value.save_as(path)
+        assert path.suffix == f".{kind.lower()}"
+        assert path.read_bytes().startswith(start)
 
 
 def test_row_08_reproduce_as_code(page: Page, shipped: Server) -> None:

@@ -7,8 +7,11 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT
+from flatdiff.store import FAILED
 from pages.shared.door import PASSWORD, open_door
+from tests.pages.test_pages import engine, opened, requests_of, texts  # noqa: F401  (a fixture)
 
 NAMED = {"FLATDIFF_ALLOWED_HOSTS": "desk.local"}
 LOCKED = {PASSWORD: "flat"}
@@ -73,3 +76,39 @@ def test_knocking(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.markdown[0].value == "inside"
     shown.run()
     assert shown.markdown[0].value == "inside"
+
+
+def test_every_page_is_behind_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The frame itself, with a password set: no page's title and no navigation without it."""
+    monkeypatch.setenv(PASSWORD, "flat")
+    shown = AppTest.from_file(str(PROJECT_ROOT / "pages/main.py"), default_timeout=30).run()
+    assert [title.value for title in shown.title] == ["flatdiff"]
+    assert not shown.markdown
+    assert [field.label for field in shown.text_input] == ["Password"]
+
+
+@pytest.mark.parametrize(("guests", "runs"), [(True, 3), (False, 4)])
+def test_a_guest_has_three_computations_at_a_time(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    guests: bool,
+    runs: int,
+) -> None:
+    """A seed is a question; the owner may ask any number, a guest again when one is done."""
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", "1" if guests else "")
+    shown = opened("measure/flatness.py")
+
+    def press_run(seed: int) -> None:
+        next(field for field in shown.number_input if field.label == "Seed").set_value(seed).run()
+        next(button for button in shown.button if button.label == "Run").click().run()
+
+    for seed in range(4):
+        press_run(seed)
+    per_run = len(requests_of(engine, "measure/flatness.py"))
+    assert len(engine.store.jobs()) == runs * per_run
+    assert ("wait for one" in texts(shown)) == guests
+    for job in engine.store.jobs()[:per_run]:
+        engine.store.finish(job.key, FAILED, "for a test")
+    press_run(9)
+    assert len(engine.store.jobs()) == (runs + 1) * per_run
+    assert "wait for one" not in texts(shown)

@@ -180,7 +180,7 @@ def test_flatness_table_puts_scores_in_the_papers_cells(engine: Engine) -> None:
 def test_changed_widgets_change_the_settings(engine: Engine) -> None:
     """Every widget of the page, typed into by a person; the queued job must have it all."""
     shown = opened("measure/flatness.py")
-    shown.selectbox(key="mode").set_value("filter_relative")
+    shown.selectbox(key="lpf_mode").set_value("filter_relative")
     typed: dict[str, Any] = {"lpf_sigma": 0.02, "num_perturbations": 40, "seed": 7}
     for key, value in {**typed, "relative_stderr": 5.0}.items():
         shown.number_input(key=key).set_value(value)

@@ -1,0 +1,70 @@
+// The button that copies the page's address, and what the browser's own Back does to it.
+
+const SHOWN = 2000; // ms that "Copied" stays
+const SETTLED = 50; // ms after which it is known whether only the anchor has changed
+const TOGETHER = 300; // ms within which two new addresses are one change of page
+
+// Where the page is no secure context (plain http on another machine), browsers have only the old
+// way to copy.
+const oldWay = (text) => {
+  const area = document.createElement("textarea");
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  return copied ? Promise.resolve() : Promise.reject();
+};
+
+const copy = (text) =>
+  window.isSecureContext ? navigator.clipboard.writeText(text).catch(() => oldWay(text))
+                         : oldWay(text);
+
+export default function ({ parentElement }) {
+  if (!window.flatdiffHonoursBack) {
+    window.flatdiffHonoursBack = true;
+    leaveOneEntry();
+    reloadAtBack();
+  }
+  const button = parentElement.querySelector("button");
+  const label = button.querySelector("span");
+  const say = (text) => {
+    label.textContent = text;
+    setTimeout(() => { label.textContent = "Copy link"; }, SHOWN);
+  };
+  button.onclick = () => copy(window.location.href).then(
+    () => say("Copied"), () => window.prompt("Copy this link:", window.location.href));
+}
+
+// Streamlit leaves a page by taking its choices from the address, some at a time, and then goes to
+// the next one. All of that is one entry, so that Back leads to the page as it was.
+function leaveOneEntry() {
+  const push = history.pushState.bind(history);
+  let strippedAt = -Infinity;
+  history.pushState = (state, unused, url) => {
+    const now = performance.now();
+    const { pathname, search } = window.location;
+    const to = new URL(url ?? "", window.location.href);
+    const strips = to.pathname === pathname && to.search.length < search.length;
+    const goesOn = now - strippedAt < TOGETHER && (strips || to.pathname !== pathname);
+    if (goesOn) history.replaceState(state, unused, url);
+    else push(state, unused, url);
+    strippedAt = strips ? now : -Infinity;
+  };
+}
+
+// Streamlit draws the page of an earlier address with the defaults of its widgets, whatever the
+// address says of them; loaded afresh, it reads them.
+function reloadAtBack() {
+  const withoutAnchor = (url) => url.split("#")[0];
+  let anchorOnly = false;
+  window.addEventListener("hashchange", (event) => {
+    anchorOnly = withoutAnchor(event.oldURL) === withoutAnchor(event.newURL);
+  });
+  window.addEventListener("popstate", () => {
+    setTimeout(() => {
+      if (!anchorOnly) window.location.reload();
+      anchorOnly = false;
+    }, SETTLED);
+  });
+}
