@@ -43,14 +43,21 @@ def take(path: Path) -> Lock | None:
     Also None where another has just held it, to delete the file.
 
     Raises:
-        FlatdiffError: the file cannot be made.
+        FlatdiffError: the file cannot be made, or its file system knows no locks.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
         raise FlatdiffError(f"cannot write {path}: {error.strerror}") from None
-    if not _taken(handle) or not _is_at(path, handle):
+    try:
+        taken = _taken(handle) and _is_at(path, handle)
+    except OSError as error:
+        os.close(handle)
+        raise FlatdiffError(
+            f"cannot lock {path}: {error.strerror}; use a folder on a disk of this machine"
+        ) from None
+    if not taken:
         os.close(handle)
         return None
     with contextlib.suppress(OSError):  # a full disk: held all the same
@@ -90,6 +97,8 @@ def is_held(path: Path) -> bool:
         fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
+    except OSError:  # a file system without locks: nobody can hold one
+        return False
     finally:
         os.close(handle)
     return False

@@ -17,7 +17,8 @@ STANDARD_ERRORS = 2.0  # of the difference: nearer to the best, two cannot be to
 LEGEND = (
     f"In every row, less is better. {BEST} is the lowest; {NEAR} is within {STANDARD_ERRORS:g} "
     "standard errors of the difference from it, taken as if the two were independent: they share "
-    "noise and panel, so the pages that compare pair by pair can tell more apart."
+    "noise and panel, so the pages that compare pair by pair can tell more apart. The top "
+    "eigenvalue's ± is no standard error but a bound on what its computation misses."
 )
 
 

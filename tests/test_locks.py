@@ -1,5 +1,6 @@
 """Locks: taken once, seen by others, given back however their holder ends."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -8,6 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+
+if sys.platform != "win32":
+    import fcntl
 
 from flatdiff.errors import FlatdiffError
 from flatdiff.locks import is_held, owner, take
@@ -100,3 +104,17 @@ def test_lock_on_a_file_that_was_deleted_meanwhile_is_none(
     monkeypatch.setattr(time, "sleep", let_go)
     assert take(path) is None
     assert not path.exists()
+
+
+def test_file_system_without_locks_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As some network file systems answer."""
+
+    def no_locks(_handle: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with pytest.raises(FlatdiffError, match="use a folder on a disk of this machine"):
+        take(tmp_path / "lock")
+    assert not is_held(tmp_path / "lock")
