@@ -15,8 +15,9 @@ from flatdiff.processes import this_process
 if sys.platform != "win32":
     import fcntl
 
-# Who only looks holds the lock for a moment, which must not pass for another holder.
-TRIES, BETWEEN_TRIES_S = 4, 0.01
+# Who only looks holds the lock for a moment, on a busy machine for as long as it waits for a
+# processor; that must not pass for another holder.
+TRIES, BETWEEN_TRIES_S = 20, 0.01
 MAX_OWNER_BYTES = 100
 
 

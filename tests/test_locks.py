@@ -74,11 +74,13 @@ def test_looking_never_keeps_anybody_from_taking(tmp_path: Path) -> None:
     ) as child:
         assert child.stdout is not None
         child.stdout.readline()
-        for _ in range(100):
-            lock = take(path)
-            assert lock is not None
-            lock.close()
-        child.kill()
+        try:
+            for _ in range(100):
+                lock = take(path)
+                assert lock is not None
+                lock.close()
+        finally:
+            child.kill()
 
 
 def test_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
