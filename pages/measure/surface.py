@@ -143,7 +143,8 @@ for entry in series:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
 st.subheader("Is this picture right?", divider="gray")
 checks = reading("surface", [(entry.title, entry.result) for entry in series])
-st.dataframe(checks, hide_index=True, alt="Checks of each surface")
+# One column a checkpoint: two or three fit on any screen, eight checks in a row do not.
+st.dataframe(checks.set_index("checkpoint").T, alt="Checks of each surface")
 st.caption(
     "The noise floor is the standard deviation of the loss over other draws of the panel: a rise "
     "below it may be chance. The interpolation error is the largest one found at points that the "
