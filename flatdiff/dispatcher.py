@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flatdiff.cards import read_card
 from flatdiff.cluster import ALLOWED_DEATHS, MAX_ACTIVE_JOBS, Cluster
 from flatdiff.errors import EngineError, FlatdiffError, StoreError
+from flatdiff.freight import FreightMissingError, deliver, weights_lost
 from flatdiff.panel import panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
@@ -72,8 +72,10 @@ class Dispatcher(threading.Thread):
         super().__init__(name="flatdiff-dispatcher", daemon=True)
         self._store, self._cluster, self._root, self._accept = store, cluster, root, accept
         self._warm_up = warm_up
+        # Other machines have other disks: checkpoints travel there.
+        self._workers_root = "" if cluster.address else str(root)
         self._active: dict[str, _Active] = {}
-        self._finished: queue.SimpleQueue[tuple[str, int, Any]] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[tuple[str, range, Any]] = queue.SimpleQueue()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.failure: StoreError | None = None  # why it has ended by itself
@@ -131,14 +133,14 @@ class Dispatcher(threading.Thread):
         Looked at in every round: a tile that could not be written is missing after all.
         """
         while not self._finished.empty():
-            key, first_item, future = self._finished.get()
+            key, items, future = self._finished.get()
             active = self._active.get(key)
             if active is None or active.in_flight.pop(future.key, None) is None:
                 continue  # of a job that was cancelled or has failed
             if future.status == "finished":
-                self._save(active, first_item, future.result())
+                self._save(active, items.start, future.result())
             elif future.status == "error":
-                self._fail(active, future.exception())
+                self._mend_or_fail(active, items, future.exception())
             else:  # lost with the connection to the scheduler: see what the store lacks
                 self._recount(active)
         for active in list(self._active.values()):
@@ -160,6 +162,15 @@ class Dispatcher(threading.Thread):
             rate = active.seconds / max(active.forwards, 1)
             self._store.put_rate(request.architecture, request.measure, rate)
             active.seconds, active.forwards = 0.0, 0
+
+    def _mend_or_fail(self, active: _Active, items: range, error: BaseException | None) -> None:
+        """Weights that a worker lacks are sent to it, and the tile is asked for again."""
+        if isinstance(error, FreightMissingError):
+            error = deliver(self._cluster.client(), self._root, active.request, error)
+        if error is None:
+            active.missing.extendleft(reversed(items))
+        else:
+            self._fail(active, error)
 
     def _fail(self, active: _Active, error: BaseException | None) -> None:
         self._cancel_futures(active)
@@ -192,7 +203,7 @@ class Dispatcher(threading.Thread):
                 return
             if job.key in self._active or not self._accept(job):
                 continue
-            if reason := self._missing_weights(job.request):
+            if reason := weights_lost(self._root, job.request):
                 self._store.give_up(job.key, reason)
             else:
                 self._start_job(job)
@@ -215,18 +226,6 @@ class Dispatcher(threading.Thread):
         done = self._store.positions_done(request.key)
         active.missing = deque(i for i in needed if i not in done)
 
-    def _missing_weights(self, request: Request) -> str:
-        """Why it cannot be computed from the checkpoints here, in a sentence; "" where it can."""
-        partners = {partner.checkpoint: partner.digest for partner in request.partners}
-        for name, digest in {**partners, request.checkpoint: request.checkpoint_digest}.items():
-            try:
-                found = read_card(self._root, name).digest
-            except FlatdiffError as error:
-                return f"the checkpoint cannot be used any more: {error}"
-            if found != digest:
-                return f"{name} has other weights now than when this was asked for; ask again"
-        return ""
-
     def _send(self, client: "Client") -> None:
         """Keep every worker busy, taking one tile from each active job in turn."""
         room = TILES_AHEAD * self._cluster.num_workers
@@ -237,21 +236,20 @@ class Dispatcher(threading.Thread):
                 room -= 1
 
     def _send_tile(self, client: "Client", active: _Active) -> None:
-        first, count = self._next_tile(active)
-        request = active.request
+        items, request = self._next_tile(active), active.request
         future = client.submit(
             _evaluate_tile,
-            *(request.to_json(), first, count, str(self._root), active.panel),
+            *(request.to_json(), items.start, len(items), self._workers_root, active.panel),
             pure=False,
         )
         active.in_flight[future.key] = future
-        future.add_done_callback(lambda done: self._arrived(request.key, first, done))
+        future.add_done_callback(lambda done: self._arrived(request.key, items, done))
 
-    def _arrived(self, key: str, first_item: int, future: "Future") -> None:
-        self._finished.put((key, first_item, future))
+    def _arrived(self, key: str, items: range, future: "Future") -> None:
+        self._finished.put((key, items, future))
         self._wake.set()
 
-    def _next_tile(self, active: _Active) -> tuple[int, int]:
+    def _next_tile(self, active: _Active) -> range:
         """Take consecutive missing items worth about TILE_SECONDS off the queue."""
         request = active.request
         rate = self._store.rates().of(request.architecture, request.measure)
@@ -264,7 +262,7 @@ class Dispatcher(threading.Thread):
                 break
             active.missing.popleft()
             count += 1
-        return first, count
+        return range(first, first + count)
 
 
 def needed_items(store: Store, request: Request) -> Sequence[int]:

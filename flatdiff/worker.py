@@ -18,12 +18,15 @@ import flatdiff
 from flatdiff.cards import Card, read_card
 from flatdiff.cluster import MAX_ACTIVE_JOBS
 from flatdiff.errors import CheckpointError, DataError
+from flatdiff.freight import unpacked
 from flatdiff.measures.base import Arrays
 from flatdiff.panel import Panel, panel_digest
 from flatdiff.priority import STARVED_SHARE, leave_idle_class, priority_name, yield_to_others
 from flatdiff.requests import Request, architecture_of
 
 if TYPE_CHECKING:
+    import torch
+
     from flatdiff.subject import Subject
     from flatdiff.unet import AdmUNet
 
@@ -46,10 +49,11 @@ def evaluate_tile(
         request_json: see `Request.to_json`.
         first_item: position in the request's items.
         num_items: how many.
-        root: folder of the checkpoints on this machine.
+        root: folder of the checkpoints on this machine; "" where they come as freight.
         panel: digest of the panel as it was when the job was begun.
 
     Raises:
+        FreightMissingError: the checkpoint has not come to this machine yet.
         FlatdiffError: the checkpoint or its dataset cannot be used, or has changed since.
     """
     yield_to_others()
@@ -93,7 +97,8 @@ def _subject(identity: str, root: str) -> "Subject":
     if panel_digest(panel) != digest:
         raise DataError(f"the images of {panel.dataset} have changed since this was asked for")
     (card, model), *partners = (
-        _loaded(Path(root), name, sha, architecture) for name, sha in checkpoints
+        _loaded(Path(root) if root else unpacked(name, sha), name, sha, architecture)
+        for name, sha in checkpoints
     )
     points = [FlatWeights(partner).origin for _, partner in partners]
     subject = Subject(card, model, panel, points)
@@ -117,14 +122,35 @@ def end_if_cancelled() -> None:
 
 def _loaded(root: Path, checkpoint: str, digest: str, architecture: str) -> "tuple[Card, AdmUNet]":
     from flatdiff.checkpoints import load_model
-    from flatdiff.devices import pick_device
 
     card = read_card(root, checkpoint)
     if card.digest != digest:
         raise CheckpointError(f"{checkpoint} has other weights now than when it was asked for")
     if architecture_of(card) != architecture:
         raise CheckpointError(f"{checkpoint} has other flags now than when it was asked for")
-    return card, load_model(root, card, pick_device())
+    return card, load_model(root, card, _own_device())
+
+
+def _own_device() -> "torch.device":
+    """Workers of a machine share out its GPUs by the numbers that end their names."""
+    import torch
+    from distributed import get_worker
+
+    from flatdiff.devices import pick_device
+
+    if not torch.cuda.is_available():
+        return pick_device()
+    return pick_device(f"cuda:{number_of(str(get_worker().name)) % torch.cuda.device_count()}")
+
+
+def number_of(name: str) -> int:
+    """The number that ends a worker's name, 0 without one.
+
+    >>> number_of("desk-3"), number_of("1"), number_of("desk")
+    (3, 1, 0)
+    """
+    digits = name[len(name.rstrip("0123456789")) :]
+    return int(digits or 0)
 
 
 def _environment(device: str) -> str:

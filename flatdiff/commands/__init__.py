@@ -12,6 +12,7 @@ from flatdiff.commands.report import report
 from flatdiff.commands.statistics import statistics
 from flatdiff.commands.train import train
 from flatdiff.commands.train_features import train_features
+from flatdiff.commands.worker import worker
 
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
@@ -24,4 +25,5 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "statistics": statistics,
     "train-features": train_features,
     "bundle": bundle,
+    "worker": worker,
 }

@@ -1,0 +1,31 @@
+"""`worker`: lend this machine to a cluster."""
+
+import os
+import sys
+
+import tyro
+
+from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, default_num_workers
+from flatdiff.files import PROJECT_ROOT
+
+
+def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None) -> int:
+    """Compute for a scheduler until stopped, as the private workers of a dashboard do.
+
+    Args:
+        scheduler: its address, such as tcp://host:8786; start one with `dask scheduler`.
+        num_workers: processes; default: one a GPU, or one a processor core up to four.
+    """
+    count = num_workers or default_num_workers()
+    paths = filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")])
+    environment = {
+        **os.environ,
+        **CHILD_ENVIRONMENT,
+        **WORKER_ENVIRONMENT,
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
+    options = {"nworkers": count, "nthreads": 1, "memory-limit": 0}
+    words = [f"--{name}={value}" for name, value in options.items()]
+    program = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
+    # In place of this process, so that whoever stops it stops the workers.
+    os.execve(sys.executable, [*program, *words, "--no-dashboard"], environment)
