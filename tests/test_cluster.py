@@ -1,26 +1,18 @@
 """A cluster of other machines: a scheduler and workers that share nothing with this program."""
 
-import os
 import pickle
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from distributed import Client
 
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
 from flatdiff.errors import EngineError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.freight import FreightMissingError, has, take_piece, unpack, unpacked
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
@@ -28,70 +20,7 @@ from flatdiff.requests import make_request
 from flatdiff.store import Store
 from flatdiff.subject import Subject
 from flatdiff.worker import number_of
-
-START_TIMEOUT_S = 60.0
-
-
-def until(true: Callable[[], bool], what: str) -> None:
-    """Wait for something that another process does."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not true():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-class Machines:
-    """A scheduler, and workers with a state directory each, as if each were a machine."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.folder, self.address = folder, f"tcp://127.0.0.1:{port}"
-        self.workers: list[subprocess.Popen] = []
-        words = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show"]
-        self.scheduler = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_scheduler", *words],
-            stderr=subprocess.DEVNULL,
-        )
-        self.client = Client(self.address, timeout=START_TIMEOUT_S, set_as_default=False)
-
-    def add(self) -> None:
-        """One more machine, waited for."""
-        number = len(self.workers)
-        self.workers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "flatdiff", "worker", self.address, "--num-workers", "1"],
-                cwd=PROJECT_ROOT,
-                env={**os.environ, "FLATDIFF_HOME": str(self.folder / str(number))},
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        )
-
-    @property
-    def number(self) -> int:
-        """Of workers that the scheduler knows."""
-        return len(self.client.scheduler_info(n_workers=-1)["workers"])
-
-    def kill(self, number: int) -> None:
-        """A machine goes up in smoke, with all its processes."""
-        os.killpg(self.workers[number].pid, signal.SIGKILL)
-        self.workers[number].wait()
-
-    def freight(self, number: int) -> list[str]:
-        """Digests of the checkpoints that came to a machine, and whatever else lies there."""
-        return sorted(path.name for path in (self.folder / str(number) / "freight").glob("*"))
-
-    def close(self) -> None:
-        """End all of it."""
-        self.client.close()
-        for worker in self.workers:
-            if worker.poll() is None:
-                os.killpg(worker.pid, signal.SIGKILL)
-                worker.wait()
-        self.scheduler.terminate()
-        self.scheduler.wait()
+from tests.machines import Machines, until
 
 
 @pytest.fixture
