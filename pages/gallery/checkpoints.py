@@ -2,16 +2,18 @@
 
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.cards import BrokenCard, Card, list_cards
+from flatdiff.collection import bundled_path
 from flatdiff.config import METHOD_PLANE, read_only
+from flatdiff.engine import shared_engine
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
-from pages.gallery.dialogs import SAID
+from pages.gallery.dialogs import SAID, delete_dialog
 from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
 from pages.gallery.known import gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
-from pages.shared.choose import all_cards
+from pages.shared.choose import all_cards, plain
 from pages.shared.job import job_panel
 
 MAX_CARDS = 24  # as pictures, and to be measured together
@@ -53,9 +55,21 @@ def training(cards: list[Card]) -> None:
     show_histories(runs[:MAX_RUNS])
 
 
+def broken_ones() -> None:
+    """A way to be rid of what every page leaves out."""
+    found = [card.id for card in list_cards(shared_engine().root) if isinstance(card, BrokenCard)]
+    if read_only() or not found:
+        return
+    with st.container(horizontal=True):
+        for name in found:
+            if st.button(f"Delete {plain(name)}", key=f"broken-{name}", icon=":material/delete:"):
+                delete_dialog(name, bundled_path(shared_engine().root, name))
+
+
 st.title("Checkpoints")
 if SAID in st.session_state:
     st.success(st.session_state.pop(SAID))
+broken_ones()
 cards = all_cards()
 there = {card.id for card in cards}
 st.markdown(f"What there is to measure.{BUNDLED if there.issuperset(METHOD_PLANE) else ''}")

@@ -78,7 +78,7 @@ def _actions(card: Card) -> None:
     if st.button("Rename", key="rename", icon=":material/edit:"):
         rename_dialog(card)
     if st.button("Delete", key="delete", icon=":material/delete:"):
-        delete_dialog(card, bundled_path(shared_engine().root, card.id))
+        delete_dialog(card.id, bundled_path(shared_engine().root, card.id))
 
 
 def _banner(card: Card) -> None:

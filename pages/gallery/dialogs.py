@@ -28,9 +28,9 @@ def rename_dialog(card: Card) -> None:
 
 
 @st.dialog("Delete")
-def delete_dialog(card: Card, bundled: str) -> None:
-    """Ask once more."""
-    st.markdown(f"Delete **{plain(card.id)}**, its weights and its card, from the disk?")
+def delete_dialog(checkpoint_id: str, bundled: str) -> None:
+    """Ask once more; the checkpoint may be a broken one."""
+    st.markdown(f"Delete **{plain(checkpoint_id)}**, its weights and its card, from the disk?")
     if bundled:
         st.markdown(f"It came with the project; this brings it back: `git checkout {bundled}`")
     else:
@@ -39,11 +39,11 @@ def delete_dialog(card: Card, bundled: str) -> None:
     if st.button("Delete", key="confirm", type="primary", icon=":material/delete:"):
         engine = shared_engine()
         try:
-            delete_checkpoint(engine.root, engine.store, card.id)
+            delete_checkpoint(engine.root, engine.store, checkpoint_id)
         except FlatdiffError as error:
             st.error(plain(str(error)))
             return
-        finish(None, f"{plain(card.id)} is deleted.")
+        finish(None, f"{plain(checkpoint_id)} is deleted.")
 
 
 def finish(opened: str | None, sentence: str) -> None:

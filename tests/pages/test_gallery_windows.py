@@ -51,7 +51,7 @@ def test_rename_asks_until_the_name_can_be(engine: Engine) -> None:  # noqa: F81
 @pytest.mark.parametrize("bundled", ["", "checkpoints/digits/sam"])
 def test_delete_says_whether_it_can_come_back(engine: Engine, bundled: str) -> None:  # noqa: F811
     """One that is being measured stays; then it is gone."""
-    page = window(f"dialogs.delete_dialog({CARD}, {bundled!r})")
+    page = window(f"dialogs.delete_dialog({CARD}.id, {bundled!r})")
     word = f"git checkout {bundled}" if bundled else "It cannot be brought back"
     assert word in texts(page)
     request = requests_of(engine, "gallery/checkpoints.py")[1]
@@ -62,6 +62,16 @@ def test_delete_says_whether_it_can_come_back(engine: Engine, bundled: str) -> N
     press(page, "Delete")
     assert card_ids(engine.root) == ["tiny/adm"]
     assert "is deleted" in page.success[0].value
+
+
+def test_a_broken_checkpoint_can_be_deleted(engine: Engine) -> None:  # noqa: F811
+    """Its card is cut short; the page offers to be rid of it, and then it is gone."""
+    (engine.root / "tiny/sam/card.json").write_text("{")
+    assert "Delete tiny\\/sam" in {button.label for button in opened().button}
+    page = window("dialogs.delete_dialog('tiny/sam', '')")
+    press(page, "Delete")
+    assert card_ids(engine.root) == ["tiny/adm"]
+    assert not any(button.label.startswith("Delete") for button in opened().button)
 
 
 def test_an_upload_becomes_a_checkpoint(
@@ -119,7 +129,7 @@ def test_read_only_shows_nothing_that_changes(
     """Measuring and downloading stay; and a window that was open before is refused."""
     labels = {button.label for button in opened(card="tiny/sam").button}
     assert {"Add", "Rename", "Delete", "Run", "All checkpoints"} <= labels
-    page = window(f"dialogs.delete_dialog({CARD}, '')")
+    page = window(f"dialogs.delete_dialog({CARD}.id, '')")
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
     press(page, "Delete")
     assert "read\\-only" in page.error[0].value
