@@ -20,6 +20,7 @@ from flatdiff.requests import Request, make_request
 from flatdiff.scheme import WIDTHS
 from flatdiff.sheet import sheet_requests
 from flatdiff.store import Store
+from flatdiff.study_family import study_requests
 from flatdiff.transfer import copy_results
 
 NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
@@ -27,11 +28,12 @@ BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
 
 
 def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
-    """What every page asks for when nobody has touched it, and the README's table."""
+    """What every page asks for when nobody has touched it, the README's tables, and the study."""
     pair = [card for card in cards if card.id in METHOD_PAIR]
     requests = [
         *(request for card in cards for request in requests_of(card).values()),
         *sheet_requests(root, cards),
+        *study_requests(cards),
         *(make_request("rescaling", card, RescalingSettings()) for card in pair),
         *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
         *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),

@@ -27,7 +27,7 @@ class Column:
     value: Callable[[Any], Value]  # of a finished result
 
 
-def _at_bits(name: str, bits: int) -> Callable[[Any], Value]:
+def at_bits(name: str, bits: int) -> Callable[[Any], Value]:
     """A number of a result that has one a bit width."""
 
     def value(result: Any) -> Value:
@@ -79,21 +79,19 @@ COLUMNS = (
         "benefit",
         "quantization",
         QuantizationSettings(),
-        _at_bits("rise", 8),
+        at_bits("rise", 8),
     ),
     Column(
         "loss rise at 4 bit",
         "benefit",
         "quantization",
         QuantizationSettings(),
-        _at_bits("rise", 4),
+        at_bits("rise", 4),
     ),
     Column(
-        "proxy Fréchet, 32 bit", "benefit", "frechet", FrechetSettings(), _at_bits("frechet", 32)
+        "proxy Fréchet, 32 bit", "benefit", "frechet", FrechetSettings(), at_bits("frechet", 32)
     ),
-    Column(
-        "proxy Fréchet, 8 bit", "benefit", "frechet", FrechetSettings(), _at_bits("frechet", 8)
-    ),
+    Column("proxy Fréchet, 8 bit", "benefit", "frechet", FrechetSettings(), at_bits("frechet", 8)),
 )
 
 

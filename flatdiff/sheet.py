@@ -64,15 +64,20 @@ def completed(settings: Any, root: Path, card: Card) -> Any:
     return settings
 
 
+def suited(settings: Any, cards: Sequence[Card]) -> Any:
+    """Images that are no digits are seen by Inception."""
+    if isinstance(settings, FrechetSettings) and {card.dataset for card in cards} != {"digits"}:
+        return replace(settings, features="inception")
+    return settings
+
+
 def part_requests(part: Part, root: Path, cards: Sequence[Card]) -> list[Request]:
     """One a checkpoint.
 
     Raises:
         CheckpointError: see `completed`.
     """
-    settings = part.settings
-    if isinstance(settings, FrechetSettings) and {card.dataset for card in cards} != {"digits"}:
-        settings = replace(settings, features="inception")
+    settings = suited(part.settings, cards)
     return [make_request(part.measure, card, completed(settings, root, card)) for card in cards]
 
 

@@ -28,7 +28,7 @@ def summary(items: Sequence[Measured]) -> pd.DataFrame:
     rows = {}
     for column in COLUMNS:
         found = {
-            item.card.label: (_title(column, item.request.settings), column.value(item.result))
+            item.card.label: (title_of(column, item.request.settings), column.value(item.result))
             for item in items
             if item.done and _is_of(column, item)
         }
@@ -47,7 +47,7 @@ def _is_of(column: Column, item: Measured) -> bool:
     return item.measure == column.measure and settings == column.settings
 
 
-def _title(column: Column, settings: Any) -> str:
+def title_of(column: Column, settings: Any) -> str:
     """The distance has its name where the features are Inception's."""
     seen = getattr(settings, "features", "digits")
     return column.title if seen == "digits" else column.title.replace("proxy Fréchet", "FID")

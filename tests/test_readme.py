@@ -1,7 +1,12 @@
 """The README keeps its word: its table is what the shipped results say, its commands exist."""
 
+import csv
+import io
+import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,19 +14,26 @@ from benchmarks.paper_effect import FIRST, more_row, row, values_of
 from flatdiff.bundle import import_bundle
 from flatdiff.cards import Card, list_cards
 from flatdiff.commands import COMMANDS
+from flatdiff.commands.study import study_files
 from flatdiff.engine import Engine
+from flatdiff.estimates import with_error
+from flatdiff.exports import measured
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.requests import make_request
 from flatdiff.store import Store
+from flatdiff.study_family import family_cards, study_requests
+from flatdiff.study_results import Study
 
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 
 
-@pytest.fixture
-def bundled(store: Store) -> Engine:
+@pytest.fixture(scope="module")
+def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The shipped results, never started: nothing can be computed."""
+    store = Store(tmp_path_factory.mktemp("bundled") / "results.sqlite")
     import_bundle(store)
-    return Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    yield Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    store.close()
 
 
 def test_table_is_what_the_shipped_results_say(bundled: Engine) -> None:
@@ -52,3 +64,33 @@ def test_files_on_the_map_exist() -> None:
         for name in names:
             path = PROJECT_ROOT / (name if name == names[0] else folder / name)
             assert path.exists(), name
+
+
+def same(made: Any, kept: Any) -> bool:
+    """Equal, but for the last digits of numbers, which are another machine's."""
+    if isinstance(made, dict):
+        return made.keys() == kept.keys() and all(same(made[k], kept[k]) for k in made)
+    if isinstance(made, list):
+        return len(made) == len(kept) and all(map(same, made, kept))
+    if isinstance(made, float):
+        return made == pytest.approx(kept, rel=1e-6, abs=1e-12)
+    return made == kept
+
+
+def test_the_study_in_the_docs_is_what_the_shipped_results_say(bundled: Engine) -> None:
+    """Every number and every sentence is made again; the document shows the same numbers."""
+    cards = family_cards(bundled.root, "digits")
+    handles = [bundled.handle(request) for request in study_requests(cards)]
+    made = dict(study_files(Study(cards, [measured(h) for h in handles]), "WRITTEN"))
+    folder = PROJECT_ROOT / "docs" / "studies" / "digits"
+    assert {path.name for path in folder.iterdir()} == set(made)
+    kept = {name: (folder / name).read_bytes() for name in made}
+    assert same(json.loads(made["study.json"]), json.loads(kept["study.json"]))
+    assert made["README.md"].decode() == kept["README.md"].decode()
+    numbers = list(csv.DictReader(io.StringIO(kept["numbers.csv"].decode())))
+    stored = json.loads(kept["study.json"])["numbers"]
+    assert [float(each["value"]) for each in numbers] == [each["value"] for each in stored]
+    assert len(kept["report.html"]) < 6e6
+    for each in stored:
+        shown = with_error(each["value"], each["standard_error"])
+        assert f"<td>{shown}</td>".encode() in kept["report.html"], each

@@ -10,6 +10,7 @@ from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
 from flatdiff.commands.report import report
 from flatdiff.commands.statistics import statistics
+from flatdiff.commands.study import study
 from flatdiff.commands.train import train
 from flatdiff.commands.train_features import train_features
 from flatdiff.commands.worker import worker
@@ -19,6 +20,7 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "add": add,
     "measure": measure_commands(),
     "report": report,
+    "study": study,
     "quantize": quantize,
     "reference": reference,
     "download": download,

@@ -1,11 +1,14 @@
-"""One line on the terminal that keeps up with some jobs."""
+"""One line on the terminal that keeps up with some jobs; in a log file, one a minute."""
 
 import sys
 import time
 from collections.abc import Sequence
 
-from flatdiff.engine import Handle
+from flatdiff.engine import Handle, Progress
 from flatdiff.errors import EngineError
+
+POLL_S = 0.2
+LOG_EVERY_S = 60
 
 
 def show_progress(handles: Sequence[Handle]) -> None:
@@ -14,21 +17,29 @@ def show_progress(handles: Sequence[Handle]) -> None:
     Raises:
         EngineError: one failed or was cancelled.
     """
-    terminal = sys.stderr.isatty()
+    terminal, said = sys.stderr.isatty(), time.monotonic()
     while True:
         jobs = [job for handle in handles if (job := handle.job())]
         found = handles[0].engine.progress(jobs)
         if not any(progress.active for progress in found):
             break
         if terminal:
-            done, total = sum(p.done for p in found), sum(p.total for p in found)
-            etas = [progress.eta for progress in found if progress.eta is not None]
-            left = f"{max(etas):.0f} s left" if etas else "measuring the speed"
-            print(f"\r{done}/{total} evaluations, {left}   ", end="", file=sys.stderr, flush=True)
-        time.sleep(0.2)
+            print(f"\r{_line(found)}   ", end="", file=sys.stderr, flush=True)
+        elif time.monotonic() - said >= LOG_EVERY_S:
+            said = time.monotonic()
+            print(_line(found), file=sys.stderr, flush=True)
+        time.sleep(POLL_S)
     if terminal:
         print(file=sys.stderr)
     for handle in handles:
         handle.wait()
     if len(found) < len(handles):
         raise EngineError("a result was cleared while it was being waited for")
+
+
+def _line(found: Sequence[Progress]) -> str:
+    """Done, to do, and for how long."""
+    done, total = sum(p.done for p in found), sum(p.total for p in found)
+    etas = [progress.eta for progress in found if progress.eta is not None]
+    left = f"{max(etas):.0f} s left" if etas else "measuring the speed"
+    return f"{done}/{total} evaluations, {left}"

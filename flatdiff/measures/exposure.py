@@ -18,7 +18,7 @@ grows towards step 0 even for a perfect network.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,6 +95,9 @@ class ExposureResult:
     delta_stderr: NDArray[np.float64]  # to first order; delta itself has a bias of its square
     num_images: int  # done so far
     sqrt_dimension: float  # sqrt(C H W): a calibrated training curve stays below it
+    # (2, 2, images): means over the steps of ||eps|| and of its square, each while sampling and
+    # in training, for paired comparisons.
+    by_image: NDArray[np.float64] = field(metadata={"json": False})
 
 
 def _items(settings: ExposureSettings) -> Sequence[Item]:
@@ -147,6 +150,9 @@ def _assemble(settings: ExposureSettings, done: Mapping[int, Arrays]) -> Exposur
         **_variance_error(errors, forward_std),
         num_images=sampling.shape[1],
         sqrt_dimension=float(np.sqrt(ordered[0]["dimension"])) if ordered else float("nan"),
+        by_image=np.array(
+            [[curve.mean(axis=0) for curve in (sampling**p, training**p)] for p in (1, 2)]
+        ),
     )
 
 

@@ -7,7 +7,7 @@ with any other it is a proxy, and never called so.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -104,6 +104,8 @@ class FrechetResult:
     precision_stderr: NDArray[np.float64]
     recall: NDArray[np.float64]
     recall_stderr: NDArray[np.float64]  # over real images
+    # (bits, images): what each image has to do with frechet, for paired comparisons.
+    influences: NDArray[np.float64] = field(metadata={"json": False})
 
 
 def _items(settings: FrechetSettings) -> Sequence[Item]:
@@ -132,10 +134,12 @@ def _evaluate(subject: "Subject", settings: FrechetSettings, item: Item) -> Arra
 def _assemble(settings: FrechetSettings, done: Mapping[int, Arrays]) -> FrechetResult:
     reference, clouds = done.get(0), _clouds(settings, done)
     rows = [dict.fromkeys(COLUMNS, float("nan")) for _ in clouds]
+    influences = np.zeros((len(clouds), 0))
     # Seconds of computing: not at every step of the way, in the process that draws the pages.
     if reference is not None and complete(range(len(_items(settings))), done):
         fitted = Gaussian(reference["mu"], reference["root"])
         estimates = [frechet_estimate(cloud, fitted) for cloud in clouds]
+        influences = np.stack([estimate.influence for estimate in estimates])
         for row, cloud, estimate in zip(rows, clouds, estimates, strict=True):
             row |= _distances(estimate, estimates[0])
             row |= _comparisons(cloud[:COMPARED_IMAGES], reference["features"])
@@ -146,6 +150,7 @@ def _assemble(settings: FrechetSettings, done: Mapping[int, Arrays]) -> FrechetR
         num_images=len(clouds[0]),
         num_reference=int(reference["num_images"]) if reference else 0,
         **{name: np.array([row[name] for row in rows]) for name in COLUMNS},
+        influences=influences,
     )
 
 

@@ -6,7 +6,7 @@ what the checkpoint's file shrinks to.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -60,6 +60,8 @@ class QuantizationResult:
     relative_error: NDArray[np.float64]  # ||theta_q - theta|| / ||theta||
     file_bytes: NDArray[np.float64]  # of the exported file, one byte a weight; float32 at 32 bits
     packed_bytes: NDArray[np.float64]  # the same with codes packed to their width
+    # (bits, N): rise of each panel member's loss, for paired comparisons.
+    member_rises: NDArray[np.float64] = field(metadata={"json": False})
 
 
 def _items(settings: QuantizationSettings) -> Sequence[Item]:
@@ -83,16 +85,18 @@ def _assemble(settings: QuantizationSettings, done: Mapping[int, Arrays]) -> Qua
     names = ("loss", "stderr", "rise", "rise_stderr", "relative_error")
     sizes = ("file_bytes", "packed_bytes")
     columns = {name: np.full(len(settings.bits), np.nan) for name in (*names, *sizes)}
+    base = done[0]["losses"] if 0 in done else np.array([])
+    member_rises = np.full((len(settings.bits), len(base)), np.nan)
     for position, arrays in done.items():
         losses = arrays["losses"]
         known = {"loss": mean(losses), "stderr": standard_error(losses)}
         known |= {name: float(arrays[name]) for name in ("relative_error", *sizes)}
         if 0 in done:
-            change = losses - done[0]["losses"]
+            member_rises[position] = change = losses - base
             known |= {"rise": mean(change), "rise_stderr": standard_error(change)}
         for name, value in known.items():
             columns[name][position] = value
-    return QuantizationResult(bits=settings.bits, **columns)
+    return QuantizationResult(bits=settings.bits, **columns, member_rises=member_rises)
 
 
 MEASURE = Measure(

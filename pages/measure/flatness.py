@@ -7,6 +7,7 @@ import streamlit as st
 
 from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_name
 from flatdiff.measures.lpf import LpfResult, LpfSettings
+from flatdiff.paper import TABLE_3
 from flatdiff.requests import make_request
 from flatdiff.sections import pictures_of
 from flatdiff.store import ACTIVE
@@ -15,7 +16,6 @@ from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
-from pages.shared.paper import TABLE_3
 from pages.shared.record import numbers, record, results_of, series_of
 
 MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.paper import TABLE_2, TABLE_4
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.scheme import WIDTHS
@@ -10,7 +11,6 @@ from flatdiff.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
-from pages.shared.paper import TABLE_2, TABLE_4
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 

@@ -8,6 +8,7 @@ from flatdiff.engine import shared_engine
 from flatdiff.exports import settings_flags
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.paper import TABLE_4
 from flatdiff.quantized_files import quantized_file
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
@@ -17,7 +18,6 @@ from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
 from pages.shared.job import job_panel, nothing_yet
-from pages.shared.paper import TABLE_4
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 from pages.shared.weights import small_enough, weights_of

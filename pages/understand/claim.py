@@ -8,10 +8,10 @@ from flatdiff.claim import RankCorrelation, rank_correlation
 from flatdiff.claim_columns import COLUMNS, Column, Value, requests_of
 from flatdiff.engine import Handle
 from flatdiff.estimates import with_error
+from flatdiff.paper import TABLES
 from flatdiff.store import DONE
 from pages.shared.choose import choose_checkpoints, label
 from pages.shared.job import job_panel, nothing_yet
-from pages.shared.paper import TABLES
 
 UNKNOWN: Value = (float("nan"), float("nan"))
 

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 from flatdiff.cards import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.paper import TABLE_2, TABLE_4
 from flatdiff.requests import make_request
-from pages.shared.paper import TABLE_2, TABLE_4
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
 
 

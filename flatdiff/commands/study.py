@@ -1,0 +1,77 @@
+"""`study`: the paper's tables and figures, of every checkpoint of a family."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flatdiff.bundle import import_bundle
+from flatdiff.cards import Card
+from flatdiff.commands.progress import show_progress
+from flatdiff.config import require
+from flatdiff.engine import Engine
+from flatdiff.exports import measured
+from flatdiff.files import atomic_write
+from flatdiff.requests import Request
+from flatdiff.study_family import family_cards, study_requests
+from flatdiff.study_findings import findings
+from flatdiff.study_report import to_html
+from flatdiff.study_results import Study
+from flatdiff.study_text import to_csv, to_json, to_markdown
+
+
+def study(
+    family: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FAMILY")],
+    out: Path | None = None,
+    num_images: int | None = None,
+) -> int:
+    """Take every measure of the paper of every checkpoint of a family, beside its own numbers.
+
+    What is stored is not computed again, so a study that was stopped goes on where it was.
+
+    Args:
+        family: of checkpoints with one network and one dataset.
+        out: folder for report.html, numbers.csv, study.json and README.md; default:
+            studies/<family>.
+        num_images: generated for each distance from real images; published FIDs take 50,000.
+            Default: 1,024 in 20 steps, 512 in 100.
+    """
+    folder = out or Path("studies") / family
+    require(not folder.is_file(), "--out", "a folder", str(folder))
+    engine = Engine(adopt=False)
+    try:
+        cards = family_cards(engine.root, family)
+        import_bundle(engine.store)
+        requests = study_requests(cards, num_images)
+        print(_cost(engine, cards, requests))
+        handles = [engine.submit(request) for request in requests]
+        engine.start()
+        show_progress(handles)
+        done = Study(cards, [measured(handle) for handle in handles], num_images)
+    finally:
+        engine.close()
+    for name, content in study_files(done, datetime.now(UTC).isoformat(" ", "minutes")):
+        atomic_write(folder / name, content)
+        print(f"written: {folder / name}")
+    return 0
+
+
+def study_files(done: Study, written: str) -> Iterator[tuple[str, bytes]]:
+    """Name and content of each; only the document says when it was written."""
+    found = findings(done)
+    yield "numbers.csv", to_csv(done)
+    yield "study.json", to_json(done, found)
+    yield "report.html", to_html(done, found, written)
+    yield "README.md", to_markdown(done, found)
+
+
+def _cost(engine: Engine, cards: Sequence[Card], requests: Sequence[Request]) -> str:
+    """What is stored and what is left, before anything is computed."""
+    left = engine.estimate(requests)
+    known = f"{len(requests)} results of {len(cards)} checkpoints"
+    if not left.evaluations:
+        return f"{known}: all of them are stored"
+    time = "" if left.seconds is None else f", about {left.seconds / 60:.0f} min"
+    return f"{known}: {left.evaluations:,} evaluations to compute{time}"
