@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from flatdiff.commands.add import add
 from flatdiff.commands.bundle import bundle
 from flatdiff.commands.download import download
+from flatdiff.commands.import_file import import_file
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
@@ -15,7 +15,7 @@ from flatdiff.commands.train_features import train_features
 
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
-    "add": add,
+    "import": import_file,
     "measure": measure_commands(),
     "report": report,
     "quantize": quantize,

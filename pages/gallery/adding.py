@@ -10,24 +10,20 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.cards import Card
-from flatdiff.config import METHODS, WEIGHT_KINDS
+from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind
+from flatdiff.drafts import DATASETS, Description, card_inside, usual_weights
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.headers import Header
-from flatdiff.intake import (
-    DATASETS,
-    MAX_UPLOAD_BYTES,
-    NETWORKS,
-    Description,
-    add_upload,
-    card_inside,
-    upload_header,
-)
+from flatdiff.intake import MAX_UPLOAD_BYTES, import_upload, upload_header
+from flatdiff.published import NETWORKS
 from pages.gallery.dialogs import finish
 from pages.gallery.filters import KINDS
 from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader
+OPENED = "upload_opened"  # the file that was looked at last, and its header
+TYPES = ["safetensors", "pt", "pth", "bin"]
 BASES = {"adm": METHODS["adm"], "ip": METHODS["ip"], "sam": METHODS["sam"]}
 
 
@@ -43,13 +39,13 @@ def forget_upload() -> None:
 def add_dialog() -> None:
     """A file, what it is, and Add."""
     st.caption(
-        "A .safetensors file of ADM weights: a state dict of guided-diffusion, or a checkpoint "
-        f"downloaded from another gallery. Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff "
-        "add` takes larger ones."
+        "ADM weights as .safetensors, .pt, .pth or .bin: a file of guided-diffusion, "
+        "improved-diffusion, DDPM-IP or ADM-ES, or a checkpoint downloaded from another gallery. "
+        f"Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff import` takes larger ones."
     )
     file = st.file_uploader(
         "File",
-        type=["safetensors"],
+        type=TYPES,
         key=UPLOAD,
         max_upload_size=MAX_UPLOAD_BYTES >> 20,
         label_visibility="collapsed",
@@ -57,13 +53,23 @@ def add_dialog() -> None:
     if file is None:
         return
     try:
-        header = upload_header(file)
+        header = _header(file)
         inside = card_inside(header)
     except FlatdiffError as error:
         forget_upload()
         st.error(plain(f"{file.name}: {error}"))
         return
     _describe(file, header, inside)
+
+
+def _header(file: UploadedFile) -> Header:
+    """Looked at once a file: a torch file takes a process of its own, and seconds."""
+    opened = st.session_state.get(OPENED)
+    if not opened or opened[0] != file.file_id:
+        with st.spinner("Looking at the file"):
+            opened = (file.file_id, upload_header(shared_engine().root, file))
+        st.session_state[OPENED] = opened
+    return opened[1]
 
 
 def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
@@ -80,7 +86,7 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
     )
     if inside:
         st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
-    said = {} if inside else _network()
+    said = {} if inside else _network(usual_weights(header, file.name))
     description = {"id": checkpoint_id, **said}
     if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
         _add(file, description)
@@ -89,24 +95,28 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
             st.code(_command(file.name, description), language="bash")
 
 
-def _network() -> dict[str, Any]:
+def _network(usual: WeightKind) -> dict[str, Any]:
     """Which network it is, and how it was trained."""
-    network, dataset = st.columns(2)
-    chosen = network.selectbox(
-        "Network", list(NETWORKS), key="upload_network", help="Whose flags to begin with."
+    preset, dataset = st.columns(2)
+    chosen = preset.selectbox(
+        "Preset",
+        list(NETWORKS),
+        key="upload_preset",
+        help="Whose flags to begin with: "
+        + "; ".join(f"{name}: {network.source}" for name, network in NETWORKS.items()),
     )
     found: dict[str, Any] = {
-        "network": chosen,
+        "preset": chosen,
         "dataset": dataset.selectbox(
             "Dataset", DATASETS, key="upload_dataset", help="That it was trained on."
         ),
         "flags": st.text_area(
-            "Flags that differ",
+            "Flags that it leaves open",
             key="upload_flags",
             height=68,
             placeholder="--image_size 32 --num_channels 128 --learn_sigma True",
-            help="As guided-diffusion's README writes them. Heads, attention order and noise "
-            "schedule leave no trace in the weights: they must be right.",
+            help="As guided-diffusion's README writes them. Widths, depth and attention are read "
+            "from the tensors; heads, attention order and noise schedule leave no trace there.",
         ),
     }
     method, weights, step = st.columns(3)
@@ -114,7 +124,11 @@ def _network() -> dict[str, Any]:
         "Method", list(BASES), format_func=BASES.__getitem__, key="upload_method"
     )
     found["weights"] = weights.selectbox(
-        "Weights", WEIGHT_KINDS, format_func=KINDS.__getitem__, key="upload_weights"
+        "Weights",
+        WEIGHT_KINDS,
+        index=WEIGHT_KINDS.index(usual),
+        format_func=KINDS.__getitem__,
+        key="upload_weights",
     )
     found["step"] = int(step.number_input("Step", 0, value=0, step=1000, key="upload_step"))
     return found
@@ -124,7 +138,7 @@ def _add(file: UploadedFile, description: dict[str, Any]) -> None:
     try:
         with st.spinner("Checking and converting the weights"):
             said = Description(**description)
-            card = add_upload(shared_engine().root, file, file.name, said)
+            card = import_upload(shared_engine().root, file, file.name, said)
     except FlatdiffError as error:
         st.error(plain(str(error)))
         return
@@ -133,7 +147,7 @@ def _add(file: UploadedFile, description: dict[str, Any]) -> None:
 
 
 def _command(name: str, description: dict[str, Any]) -> str:
-    words = ["python -m flatdiff add", shlex.quote(name)]
+    words = ["python -m flatdiff import", shlex.quote(name)]
     for flag, value in description.items():
         if value:
             words.append(f"--{'name' if flag == 'id' else flag} {shlex.quote(str(value))}")

@@ -5,7 +5,7 @@ from safetensors.torch import save
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import intake
+from flatdiff import conversion
 from flatdiff.cards import card_ids, read_card
 from flatdiff.converter import convert
 from flatdiff.engine import Engine
@@ -69,7 +69,7 @@ def test_an_upload_becomes_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First what is no file of weights, then wrong flags, then right ones."""
-    monkeypatch.setattr(intake, "_convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     released: list[str] = []
     drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
@@ -83,7 +83,7 @@ def test_an_upload_becomes_a_checkpoint(
     assert not page.error
     assert page.text_input(key="upload_name").value == "uploads/model 1"
     press(page, "Add")
-    assert "missing" in page.error[0].value
+    assert "is another network" in page.error[0].value
     page.text_area(key="upload_flags").set_value("--channel_mult 1 --attention_resolutions 9")
     page.selectbox(key="upload_method").set_value("sam").run()
     assert "--flags '--channel_mult 1" in page.code[0].value
@@ -100,7 +100,7 @@ def test_a_downloaded_file_asks_only_for_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its card is inside; the same digest, so that results are found again."""
-    monkeypatch.setattr(intake, "_convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     card = read_card(engine.root, "tiny/sam")
     page = window("adding.add_dialog()")
     page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()
