@@ -5,6 +5,7 @@ This side starts it, waits for as long as it may take, and makes a sentence of h
 
 import json
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -67,6 +68,8 @@ def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
             [sys.executable, "-m", "flatdiff.converter"],
             input=json.dumps(task).encode(),
             cwd=PROJECT_ROOT,
+            # Threads that wait actively take from others what they wait for.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
             capture_output=True,
             timeout=CONVERSION_TIMEOUT_S,
             check=False,

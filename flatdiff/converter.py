@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
+from flatdiff.diagnosis import diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.files import sha256_of
 from flatdiff.foreign import ForeignWeights, open_weights
@@ -50,13 +52,25 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     require_fit(header, card)
     reader = _Reader(weights, packed_names(weights.header, chosen))
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
+    origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
+    if card.recipe is None:  # a run of flatdiff knows its own flags
+        origin["diagnosis"] = diagnosed(card, folder / WEIGHTS_FILE)
     whole = dataclasses.replace(
-        card,
-        digest=digest,
-        num_non_finite=reader.num_non_finite,
-        origin={**card.origin, "sha256": sha256_of(path), "types": types(header)},
+        card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
     )
     write_card(folder, whole)
+
+
+def diagnosed(card: Card, weights: Path) -> str:
+    """What a diagnosis of written weights says, or why there is none; see `diagnosis`."""
+    try:
+        return str(diagnose(card.flags, load_file(weights), card.dataset))
+    except FlatdiffError as error:
+        return f"not diagnosed: {error}"
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+            raise
+        return "not diagnosed: the network does not fit into memory beside images"
 
 
 @dataclass

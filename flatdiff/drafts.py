@@ -5,12 +5,12 @@ import json
 import re
 from dataclasses import dataclass
 
-from flatdiff.architecture import Architecture, Claims, resolve
 from flatdiff.cards import Card
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
 from flatdiff.errors import CheckpointError
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.headers import Header
+from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets
 from flatdiff.published import GUIDED, NETWORKS
 from flatdiff.recipe import PRESETS

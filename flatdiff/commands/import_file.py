@@ -47,8 +47,9 @@ def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     )
     card = intake.import_file(checkpoint_root(), options.file, said)
     print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
-    if packaging := card.origin.get("packaging"):
-        print(packaging)
+    for name in ("packaging", "diagnosis"):
+        if name in card.origin:
+            print(card.origin[name])
     if card.num_non_finite:
         print(f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite")
     return 0

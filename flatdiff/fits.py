@@ -1,0 +1,121 @@
+"""A fit is how well one reading of some weights denoises; a diagnosis compares several of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatdiff.candidates import difference, spelled
+from flatdiff.flags import AdmFlags
+
+Losses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed
+
+NUM_BINS = 8  # of noise levels
+SIGNIFICANT = 3.0  # standard errors
+NOTABLE = 0.01  # of the loss
+EQUALS_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A candidate and its losses; all candidates see the same images in the same order."""
+
+    flags: AdmFlags
+    losses: Losses
+
+    @property
+    def loss(self) -> float:
+        """Mean squared error of the prediction."""
+        return float(self.losses.mean())
+
+    def above(self, other: "Fit") -> tuple[float, float]:
+        """How much higher its loss is than another's on shared images, and the standard error."""
+        shared = min(len(self.losses), len(other.losses))
+        gaps = self.losses[:shared] - other.losses[:shared]
+        return float(gaps.mean()), float(gaps.std(ddof=1) / shared**0.5)
+
+    def worse_than(self, other: "Fit") -> bool:
+        """By more than chance, and by enough to matter; also where a loss is no number."""
+        gap, stderr = self.above(other)
+        return not (gap <= SIGNIFICANT * stderr or gap <= NOTABLE * other.loss)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Every candidate that was compared."""
+
+    fits: tuple[Fit, ...]  # the given one first
+    bins_above: int  # of NUM_BINS noise levels: the best one's loss is above an ignorant guess
+
+    @property
+    def given(self) -> Fit:
+        """As somebody stated the flags."""
+        return self.fits[0]
+
+    @cached_property
+    def best(self) -> Fit:
+        """Of all that are as good as the lowest, the one closest to what was given."""
+        lowest = min(self.fits, key=lambda fit: fit.loss)
+        return min(self._as_good_as(lowest), key=lambda fit: (self._distance(fit), fit.loss))
+
+    @property
+    def wrong(self) -> bool:
+        """Whether another candidate is better than the given one by more than chance."""
+        return self.best is not self.given
+
+    @property
+    def senseless(self) -> bool:
+        """Whether even the best one is no better than a guess, at half of the noise levels."""
+        return 2 * self.bins_above >= NUM_BINS
+
+    def __str__(self) -> str:
+        if self.senseless:
+            return (
+                f"no reading fits: at {self.bins_above} of {NUM_BINS} noise levels the lowest "
+                f"loss of {len(self.fits)} readings, {self.best.loss:.4f}, is above that of a "
+                "guess from mean and variance; these weights were not trained on these images, or "
+                "not for what the flags say"
+            )
+        return self._refuted() if self.wrong else self._confirmed()
+
+    def _refuted(self) -> str:
+        best, given = self.best, self.given
+        gap, stderr = given.above(best)
+        return (
+            f"the flags are most likely wrong: the file fits {self._named(best)} better than "
+            f"{spelled(difference(given.flags, best.flags))}, loss {best.loss:.4f} against "
+            f"{given.loss:.4f}, {gap:.4f} ± {stderr:.4f} lower{self._ties(best)}"
+        )
+
+    def _confirmed(self) -> str:
+        given = self.given
+        worse = [fit for fit in self.fits if fit.worse_than(given)]
+        text = f"the flags fit: loss {given.loss:.4f} on {len(given.losses)} held-out images"
+        if worse:
+            closest = min(worse, key=lambda fit: fit.above(given)[0])
+            gap, stderr = closest.above(given)
+            text += (
+                f", {gap:.4f} ± {stderr:.4f} lower than with {self._named(closest)}, the next "
+                f"best of {len(self.fits)} readings"
+            )
+        return text + self._ties(given)
+
+    def _ties(self, one: Fit) -> str:
+        """What is as good on these images."""
+        equal = [fit for fit in self._as_good_as(one) if fit is not one]
+        if not equal:
+            return ""
+        shown = sorted(equal, key=self._distance)[:EQUALS_SHOWN]
+        more = f", and {len(equal) - len(shown)} more" if len(equal) > len(shown) else ""
+        return f"; not told apart from {' or '.join(self._named(fit) for fit in shown)}{more}"
+
+    def _as_good_as(self, one: Fit) -> Sequence[Fit]:
+        return [fit for fit in self.fits if not fit.worse_than(one)]
+
+    def _distance(self, fit: Fit) -> int:
+        return len(difference(fit.flags, self.given.flags))
+
+    def _named(self, fit: Fit) -> str:
+        return spelled(difference(fit.flags, self.given.flags))
