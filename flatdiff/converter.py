@@ -50,6 +50,7 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     chosen = WeightSet(prefix)
     header = unpacked(weights.header, chosen)
     require_fit(header, card)
+    _require_own_bytes(header, path.stat().st_size)
     reader = _Reader(weights, packed_names(weights.header, chosen))
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
     origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
@@ -99,6 +100,16 @@ def require_fit(header: Header, card: Card) -> None:
     if other:
         raise CheckpointError(
             f"weights must be floats of 16, 32 or 64 bits; the file has {', '.join(other)}"
+        )
+
+
+def _require_own_bytes(header: Header, num_bytes: int) -> None:
+    """Tensors of a torch file may share numbers; a network's own do not, and are written out."""
+    total = sum(entry.num_bytes for entry in header.tensors.values())
+    if total > num_bytes:
+        raise CheckpointError(
+            f"the tensors claim {total:,} bytes, the whole file has {num_bytes:,}; they share "
+            "what should be their own"
         )
 
 

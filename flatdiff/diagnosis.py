@@ -26,8 +26,9 @@ from flatdiff.gaussians import mean_over_pixels
 from flatdiff.unet import AdmUNet
 
 MAX_LOG_SNR = 6.0  # signal over noise, log(alpha_bar / (1 - alpha_bar)), to either side
-ROUNDS = ((8, 8), (24, 6), (64, 6))  # members looked at, candidates that stay at most
+ROUNDS = ((8, 6), (24, 4), (64, 4))  # members looked at, candidates that stay at most
 BUDGET_S = 45.0
+PATIENCE_S = 150.0  # where nothing fits into the budget
 TRIALS = 3  # of the time that an image takes
 MIN_MEMBERS = 3  # in the first round
 MAX_CACHED_VALUES = 1 << 20  # of one activation, as `subject` batches on a processor
@@ -127,9 +128,9 @@ def _affordable(
         DataError: there is time for none.
     """
     seconds = _seconds_an_image(models[given], given, members, clock)
-    for jointly in (True, False):
+    for jointly, budget_s in ((True, BUDGET_S), (False, BUDGET_S), (False, PATIENCE_S)):
         rivals = candidates(given, jointly)
-        share = min(1.0, BUDGET_S / max(seconds * _num_passes(len(rivals)), 1e-9))
+        share = min(1.0, budget_s / max(seconds * _num_passes(len(rivals)), 1e-9))
         if share * ROUNDS[0][0] >= MIN_MEMBERS:
             return rivals, share
     raise DataError(f"one image takes {seconds:.1f} s here, which is too long for hundreds")

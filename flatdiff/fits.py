@@ -57,7 +57,7 @@ class Diagnosis:
     @cached_property
     def best(self) -> Fit:
         """Of all that are as good as the lowest, the one closest to what was given."""
-        lowest = min(self.fits, key=lambda fit: fit.loss)
+        lowest = min(self._followed, key=lambda fit: fit.loss)
         return min(self._as_good_as(lowest), key=lambda fit: (self._distance(fit), fit.loss))
 
     @property
@@ -112,7 +112,12 @@ class Diagnosis:
         return f"; not told apart from {' or '.join(self._named(fit) for fit in shown)}{more}"
 
     def _as_good_as(self, one: Fit) -> Sequence[Fit]:
-        return [fit for fit in self.fits if not fit.worse_than(one)]
+        return [fit for fit in self._followed if not fit.worse_than(one)]
+
+    @property
+    def _followed(self) -> Sequence[Fit]:
+        """To the end, as the given one is; the others were left behind for a reason."""
+        return [fit for fit in self.fits if len(fit.losses) == len(self.given.losses)]
 
     def _distance(self, fit: Fit) -> int:
         return len(difference(fit.flags, self.given.flags))
