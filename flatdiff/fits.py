@@ -16,6 +16,8 @@ NUM_BINS = 8  # of noise levels
 SIGNIFICANT = 3.0  # standard errors
 NOTABLE = 0.01  # of the loss
 EQUALS_SHOWN = 2
+REFUTED = "the flags are most likely wrong"
+SENSELESS = "no reading fits"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Diagnosis:
     def __str__(self) -> str:
         if self.senseless:
             return (
-                f"no reading fits: at {self.bins_above} of {NUM_BINS} noise levels the lowest "
+                f"{SENSELESS}: at {self.bins_above} of {NUM_BINS} noise levels the lowest "
                 f"loss of {len(self.fits)} readings, {self.best.loss:.4f}, is above that of a "
                 "guess from mean and variance; these weights were not trained on these images, or "
                 "not for what the flags say"
@@ -84,7 +86,7 @@ class Diagnosis:
         best, given = self.best, self.given
         gap, stderr = given.above(best)
         return (
-            f"the flags are most likely wrong: the file fits {self._named(best)} better than "
+            f"{REFUTED}: the file fits {self._named(best)} better than "
             f"{spelled(difference(given.flags, best.flags))}, loss {best.loss:.4f} against "
             f"{given.loss:.4f}, {gap:.4f} ± {stderr:.4f} lower{self._ties(best)}"
         )
@@ -124,3 +126,8 @@ class Diagnosis:
 
     def _named(self, fit: Fit) -> str:
         return spelled(difference(fit.flags, self.given.flags))
+
+
+def is_warning(sentence: str) -> bool:
+    """Whether what a card says of its diagnosis puts every number of the checkpoint in doubt."""
+    return sentence.startswith((REFUTED, SENSELESS))

@@ -11,6 +11,7 @@ from torch import nn
 from flatdiff.conversion import foreign_header
 from flatdiff.errors import CheckpointError
 from flatdiff.foreign import open_weights
+from tests.test_torch_files import STATE, rezipped
 
 
 class Hostile:
@@ -71,6 +72,20 @@ def test_a_memory_bomb_ends_its_own_process_only(tmp_path: Path) -> None:
     path = write(tmp_path / "w.pt", {"w": torch.ones(2), "x": Greedy()})
     with pytest.raises(CheckpointError, match="memory"):
         foreign_header(path)
+
+
+def test_tensors_of_a_gpu_are_read_without_one(tmp_path: Path) -> None:
+    """Published files are saved from GPUs; here the pickle is made to say so."""
+
+    def moved(name: str, data: bytes) -> tuple[str, bytes]:
+        return name, data.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
+
+    path = tmp_path / "w.pt"
+    path.write_bytes(rezipped(moved))
+    with pytest.raises(RuntimeError, match="CUDA"):
+        torch.load(path, weights_only=True)
+    weights = open_weights(path)
+    assert all(torch.equal(weights.tensor(name), value) for name, value in STATE.items())
 
 
 def cyclic() -> dict[str, Any]:

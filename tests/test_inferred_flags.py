@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from flatdiff.checkpoints import network_shapes
 from flatdiff.errors import CheckpointError, SettingsError
+from flatdiff.files import PROJECT_ROOT
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.published import GUIDED, NETWORKS
@@ -92,6 +93,13 @@ def test_presets_are_whole_networks_that_their_tensors_confirm(name: str) -> Non
         millions = sum(math.prod(shape) for shape in shapes.values()) / 1e6
         expected, tolerance = SIZES[name]
         assert millions == pytest.approx(expected, abs=tolerance)
+
+
+def test_the_documentation_names_every_preset() -> None:
+    """Each row of the table is looked for letter by letter, and there is no other."""
+    text = (PROJECT_ROOT / "docs" / "import.md").read_text("utf-8")
+    rows = [f"| `{name}` | {network.source} |" for name, network in NETWORKS.items()]
+    assert [line for line in text.splitlines() if line.startswith("| `")][1:] == rows
 
 
 def test_a_claim_in_other_words_is_no_conflict() -> None:

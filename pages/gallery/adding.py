@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.cards import Card
 from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind
-from flatdiff.drafts import DATASETS, Description, card_inside, usual_weights
+from flatdiff.drafts import DATASETS, Description, card_inside, named, usual_weights
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.headers import Header
@@ -86,7 +86,7 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
     )
     if inside:
         st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
-    said = {} if inside else _network(usual_weights(header, file.name))
+    said = {} if inside else _network(usual_weights(header, file.name), named(file.name)[1])
     description = {"id": checkpoint_id, **said}
     if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
         _add(file, description)
@@ -95,7 +95,7 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
             st.code(_command(file.name, description), language="bash")
 
 
-def _network(usual: WeightKind) -> dict[str, Any]:
+def _network(usual: WeightKind, usual_step: int) -> dict[str, Any]:
     """Which network it is, and how it was trained."""
     preset, dataset = st.columns(2)
     chosen = preset.selectbox(
@@ -130,13 +130,15 @@ def _network(usual: WeightKind) -> dict[str, Any]:
         format_func=KINDS.__getitem__,
         key="upload_weights",
     )
-    found["step"] = int(step.number_input("Step", 0, value=0, step=1000, key="upload_step"))
+    found["step"] = int(
+        step.number_input("Step", 0, value=usual_step, step=1000, key="upload_step")
+    )
     return found
 
 
 def _add(file: UploadedFile, description: dict[str, Any]) -> None:
     try:
-        with st.spinner("Checking and converting the weights"):
+        with st.spinner("Checking, converting and diagnosing the weights"):
             said = Description(**description)
             card = import_upload(shared_engine().root, file, file.name, said)
     except FlatdiffError as error:

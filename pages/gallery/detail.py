@@ -10,6 +10,7 @@ from flatdiff.collection import bundled_path
 from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.fits import is_warning
 from flatdiff.intake import MAX_UPLOAD_BYTES, portable
 from flatdiff.tensors import weights_header
 from pages.gallery.dialogs import delete_dialog, rename_dialog
@@ -88,6 +89,9 @@ def _banner(card: Card) -> None:
             f"{card.num_non_finite:,} of its {card.num_parameters:,} weights are NaN or infinite: "
             "losses and samples will not be finite numbers."
         )
+    diagnosis = card.origin.get("diagnosis", "")
+    if is_warning(diagnosis):
+        st.warning(plain(f"Its diagnosis: {diagnosis}."))
 
 
 def _facts(card: Card, known: Known) -> str:
@@ -103,7 +107,11 @@ def _facts(card: Card, known: Known) -> str:
         f"SHA-256 `{card.digest[:12]}`",
     ]
     if card.origin:
-        lines.append("from the file " + ", ".join(plain(text) for text in card.origin.values()))
+        told = [plain(text) for name, text in card.origin.items() if name != "diagnosis"]
+        lines.append("from the file " + ", ".join(told))
+    diagnosis = card.origin.get("diagnosis", "")
+    if diagnosis and not is_warning(diagnosis):
+        lines.append(plain(diagnosis))
     return "  \n".join(lines)
 
 
