@@ -89,11 +89,13 @@ def _heads(flags: AdmFlags, num_heads: int) -> tuple[int, ...]:
 
 
 def difference(flags: AdmFlags, other: AdmFlags) -> dict[str, Any]:
-    """What of the open flags is otherwise in the first than in the second.
+    """What of the open flags is otherwise in the first than in the second, and matters.
 
     Where head channels decide, the number of heads says nothing.
     """
     names = [name for name in OPEN if getattr(flags, name) != getattr(other, name)]
+    if flags.diffusion_steps == other.diffusion_steps == STANDARD_STEPS:
+        names = [name for name in names if name != "rescale_timesteps"]
     if flags.num_head_channels != -1:
         names = [name for name in names if not name.startswith("num_heads")]
     elif other.num_head_channels != -1 and "num_heads" not in names:

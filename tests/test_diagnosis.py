@@ -76,6 +76,7 @@ def test_true_flags_are_confirmed(name: str) -> None:
     assert found.bins_above == 0
     sentence = str(found)
     assert "the flags fit: loss 0.1" in sentence
+    assert sentence.endswith("at 8 of 8 noise levels")
     assert ("not told apart" in sentence) == name.startswith("sam")
 
 

@@ -10,6 +10,7 @@ from flatdiff import intake
 from flatdiff.config import BaseMethod, WeightKind
 from flatdiff.drafts import Description
 from flatdiff.files import checkpoint_root
+from flatdiff.fits import is_warning
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,22 +18,19 @@ class Options:
     """What the file does not say itself; one from another flatdiff brings its card along."""
 
     file: tyro.conf.Positional[Path]
-    """.pt, .pth, .bin or .safetensors: weights of guided-diffusion, improved-diffusion, DDPM-IP or
-    ADM-ES, or a checkpoint that a gallery gave away."""
+    """Weights of guided-diffusion or its relatives: .pt, .pth, .bin or .safetensors."""
     name: str
     """<family>/<name>, by which it is called from now on."""
     preset: str | None = None
-    """Whose flags to begin with: cifar10, lsun_tower, ffhq64, openai-64, improved-cifar10, ...; a
-    wrong one names them all."""
+    """Whose flags to begin with: cifar10, lsun_tower, ffhq64, openai-64, improved-cifar10, ..."""
     flags: str = ""
-    """What the preset leaves open, in guided-diffusion's spelling: "--num_heads 4". What
-    the tensors say (widths, depth, attention, classes) need not be said."""
+    """What it leaves open, in guided-diffusion's spelling: "--image_size 32 --num_heads 4"."""
     dataset: str | None = None
     """That it was trained on: digits, cifar10 or folder:<path>."""
     method: BaseMethod | None = None
     """How it was trained: adm (plain), ip (input perturbation) or sam."""
     weights: WeightKind | None = None
-    """Raw ones, or averaged over training: ema or swa; chooses where the file holds several."""
+    """Raw ones, or averaged over training: ema or swa; one of them where the file has several."""
     step: int | None = None
     """Of training."""
 
@@ -47,9 +45,10 @@ def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     )
     card = intake.import_file(checkpoint_root(), options.file, said)
     print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
-    for name in ("packaging", "diagnosis"):
-        if name in card.origin:
-            print(card.origin[name])
+    if packaging := card.origin.get("packaging"):
+        print(packaging)
+    if diagnosis := card.origin.get("diagnosis"):
+        print(f"{'warning: ' if is_warning(diagnosis) else ''}{diagnosis}")
     if card.num_non_finite:
         print(f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite")
     return 0
