@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from flatdiff.cards import Card
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
-from flatdiff.errors import CheckpointError
+from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.headers import Header
 from flatdiff.inferred_flags import Architecture, Claims, resolve
@@ -78,10 +78,7 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
     inside = card_inside(header)
     chosen = _chosen(header, said)
     own = unpacked(header, chosen)
-    preset = NETWORKS.get(said.preset or "")
-    dataset = said.dataset or (preset.dataset if preset else "")
-    if inside and not dataset:
-        dataset = inside.dataset
+    dataset = _dataset(said, inside)
     flags = _flags(own, said, inside, dataset)
     known = ", ".join([*DATASETS, "folder:<path>"])
     require(bool(dataset), "dataset", f"given for this network ({known})", dataset)
@@ -106,6 +103,25 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
     return Draft(card, chosen)
 
 
+def fitting_presets(header: Header) -> list[str]:
+    """Names of the presets that a file's tensors do not contradict, those trained here first."""
+    sets = weight_sets(header.tensors)
+    return [
+        name
+        for name, network in NETWORKS.items()
+        if sets and network.claims and _fits(unpacked(header, sets[0]), name)
+    ]
+
+
+def _fits(header: Header, preset: str) -> bool:
+    network = NETWORKS[preset]
+    try:
+        resolve(Architecture(header.shapes), [Claims(preset, network.claims)], network.defaults)
+    except FlatdiffError:
+        return False
+    return True
+
+
 def usual_weights(header: Header, file_name: str) -> WeightKind:
     """What a file's weights most likely are, by their names and its own; raw without a sign."""
     kinds: list[WeightKind] = [found.kind or "raw" for found in weight_sets(header.tensors)]
@@ -123,6 +139,12 @@ def _chosen(header: Header, said: Description) -> WeightSet:
     return chosen
 
 
+def _dataset(said: Description, inside: Card | None) -> str:
+    """As said, as the preset's, or as in the card; "" where nobody says it."""
+    preset = NETWORKS[said.preset].dataset if said.preset else ""
+    return said.dataset or preset or (inside.dataset if inside else "")
+
+
 def _flags(header: Header, said: Description, inside: Card | None, dataset: str) -> AdmFlags:
     """From the tensors, and from everybody who says something of them."""
     claims, defaults = [], GUIDED
@@ -138,6 +160,12 @@ def _flags(header: Header, said: Description, inside: Card | None, dataset: str)
         own = {k: v for k, v in inside.flags.to_json().items() if k != "num_classes"}
         claims.append(Claims("the card inside", own))
     claims.append(Claims("your flags", parse_flags(said.flags)))
+    if not any("image_size" in claim.flags for claim in claims):
+        fitting = ", ".join(fitting_presets(header)) or "none fits the tensors"
+        raise SettingsError(
+            'image_size leaves no trace in the weights: give --flags "--image_size 32", or a '
+            f"preset ({fitting})"
+        )
     return resolve(Architecture(header.shapes), claims, defaults)
 
 

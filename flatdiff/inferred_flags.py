@@ -179,20 +179,16 @@ def resolve(architecture: Architecture, claims: Sequence[Claims], defaults: AdmF
 
     Args:
         architecture: what the tensors say.
-        claims: what preset, card and person say, the later over the earlier.
+        claims: what preset, card and person say, the later over the earlier; one of them must say
+            the image size.
         defaults: for what neither says.
 
     Raises:
-        SettingsError: nobody says the image size, a flag is unknown or out of range, or claims
-            contradict the tensors; both values are named.
+        SettingsError: a flag is unknown or out of range, or claims contradict the tensors; both
+            values are named.
         CheckpointError: see `Architecture.learn_sigma`.
     """
     stated = {name: (value, c.source) for c in claims for name, value in c.flags.items()}
-    if "image_size" not in stated:
-        raise SettingsError(
-            "image_size leaves no trace in the weights; name a preset, or give "
-            '--flags "--image_size 32"'
-        )
     given = {name: value for name, (value, _) in stated.items()}
     found = architecture.flags(_whole(given["image_size"]))
     own = {**{k: v for k, v in defaults.to_json().items() if k != "num_classes"}, **found}

@@ -9,36 +9,45 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flatdiff.flags import AdmFlags, parse_flags
+from flatdiff.flags import DEFAULT_CHANNEL_MULT, AdmFlags, parse_flags
 from flatdiff.recipe import PRESETS
 
 GUIDED = AdmFlags()
 # The same program, earlier; what its `model_and_diffusion_defaults` has otherwise.
 IMPROVED = dataclasses.replace(GUIDED, rescale_timesteps=True, rescale_learned_sigmas=True)
+# Of improved-diffusion and DDPM-IP; guided-diffusion itself has no table for this size.
+CHANNEL_MULT = {32: "1,2,2,2", **DEFAULT_CHANNEL_MULT}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """Flags to begin with, and where they are from."""
 
-    claims: Mapping[str, Any]  # what the authors say; a file that says otherwise is another one
-    defaults: AdmFlags = GUIDED  # of their program, for what they leave out
+    claims: Mapping[str, Any]  # all flags; a file that says otherwise is another one
+    defaults: AdmFlags = GUIDED  # of the program, where there are no claims
     dataset: str = ""  # "" where flatdiff has none of that name
     source: str  # whose flags they are, and for which file
 
 
 def _network(flags: str, source: str, defaults: AdmFlags = GUIDED) -> Network:
-    return Network(claims=parse_flags(flags), source=source, defaults=defaults)
+    """A command's network: its flags, and its program's own where it leaves them out."""
+    said = parse_flags(flags)
+    mult = {"channel_mult": CHANNEL_MULT[said["image_size"]]}
+    claims = {**_flags_of(defaults), "class_cond": False, **mult, **said}
+    return Network(claims=claims, source=source, defaults=defaults)
+
+
+def _flags_of(flags: AdmFlags) -> dict[str, Any]:
+    return {name: value for name, value in flags.to_json().items() if name != "num_classes"}
 
 
 def _own(name: str) -> Network:
     preset = PRESETS[name]
-    claims = {k: v for k, v in preset.flags.to_json().items() if k != "num_classes"}
-    return Network(claims=claims, dataset=preset.dataset, source=OWN_SOURCES.get(name, "flatdiff"))
+    source = OWN_SOURCES.get(name, f"flatdiff train --preset {name}")
+    return Network(claims=_flags_of(preset.flags), dataset=preset.dataset, source=source)
 
 
 OWN_SOURCES = {
-    "digits": "flatdiff train --preset digits",
     "cifar10": "DDPM-IP and ADM-ES, CIFAR-10 32x32 (ADM-IP.pt, ADM-baseline.pt)",
 }
 
@@ -139,3 +148,9 @@ _OTHERS: dict[str, Network] = {
 # What is trained here has a dataset, and stands for the name where others have it too.
 NETWORKS: dict[str, Network] = {**{name: _own(name) for name in PRESETS}}
 NETWORKS |= {name: network for name, network in _OTHERS.items() if name not in NETWORKS}
+
+
+def published_flags(name: str) -> AdmFlags:
+    """Of a network by its name, with ImageNet's classes where it has classes."""
+    claims = NETWORKS[name].claims
+    return AdmFlags.from_guided_diffusion(claims, 1000 if claims.get("class_cond") else None)

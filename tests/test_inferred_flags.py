@@ -1,6 +1,5 @@
 """Flags from shapes: of networks that are built here from other flags, and of published sizes."""
 
-import dataclasses
 import math
 from typing import Any
 
@@ -13,7 +12,7 @@ from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.inferred_flags import Architecture, Claims, resolve
-from flatdiff.published import GUIDED, NETWORKS
+from flatdiff.published import GUIDED, NETWORKS, published_flags
 from flatdiff.recipe import PRESETS
 from tests.tiny import TINY
 
@@ -80,15 +79,10 @@ def test_presets_are_whole_networks_that_their_tensors_confirm(name: str) -> Non
     network = NETWORKS[name]
     if not network.claims:
         return
-    base = {k: v for k, v in network.defaults.to_json().items() if k != "num_classes"}
-    classes = 1000 if network.claims.get("class_cond") else None
-    # improved-diffusion's table by image size, of which guided-diffusion has no 32.
-    small = {"channel_mult": "1,2,2,2"} if network.claims["image_size"] == 32 else {}
-    flags = AdmFlags.from_guided_diffusion({**base, **small, **network.claims}, classes)
+    flags = published_flags(name)
     shapes = network_shapes(flags)
     found = resolve(Architecture(shapes), [Claims(name, network.claims)], network.defaults)
-    assert network_shapes(found) == shapes
-    assert dataclasses.replace(found, channel_mult=flags.channel_mult) == flags
+    assert found == flags
     if name in SIZES:
         millions = sum(math.prod(shape) for shape in shapes.values()) / 1e6
         expected, tolerance = SIZES[name]

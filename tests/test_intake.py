@@ -15,14 +15,15 @@ from torch import Tensor
 
 from flatdiff import conversion
 from flatdiff.cards import Card, card_ids, read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints import load_model, network_shapes
 from flatdiff.converter import convert
-from flatdiff.drafts import Description, card_inside, draft
+from flatdiff.drafts import Description, card_inside, draft, fitting_presets
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.flags import AdmFlags
 from flatdiff.foreign import open_weights
-from flatdiff.headers import read_header
+from flatdiff.headers import Header, TensorEntry, read_header
 from flatdiff.intake import import_upload, portable
+from flatdiff.published import published_flags
 from flatdiff.tensors import read_tensors
 from flatdiff.unet import AdmUNet
 from tests.test_cards import place
@@ -160,6 +161,24 @@ def test_a_draft_says_what_the_person_said(tmp_path: Path) -> None:
     assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/d", count)
     with pytest.raises(SettingsError, match="preset must be one of digits, cifar10"):
         said(preset="resnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cifar10", ["cifar10", "imagenet32"]),
+        ("lsun_tower", ["lsun_tower", "ffhq64", "celeba64"]),
+        ("openai-64", ["openai-64"]),
+        ("improved-cifar10", ["improved-cifar10"]),
+    ],
+)
+def test_presets_that_fit_are_offered(name: str, expected: list[str]) -> None:
+    """Tensors with a prefix; those networks have the same shapes that the papers say have."""
+    shapes = network_shapes(published_flags(name)).items()
+    header = Header({f"ema.{key}": TensorEntry("F32", shape) for key, shape in shapes}, {})
+    assert fitting_presets(header) == expected
+    with pytest.raises(SettingsError, match=f"a preset \\({', '.join(expected)}\\)"):
+        draft(header, Description(id="a/b"))
 
 
 def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

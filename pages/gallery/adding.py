@@ -10,8 +10,15 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.cards import Card
-from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind
-from flatdiff.drafts import DATASETS, Description, card_inside, named, usual_weights
+from flatdiff.config import METHODS, WEIGHT_KINDS
+from flatdiff.drafts import (
+    DATASETS,
+    Description,
+    card_inside,
+    fitting_presets,
+    named,
+    usual_weights,
+)
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.headers import Header
@@ -86,7 +93,7 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
     )
     if inside:
         st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
-    said = {} if inside else _network(usual_weights(header, file.name), named(file.name)[1])
+    said = {} if inside else _network(header, file.name)
     description = {"id": checkpoint_id, **said}
     if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
         _add(file, description)
@@ -95,12 +102,15 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
             st.code(_command(file.name, description), language="bash")
 
 
-def _network(usual: WeightKind, usual_step: int) -> dict[str, Any]:
-    """Which network it is, and how it was trained."""
+def _network(header: Header, file_name: str) -> dict[str, Any]:
+    """Which network it is, and how it was trained; begins with what the file lets guess."""
+    presets = list(NETWORKS)
+    usual = next(iter(fitting_presets(header)), presets[0])
     preset, dataset = st.columns(2)
     chosen = preset.selectbox(
         "Preset",
-        list(NETWORKS),
+        presets,
+        index=presets.index(usual),
         key="upload_preset",
         help="Whose flags to begin with: "
         + "; ".join(f"{name}: {network.source}" for name, network in NETWORKS.items()),
@@ -126,12 +136,12 @@ def _network(usual: WeightKind, usual_step: int) -> dict[str, Any]:
     found["weights"] = weights.selectbox(
         "Weights",
         WEIGHT_KINDS,
-        index=WEIGHT_KINDS.index(usual),
+        index=WEIGHT_KINDS.index(usual_weights(header, file_name)),
         format_func=KINDS.__getitem__,
         key="upload_weights",
     )
     found["step"] = int(
-        step.number_input("Step", 0, value=usual_step, step=1000, key="upload_step")
+        step.number_input("Step", 0, value=named(file_name)[1], step=1000, key="upload_step")
     )
     return found
 
