@@ -59,7 +59,7 @@ def save_random(path: Path, flags: AdmFlags, dtype: torch.dtype = torch.float32)
 
 def main() -> None:
     """Prints one line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--preset", default="openai-512", choices=list(NETWORKS))
     preset = parser.parse_args().preset
     with tempfile.TemporaryDirectory() as name:

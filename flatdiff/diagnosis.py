@@ -29,6 +29,7 @@ MAX_LOG_SNR = 6.0  # signal over noise, log(alpha_bar / (1 - alpha_bar)), to eit
 ROUNDS = ((8, 6), (24, 4), (64, 4))  # members looked at, candidates that stay at most
 BUDGET_S = 45.0
 PATIENCE_S = 150.0  # where nothing fits into the budget
+DEADLINE_S = 200.0  # where others have taken the processor meanwhile
 TRIALS = 3  # of the time that an image takes
 MIN_MEMBERS = 3  # in the first round
 MAX_CACHED_VALUES = 1 << 20  # of one activation, as `subject` batches on a processor
@@ -67,25 +68,30 @@ def diagnose(
     images = load_images(dataset, "held_out", given.image_size, given.in_channels)
     members = draw_members(images, given, ROUNDS[-1][0])
     models = _Models(state)
+    deadline = clock() + DEADLINE_S
     rivals, share = _affordable(models, given, members, clock)
     fits, dropped = [Fit(flags, np.zeros(0)) for flags in rivals], []
     for size, most in ROUNDS:
-        upto = max(MIN_MEMBERS, round(size * share))
-        fits = [_followed(fit, models, members, upto) for fit in fits]
+        rows = max(MIN_MEMBERS, round(size * share))
+        for index, fit in enumerate(fits):
+            if clock() > deadline:
+                raise DataError(f"the machine is too busy: {DEADLINE_S:.0f} s were not enough")
+            fits[index] = _followed(fit, models, members, rows)
         if not np.isfinite(fits[0].losses).all():
             raise DataError("its losses are not finite")
-        kept = _promising(fits, most)
-        dropped += [fit for fit in fits if fit not in kept]
-        fits = kept
+        fits, left = _promising(fits, most)
+        dropped += left
     diagnosis = Diagnosis((*fits, *dropped), 0)
     return replace(diagnosis, bins_above=_bins_above(diagnosis.best, images, members))
 
 
-def _promising(fits: Sequence[Fit], most: int) -> list[Fit]:
-    """The given one, and those that may still be as good as the lowest."""
+def _promising(fits: Sequence[Fit], most: int) -> tuple[list[Fit], list[Fit]]:
+    """The given one and those that may still be as good as the lowest; and the others."""
     lowest = min(fits, key=lambda fit: fit.loss)
-    rest = [fit for fit in fits[1:] if not fit.worse_than(lowest)]
-    return [fits[0], *sorted(rest, key=lambda fit: fit.loss)[: most - 1]]
+    rivals = sorted(fits[1:], key=lambda fit: fit.loss)
+    good = [fit for fit in rivals if not fit.worse_than(lowest)]
+    bad = [fit for fit in rivals if fit.worse_than(lowest)]
+    return [fits[0], *good[: most - 1]], [*good[most - 1 :], *bad]
 
 
 def draw_members(images: ImageSet, flags: AdmFlags, count: int) -> Members:

@@ -106,17 +106,15 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
 def fitting_presets(header: Header) -> list[str]:
     """Names of the presets that a file's tensors do not contradict, those trained here first."""
     sets = weight_sets(header.tensors)
-    return [
-        name
-        for name, network in NETWORKS.items()
-        if sets and network.claims and _fits(unpacked(header, sets[0]), name)
-    ]
+    architecture = Architecture(unpacked(header, sets[0]).shapes if sets else {})
+    whole = (name for name, network in NETWORKS.items() if network.claims)
+    return [name for name in whole if sets and _fits(architecture, name)]
 
 
-def _fits(header: Header, preset: str) -> bool:
+def _fits(architecture: Architecture, preset: str) -> bool:
     network = NETWORKS[preset]
     try:
-        resolve(Architecture(header.shapes), [Claims(preset, network.claims)], network.defaults)
+        resolve(architecture, [Claims(preset, network.claims)], network.defaults)
     except FlatdiffError:
         return False
     return True

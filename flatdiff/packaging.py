@@ -5,6 +5,7 @@ every case one tensor of an ADM network is called `time_embed.0.weight`, and wha
 that name stands before all others of the same set.
 """
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ ANCHOR = "time_embed.0.weight"
 WRAPPERS = ("module", "_orig_mod")  # of DistributedDataParallel, of torch.compile
 AVERAGES: Mapping[str, WeightKind] = {"ema": "ema", "swa": "swa"}
 SETS_SHOWN = 6
+MAX_SETS = 32
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,14 @@ class WeightSet:
 
 
 def weight_sets(names: Iterable[str]) -> list[WeightSet]:
-    """Every set of ADM weights, in the file's order.
+    """Every set of ADM weights, in the file's order; of an absurd number the first few.
 
     >>> weight_sets(["model.module.time_embed.0.weight", "ema.time_embed.0.weight", "step"])
     [WeightSet(prefix='model.module.'), WeightSet(prefix='ema.')]
     """
     ends = (name.removesuffix(ANCHOR) for name in names if name.endswith(ANCHOR))
-    return [WeightSet(prefix) for prefix in ends if not prefix or prefix.endswith(".")]
+    sets = (WeightSet(prefix) for prefix in ends if not prefix or prefix.endswith("."))
+    return list(itertools.islice(sets, MAX_SETS))
 
 
 def choose(names: Iterable[str], weights: WeightKind | None) -> WeightSet:

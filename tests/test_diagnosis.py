@@ -104,6 +104,9 @@ def test_what_cannot_be_diagnosed_is_said() -> None:
         diagnose(TINY, {**state, "out.2.bias": torch.full((2,), torch.nan)}, "digits")
     with pytest.raises(DataError, match=r"one image takes 30.0 s here"):
         diagnose(TINY, state, "digits", clock=itertools.count(0, 60).__next__)
+    busy = itertools.chain(range(5), itertools.repeat(300))
+    with pytest.raises(DataError, match="too busy"):
+        diagnose(TINY, state, "digits", clock=busy.__next__)
 
 
 def test_a_slow_machine_looks_at_less() -> None:
