@@ -55,23 +55,24 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
     origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
     if card.recipe is None:  # a run of flatdiff knows its own flags
-        origin["diagnosis"] = diagnosed(card, folder / WEIGHTS_FILE)
+        origin |= diagnosed(card, folder / WEIGHTS_FILE)
     whole = dataclasses.replace(
         card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
     )
     write_card(folder, whole)
 
 
-def diagnosed(card: Card, weights: Path) -> str:
+def diagnosed(card: Card, weights: Path) -> dict[str, str]:
     """What a diagnosis of written weights says, or why there is none; see `diagnosis`."""
     try:
-        return str(diagnose(card.flags, load_file(weights), card.dataset))
+        found = diagnose(card.flags, load_file(weights), card.dataset)
+        return {"diagnosis": str(found), "levels": found.by_noise_level}
     except FlatdiffError as error:
-        return f"not diagnosed: {error}"
+        return {"diagnosis": f"not diagnosed: {error}"}
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "alloc" not in str(error):
             raise
-        return "not diagnosed: the network does not fit into memory beside images"
+        return {"diagnosis": "not diagnosed: the network does not fit into memory beside images"}
 
 
 @dataclass

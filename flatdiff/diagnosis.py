@@ -20,7 +20,7 @@ from flatdiff.candidates import candidates
 from flatdiff.data import ImageSet, load_images
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import DataError
-from flatdiff.fits import NUM_BINS, SIGNIFICANT, Diagnosis, Fit, Losses
+from flatdiff.fits import NUM_BINS, SIGNIFICANT, Diagnosis, Fit, Level, Losses
 from flatdiff.flags import AdmFlags
 from flatdiff.gaussians import mean_over_pixels
 from flatdiff.unet import AdmUNet
@@ -81,8 +81,8 @@ def diagnose(
             raise DataError("its losses are not finite")
         fits, left = _promising(fits, most)
         dropped += left
-    diagnosis = Diagnosis((*fits, *dropped), 0)
-    return replace(diagnosis, bins_above=_bins_above(diagnosis.best, images, members))
+    diagnosis = Diagnosis((*fits, *dropped))
+    return replace(diagnosis, levels=_levels(diagnosis.best, images, members))
 
 
 def _promising(fits: Sequence[Fit], most: int) -> tuple[list[Fit], list[Fit]]:
@@ -194,12 +194,17 @@ def nearest_steps(levels: Float[Tensor, " t"], log_snr: Float[Tensor, " n"]) -> 
     return (levels[None] - log_snr.double()[:, None]).abs().argmin(dim=1)
 
 
-def _bins_above(fit: Fit, images: ImageSet, members: Members) -> int:
-    """At how many noise levels the loss is above that of an ignorant guess."""
+def _levels(fit: Fit, images: ImageSet, members: Members) -> tuple[Level, ...]:
+    """Losses in equal bins of the noise level, and those of an ignorant guess."""
     count = len(fit.losses)
-    gaps = fit.losses - guess_losses(images, fit.flags, members)[:count]
+    guess = guess_losses(images, fit.flags, members)[:count]
     bins = ((members.log_snr[:count] / MAX_LOG_SNR + 1) / 2 * NUM_BINS).long().numpy()
-    return sum(_is_positive(gaps[bins == index]) for index in range(NUM_BINS))
+    found = ((fit.losses[bins == n], guess[bins == n]) for n in range(NUM_BINS))
+    return tuple(
+        Level(float(loss.mean()), float(own.mean()), _is_positive(loss - own))
+        for loss, own in found
+        if len(loss)
+    )
 
 
 def _is_positive(gaps: Losses) -> bool:

@@ -45,11 +45,31 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Level:
+    """What the best candidate loses at some noise levels, beside one who knows nothing."""
+
+    loss: float
+    guess: float  # of the best prediction from the images' mean and variance
+    is_above: bool  # the loss is higher by more than chance
+
+
+@dataclass(frozen=True)
 class Diagnosis:
     """Every candidate that was compared."""
 
     fits: tuple[Fit, ...]  # the given one first
-    bins_above: int  # of NUM_BINS noise levels: the best one's loss is above an ignorant guess
+    levels: tuple[Level, ...] = ()  # from noise to image
+
+    @property
+    def bins_above(self) -> int:
+        """At how many noise levels the best candidate is worse than a guess."""
+        return sum(level.is_above for level in self.levels)
+
+    @property
+    def by_noise_level(self) -> str:
+        """Losses from the noisiest images to the clearest."""
+        pairs = (f"{level.loss:.3f} ({level.guess:.3f})" for level in self.levels)
+        return f"loss from noise to image, in brackets that of a guess: {', '.join(pairs)}"
 
     @property
     def given(self) -> Fit:

@@ -74,6 +74,10 @@ def test_true_flags_are_confirmed(name: str) -> None:
     found = diagnose(card.flags, weights(name), "digits")
     assert not found.wrong
     assert found.bins_above == 0
+    assert len(found.levels) == 8
+    losses = [level.loss for level in found.levels]
+    assert losses == sorted(losses), "noise is the easier to tell the more there is of it"
+    assert np.mean(found.given.losses) == pytest.approx(np.mean(losses), abs=0.01)
     sentence = str(found)
     assert "the flags fit: loss 0.1" in sentence
     assert sentence.endswith("at 8 of 8 noise levels")
@@ -199,7 +203,7 @@ def test_of_equals_the_one_nearest_to_what_was_given_is_named() -> None:
         fit(far, 0.5, 0.499, 0.5, 0.499, 0.5),
         fit(TRUE, 0.5, 0.5, 0.5, 0.5, 0.5),
     )
-    assert str(Diagnosis(fits, 0)) == (
+    assert str(Diagnosis(fits)) == (
         "the flags are most likely wrong: the file fits --noise_schedule cosine better than "
         "--noise_schedule linear, loss 0.5000 against 1.0400, 0.5400 ± 0.0245 lower; not told "
         "apart from --num_head_channels 64 --noise_schedule cosine"

@@ -33,6 +33,8 @@ LINKS = {
     "quality": ("Sample quality", ":material/photo_library:"),
 }
 SAMPLE_COLUMNS = 4
+# Of what a card says of its file: what was tried on images, not what the file is.
+DIAGNOSED = ("diagnosis", "levels")
 
 
 def show_detail(card: Card, known: Known) -> None:
@@ -107,11 +109,13 @@ def _facts(card: Card, known: Known) -> str:
         f"SHA-256 `{card.digest[:12]}`",
     ]
     if card.origin:
-        told = [plain(text) for name, text in card.origin.items() if name != "diagnosis"]
-        lines.append("from the file " + ", ".join(told))
+        told = [text for name, text in card.origin.items() if name not in DIAGNOSED]
+        lines.append("from the file " + ", ".join(map(plain, told)))
     diagnosis = card.origin.get("diagnosis", "")
     if diagnosis and not is_warning(diagnosis):
         lines.append(plain(diagnosis))
+    if levels := card.origin.get("levels"):
+        lines.append(plain(levels))
     return "  \n".join(lines)
 
 
