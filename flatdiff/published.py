@@ -41,16 +41,6 @@ def _flags_of(flags: AdmFlags) -> dict[str, Any]:
     return {name: value for name, value in flags.to_json().items() if name != "num_classes"}
 
 
-def _own(name: str) -> Network:
-    preset = PRESETS[name]
-    source = OWN_SOURCES.get(name, f"flatdiff train --preset {name}")
-    return Network(claims=_flags_of(preset.flags), dataset=preset.dataset, source=source)
-
-
-OWN_SOURCES = {
-    "cifar10": "DDPM-IP and ADM-ES, CIFAR-10 32x32 (ADM-IP.pt, ADM-baseline.pt)",
-}
-
 _TOWER = """
     --image_size 64 --num_channels 192 --num_head_channels 64 --num_res_blocks 3
     --attention_resolutions 32,16,8 --resblock_updown True --use_new_attention_order True
@@ -76,7 +66,7 @@ _IMPROVED_LSUN = """
 
 _OTHERS: dict[str, Network] = {
     "lsun_tower": _network(_TOWER, "DDPM-IP and ADM-ES, LSUN tower 64x64"),
-    "ffhq64": _network(_TOWER, "DDPM-IP's flags at 64x64, which the paper trains on FFHQ"),
+    "ffhq64": _network(_TOWER, "DDPM-IP's flags at 64x64, for the paper's FFHQ"),
     "celeba64": _network(_TOWER, "DDPM-IP, CelebA 64x64 (ADM-IP.pt)"),
     "imagenet32": _network(
         """--image_size 32 --num_channels 128 --num_head_channels 32 --num_res_blocks 3
@@ -146,6 +136,18 @@ _OTHERS: dict[str, Network] = {
 }
 
 # What is trained here has a dataset, and stands for the name where others have it too.
+SOURCES = {
+    "cifar10": "DDPM-IP and ADM-ES, CIFAR-10 32x32 (ADM-IP.pt, ADM-baseline.pt)",
+    **{name: network.source for name, network in _OTHERS.items()},
+}
+
+
+def _own(name: str) -> Network:
+    preset = PRESETS[name]
+    source = SOURCES.get(name, f"flatdiff train --preset {name}")
+    return Network(claims=_flags_of(preset.flags), dataset=preset.dataset, source=source)
+
+
 NETWORKS: dict[str, Network] = {**{name: _own(name) for name in PRESETS}}
 NETWORKS |= {name: network for name, network in _OTHERS.items() if name not in NETWORKS}
 
