@@ -57,7 +57,7 @@ def card_inside(header: Header) -> Card | None:
         CheckpointError: there is one, and it cannot be read.
     """
     if "flatdiff" in header.metadata:
-        raise CheckpointError("the file holds rounded weights; add those it was made of")
+        raise CheckpointError("the file holds rounded weights; import those it was made of")
     text = header.metadata.get(CARD_KEY)
     if text is None:
         return None

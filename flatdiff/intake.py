@@ -1,9 +1,9 @@
 """An intake takes a foreign file of weights into the collection, as a checkpoint like any other.
 
-The file holds a state dict of an ADM network, as safetensors or as PyTorch writes it, in
-any usual packaging, or is a checkpoint that another flatdiff gave away with its card inside
-(`portable`). Which tensors it holds is looked at first; the numbers are read by a process of its
-own (`converter.py`), so that no file can take this one down.
+The file holds a state dict of an ADM network, as safetensors or as PyTorch writes it, in any usual
+packaging, or is a checkpoint that another flatdiff gave away with its card inside (`portable`).
+Which tensors it holds is looked at first; the numbers are read by a process of its own
+(`converter.py`), so that no file can take this one down.
 """
 
 import dataclasses
@@ -63,8 +63,9 @@ def upload_header(root: Path, file: BufferedIOBase) -> Header:
     """Which tensors an uploaded file holds; a torch file is opened by a process of its own.
 
     Raises:
-        CheckpointError: it is too large, or no file of weights.
+        FlatdiffError: read-only, it is too large, or no file of weights.
     """
+    require_writable("Importing a checkpoint")
     with staged(root) as folder:
         try:
             return conversion.foreign_header(_written(file, folder))

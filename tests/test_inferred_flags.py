@@ -43,7 +43,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(networks())
 def test_shapes_give_their_flags_back(values: dict[str, Any]) -> None:
     """The network that the inferred flags build has the very shapes of the first."""

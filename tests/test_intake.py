@@ -186,14 +186,18 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     """As a person types it; exit codes and one line each."""
     root = tmp_path / "checkpoints"
     monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(root))
-    path, state = tmp_path / "their weights.safetensors", weights()
-    path.write_bytes(save({k: v.half() for k, v in state.items()}))
+    path, state = tmp_path / "their weights.pt", weights()
+    torch.save({"ema": {f"module.{k}": v.half() for k, v in state.items()}, "step": 5}, path)
     words = ["import", str(path), "--name", "mine/half", "--preset", "digits", "--flags"]
     done = command_line(*words, "--channel_mult 1 --attention_resolutions 9")
     assert done.returncode == 0, done.stderr
     count = sum(value.numel() for value in state.values())
     assert f"imported: mine/half, {count:,} weights" in done.stdout
-    assert read_card(root, "mine/half").origin["file"] == path.name
+    assert "taken from ema.module\nwarning: no reading fits" in done.stdout
+    card = read_card(root, "mine/half")
+    assert (card.origin["file"], card.weights) == (path.name, "ema")
+    kept = read_tensors(root, card)
+    assert all(torch.equal(torch.from_numpy(kept[k]), v.half().float()) for k, v in state.items())
     again = command_line(*words, "")
     assert (again.returncode, again.stderr.strip()) == (
         1,

@@ -1,5 +1,6 @@
 """Files of weights that are refused: a sentence each, and nothing left on the disk."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from safetensors.torch import save
 from flatdiff import conversion, intake
 from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.intake import import_file
+from flatdiff.intake import import_file, upload_header
 from flatdiff.quantized_files import quantized_file
 from flatdiff.scheme import Scheme
 from tests.test_cards import card_of, place
@@ -168,8 +169,10 @@ def test_uploads_end_where_the_room_ends(
 
 
 def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In both functions, before anything is looked at."""
+    """In all functions, before anything is looked at."""
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
+    with pytest.raises(FlatdiffError, match="read-only"):
+        upload_header(tmp_path, io.BytesIO())
     with pytest.raises(FlatdiffError, match="read-only"):
         upload(tmp_path, b"")
     with pytest.raises(FlatdiffError, match="read-only"):
