@@ -107,12 +107,15 @@ def fitting_presets(header: Header) -> list[str]:
     """Names of the presets that a file's tensors do not contradict, those trained here first."""
     sets = weight_sets(header.tensors)
     architecture = Architecture(unpacked(header, sets[0]).shapes if sets else {})
-    whole = (name for name, network in NETWORKS.items() if network.claims)
-    return [name for name in whole if sets and _fits(architecture, name)]
+    return [name for name in NETWORKS if sets and _fits(architecture, name)]
 
 
 def _fits(architecture: Architecture, preset: str) -> bool:
+    """Classes included, of which a preset that is trained here says nothing."""
     network = NETWORKS[preset]
+    has_classes = architecture.num_classes is not None
+    if not network.claims or network.claims.get("class_cond", False) != has_classes:
+        return False
     try:
         resolve(architecture, [Claims(preset, network.claims)], network.defaults)
     except FlatdiffError:

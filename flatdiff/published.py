@@ -66,7 +66,7 @@ _IMPROVED_LSUN = """
 
 _OTHERS: dict[str, Network] = {
     "lsun_tower": _network(_TOWER, "DDPM-IP and ADM-ES, LSUN tower 64x64"),
-    "ffhq64": _network(_TOWER, "DDPM-IP's flags at 64x64, for the paper's FFHQ"),
+    "ffhq64": _network(_TOWER, "nobody published flags; those of LSUN tower, assumed"),
     "celeba64": _network(_TOWER, "DDPM-IP, CelebA 64x64 (ADM-IP.pt)"),
     "imagenet32": _network(
         """--image_size 32 --num_channels 128 --num_head_channels 32 --num_res_blocks 3

@@ -102,7 +102,7 @@ def test_random_weights_fit_nothing() -> None:
 def test_what_cannot_be_diagnosed_is_said() -> None:
     """Images that are absent, losses that are no numbers, a machine that takes minutes."""
     state = random_network(TINY).state_dict()
-    with pytest.raises(DataError, match=r"not a folder|no images"):
+    with pytest.raises(DataError, match="/nowhere"):
         diagnose(TINY, state, "folder:/nowhere")
     with pytest.raises(DataError, match="not finite"):
         diagnose(TINY, {**state, "out.2.bias": torch.full((2,), torch.nan)}, "digits")
