@@ -26,8 +26,8 @@ def main() -> int:
 def _joined(words: Sequence[str]) -> list[str]:
     """What follows `--flags` are flags themselves, and still one value.
 
-    >>> _joined(["add", "--flags", "--image_size 32", "--step", "5"])
-    ['add', '--flags=--image_size 32', '--step', '5']
+    >>> _joined(["import", "--flags", "--image_size 32", "--step", "5"])
+    ['import', '--flags=--image_size 32', '--step', '5']
     """
     joined: list[str] = []
     for word in words:

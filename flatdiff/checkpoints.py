@@ -1,17 +1,20 @@
 """A checkpoint's weights on disk: float32 safetensors beside the card that names their digest."""
 
 import hashlib
-from collections.abc import Mapping
+import itertools
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import load
 from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights, write_card
 from flatdiff.errors import CheckpointError
-from flatdiff.files import atomic_write, resolve_inside
+from flatdiff.files import atomic_write, atomic_write_parts, resolve_inside
 from flatdiff.flags import AdmFlags
 from flatdiff.headers import shortened
 from flatdiff.tensors import Shapes
@@ -22,8 +25,46 @@ MISFITS_SHOWN = 5
 
 def serialize_weights(state: Mapping[str, Tensor]) -> tuple[bytes, str]:
     """Safetensors bytes of a state dict as float32, and their SHA-256."""
-    content = save({k: v.detach().float().cpu().contiguous() for k, v in state.items()})
+    content = b"".join(weight_parts(shapes_of(state), state.__getitem__))
     return content, hashlib.sha256(content).hexdigest()
+
+
+def weight_parts(shapes: Shapes, tensor: Callable[[str], Tensor]) -> Iterator[bytes]:
+    """The same bytes one tensor at a time, so that no more than one is held.
+
+    Args:
+        shapes: of all tensors, by name.
+        tensor: reads one of them, of any float type.
+    """
+    names = sorted(shapes)  # as the format's own writer orders tensors of one type
+    ends = list(itertools.accumulate((4 * math.prod(shapes[name]) for name in names), initial=0))
+    header = {
+        name: {"dtype": "F32", "shape": list(shapes[name]), "data_offsets": [begin, end]}
+        for name, begin, end in zip(names, ends, ends[1:], strict=False)
+    }
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    yield len(text).to_bytes(8, "little") + text
+    for name in names:
+        values = tensor(name).detach().float().cpu().contiguous().numpy()
+        yield values.astype("<f4", copy=False).tobytes()
+
+
+def write_weights(path: Path, parts: Iterable[bytes]) -> str:
+    """Put parts into a file, atomically; returns the SHA-256 of all of them.
+
+    Raises:
+        FlatdiffError: it cannot be written; nothing was changed.
+    """
+    digest = hashlib.sha256()
+
+    def counted() -> Iterator[bytes]:
+        for part in parts:
+            digest.update(part)
+            yield part
+
+    atomic_write_parts(path, counted())
+    return digest.hexdigest()
 
 
 def write_checkpoint(folder: Path, card: Card, content: bytes) -> None:

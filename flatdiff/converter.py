@@ -1,7 +1,8 @@
 """The converter is the process that reads a foreign file of weights, so that no other has to.
 
-It takes a task as JSON on its standard input, leaves float32 weights and their card in a folder,
-and answers with an error in a sentence where it cannot. Its memory is limited.
+It takes a task as JSON on its standard input: to say which tensors a file holds, or to leave them
+as float32 weights with their card in a folder. Its answer is JSON, an error in a sentence where it
+cannot. Its memory is limited, and it holds one tensor at a time.
 """
 
 import contextlib
@@ -9,50 +10,83 @@ import dataclasses
 import json
 import sys
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff.cards import Card
-from flatdiff.checkpoints import misfits, network_shapes, serialize_weights, write_checkpoint
+from flatdiff.cards import WEIGHTS_FILE, Card, write_card
+from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
+from flatdiff.diagnosis import diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.files import sha256_of
-from flatdiff.headers import Header, read_header
+from flatdiff.foreign import ForeignWeights, open_weights
+from flatdiff.headers import Header
+from flatdiff.packaging import WeightSet, packed_names, unpacked
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-# The program itself, and the weights in their own type, as float32 and as bytes.
+# The program itself and its largest tensors; then the file and what is written, both mapped.
 PROGRAM_BYTES = 4 << 30
-COPIES = 8
+COPIES = 4
 
 
-def convert(path: Path, folder: Path, card: Card) -> None:
+def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     """Write a file's weights and their card into a folder.
 
     Args:
-        path: a safetensors file.
+        path: a safetensors or torch file.
         folder: to write into.
         card: complete but for what follows from the weights.
+        prefix: of the set of weights in the file that is meant; see `packaging`.
 
     Raises:
         CheckpointError: the weights are not those of the card's network, or not floats.
     """
-    header = read_header(path)
+    weights = open_weights(path)
+    chosen = WeightSet(prefix)
+    header = unpacked(weights.header, chosen)
     require_fit(header, card)
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise CheckpointError(f"the file cannot be read: {error}") from None
-    content, digest = serialize_weights(state)
+    _require_own_bytes(header, path.stat().st_size)
+    reader = _Reader(weights, packed_names(weights.header, chosen))
+    digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
+    origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
+    if card.recipe is None:  # a run of flatdiff knows its own flags
+        origin |= diagnosed(card, folder / WEIGHTS_FILE)
     whole = dataclasses.replace(
-        card,
-        digest=digest,
-        num_non_finite=sum(_num_non_finite(value) for value in state.values()),
-        origin={**card.origin, "sha256": sha256_of(path), "types": types(header)},
+        card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
     )
-    write_checkpoint(folder, whole, content)
+    write_card(folder, whole)
+
+
+def diagnosed(card: Card, weights: Path) -> dict[str, str]:
+    """What a diagnosis of written weights says, or why there is none; see `diagnosis`."""
+    try:
+        found = diagnose(card.flags, load_file(weights), card.dataset)
+        return {"diagnosis": str(found), "levels": found.by_noise_level}
+    except FlatdiffError as error:
+        return {"diagnosis": f"not diagnosed: {error}"}
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "alloc" not in str(error):
+            raise
+        return {"diagnosis": "not diagnosed: the network does not fit into memory beside images"}
+
+
+@dataclass
+class _Reader:
+    """Reads tensors by the network's names, and counts what is no number on the way."""
+
+    weights: ForeignWeights
+    names: Mapping[str, str]
+    num_non_finite: int = 0
+
+    def tensor(self, name: str) -> Tensor:
+        value = self.weights.tensor(self.names[name])
+        self.num_non_finite += int((~torch.isfinite(value)).sum())
+        return value
 
 
 def require_fit(header: Header, card: Card) -> None:
@@ -70,6 +104,16 @@ def require_fit(header: Header, card: Card) -> None:
         )
 
 
+def _require_own_bytes(header: Header, num_bytes: int) -> None:
+    """Tensors of a torch file may share numbers; a network's own do not, and are written out."""
+    total = sum(entry.num_bytes for entry in header.tensors.values())
+    if total > num_bytes:
+        raise CheckpointError(
+            f"the tensors claim {total:,} bytes, the whole file has {num_bytes:,}; they share "
+            "what should be their own"
+        )
+
+
 def types(header: Header) -> str:
     """What numbers a file holds, and what became of them.
 
@@ -83,10 +127,6 @@ def types(header: Header) -> str:
     return ", ".join(parts) + ("" if set(counts) == {"F32"} else "; converted to float32")
 
 
-def _num_non_finite(value: Tensor) -> int:
-    return int((~torch.isfinite(value.float())).sum())
-
-
 def _limit_memory(num_bytes: int) -> None:
     """Of what this process may allocate; a platform without the limit does without."""
     with contextlib.suppress(ImportError, ValueError, OSError):
@@ -96,20 +136,31 @@ def _limit_memory(num_bytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
+def answer(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What the process says to a task.
+
+    Raises:
+        FlatdiffError: it cannot be done.
+    """
+    path = Path(task["path"])
+    if "folder" not in task:
+        return {"header": open_weights(path).header.to_json()}
+    convert(path, Path(task["folder"]), Card.from_json(task["card"]), task["prefix"])
+    return {}
+
+
 def main() -> int:
     """The process itself."""
     task = json.loads(sys.stdin.buffer.read())
-    path = Path(task["path"])
     try:
-        _limit_memory(path.stat().st_size)
-        convert(path, Path(task["folder"]), Card.from_json(task["card"]))
+        _limit_memory(Path(task["path"]).stat().st_size)
+        said = answer(task)
     except FlatdiffError as error:
-        sys.stdout.write(json.dumps({"error": str(error)}))
-        return 1
+        said = {"error": str(error)}
     except MemoryError:
-        sys.stdout.write(json.dumps({"error": "the weights do not fit into memory"}))
-        return 1
-    return 0
+        said = {"error": "it asks for more memory than its size explains"}
+    sys.stdout.write(json.dumps(said))
+    return 1 if "error" in said else 0
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import hashlib
 import os
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from flatdiff.errors import FlatdiffError
@@ -55,6 +56,15 @@ def atomic_write(path: Path, content: bytes) -> None:
     Raises:
         FlatdiffError: the disk is full or the folder cannot be written; the old file is intact.
     """
+    atomic_write_parts(path, [content])
+
+
+def atomic_write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """The same for content that is too large to be held at once; what `parts` raises passes.
+
+    Raises:
+        FlatdiffError: see `atomic_write`.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -64,13 +74,16 @@ def atomic_write(path: Path, content: bytes) -> None:
         ) from None
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(content)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)
-    except OSError as error:
+    except BaseException as error:
         Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise FlatdiffError(
             f"cannot write {path}: {error.strerror}; nothing was changed"
         ) from None

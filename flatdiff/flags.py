@@ -165,7 +165,7 @@ class AdmFlags:
         return from_mapping(cls, {**own, "num_classes": num_classes}, "guided-diffusion flags")
 
 
-DEFAULTS = AdmFlags().to_json()
+DEFAULTS = {**AdmFlags().to_json(), "class_cond": False}
 TRUTHS = {
     **dict.fromkeys(("yes", "true", "t", "y", "1"), True),
     **dict.fromkeys(("no", "false", "f", "n", "0"), False),

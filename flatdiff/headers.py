@@ -31,10 +31,20 @@ BITS = {
 # Files that people mistake for weights, by how they begin.
 MISTAKEN = {
     b"version https://git-lfs": "it is a pointer of Git LFS; `git lfs pull` fetches the file",
-    b"PK\x03\x04": "it is a zip archive, most likely a PyTorch file; save it as safetensors",
-    b"\x80": "it is a pickle, most likely a PyTorch file; save it as safetensors",
+    b"PK\x03\x04": "it is a zip archive, most likely a PyTorch file",
+    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.": (
+        "a PyTorch before 1.6 wrote it, in a format that is not read here; write it anew: "
+        'torch.save(torch.load(FILE, weights_only=True), "weights.pt")'
+    ),
+    b"\x80": (
+        "it is a pickle, which may run code, and is never opened; save its weights alone: "
+        'torch.save(model.state_dict(), "weights.pt")'
+    ),
     b"<": "it is a web page, most likely the answer to a download that failed",
 }
+# In the first bytes of the pickles of EDM and StyleGAN, which carry their program with them.
+PERSISTENT = b"torch_utils.persistence"
+FIRST_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,20 @@ class Header:
         """By name."""
         return {name: entry.shape for name, entry in self.tensors.items()}
 
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, to be sent from one process to another."""
+        tensors = {name: [entry.dtype, *entry.shape] for name, entry in self.tensors.items()}
+        return {"tensors": tensors, "metadata": dict(self.metadata)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Header":
+        """Back from there."""
+        tensors = {
+            name: TensorEntry(dtype, tuple(shape))
+            for name, (dtype, *shape) in values["tensors"].items()
+        }
+        return cls(tensors, values["metadata"])
+
 
 def read_header(path: Path) -> Header:
     """Of a file on disk.
@@ -95,7 +119,7 @@ def parse_header(file: BufferedIOBase, num_bytes: int) -> Header:
     """
     file.seek(0)
     first = file.read(8)
-    if mistaken := _mistaken(first + file.read(64)):
+    if mistaken := _mistaken(first + file.read(FIRST_BYTES)):
         raise CheckpointError(mistaken)
     length = int.from_bytes(first, "little")
     if length > MAX_HEADER_BYTES:
@@ -125,6 +149,11 @@ def _mistaken(beginning: bytes) -> str:
         return f"it has only {len(beginning)} bytes"
     if beginning[8:9] == b"{":  # the header; the first 8 bytes are its length, which may be any
         return ""
+    if beginning[:1] == b"\x80" and PERSISTENT in beginning:
+        return (
+            "it is a pickle of EDM, a program with its weights, and is never opened; EDM's "
+            "networks are preconditioned otherwise than ADM's, so that no weights of theirs fit"
+        )
     start = beginning.lstrip()
     known = (what for first, what in MISTAKEN.items() if start.startswith(first))
     return next(known, "it is no safetensors file")

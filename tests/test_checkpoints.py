@@ -34,6 +34,15 @@ def test_weights_are_kept_as_float32(dtype: torch.dtype) -> None:
     assert all(torch.equal(back[name], state[name].float()) for name in state)
 
 
+def test_bytes_are_those_of_the_formats_own_writer() -> None:
+    """Names in its order, no dimension, none at all, and a header that ends between words."""
+    state = {"b": torch.ones(2), "a.ß": torch.eye(3).T, "A": torch.tensor(5.0)}
+    for length in range(9):
+        state[f"n{'n' * length}"] = torch.zeros(0, length)
+        content, _ = serialize_weights(state)
+        assert content == save({name: value.contiguous() for name, value in state.items()})
+
+
 def test_loaded_network_is_frozen_in_eval_mode_with_equal_bits(tmp_path: Path) -> None:
     """State dicts are compared bit by bit with the network that was saved."""
     model = random_network(TINY)

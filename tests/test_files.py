@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from flatdiff.errors import FlatdiffError
 from flatdiff.files import (
     PROJECT_ROOT,
     atomic_write,
+    atomic_write_parts,
     checkpoint_root,
     resolve_inside,
     sha256_of,
@@ -119,6 +121,20 @@ def test_failed_write_of_the_bytes_leaves_what_was_there(
     with pytest.raises(FlatdiffError, match="cannot write"):
         atomic_write(target, b"new")
     monkeypatch.undo()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
+
+
+def test_parts_that_end_early_leave_what_was_there(tmp_path: Path) -> None:
+    """Whatever their maker raises; when it does not, they stand one behind the other."""
+
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise MemoryError
+
+    target = tmp_path / "file"
+    atomic_write_parts(target, [b"o", b"ld"])
+    with pytest.raises(MemoryError):
+        atomic_write_parts(target, parts())
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"old"}
 
 

@@ -13,23 +13,27 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from flatdiff import intake
+from flatdiff import conversion
 from flatdiff.cards import Card, card_ids, read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints import load_model, network_shapes
 from flatdiff.converter import convert
+from flatdiff.drafts import Description, card_inside, draft, fitting_presets
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.flags import AdmFlags
-from flatdiff.headers import read_header
-from flatdiff.intake import Description, add_upload, card_inside, draft, portable
+from flatdiff.foreign import open_weights
+from flatdiff.headers import Header, TensorEntry, read_header
+from flatdiff.intake import import_upload, portable
+from flatdiff.published import published_flags
 from flatdiff.tensors import read_tensors
+from flatdiff.unet import AdmUNet
 from tests.test_cards import place
 from tests.tiny import CPU, TINY, command_line, random_network
 
 
 def said(**changes: Any) -> Description:
     """Of the tiny network; attention at 9 pixels is attention nowhere but in the middle."""
-    network = {"network": "digits", "flags": "--channel_mult 1 --attention_resolutions 9"}
-    return Description(**{"id": "theirs/new", **network, **changes})
+    preset = {"preset": "digits", "flags": "--channel_mult 1 --attention_resolutions 9"}
+    return Description(**{"id": "theirs/new", **preset, **changes})
 
 
 def weights(flags: AdmFlags = TINY) -> dict[str, Tensor]:
@@ -37,15 +41,16 @@ def weights(flags: AdmFlags = TINY) -> dict[str, Tensor]:
     return random_network(flags).state_dict()
 
 
-def upload(root: Path, content: bytes, **changes: Any) -> Card:
+def upload(root: Path, content: bytes, name: str = "their.safetensors", **changes: Any) -> Card:
     """As the page does it."""
-    return add_upload(root, io.BytesIO(content), "their.safetensors", said(**changes))
+    return import_upload(root, io.BytesIO(content), name, said(**changes))
 
 
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The converter's work in this process, which has torch already; its own costs seconds."""
-    monkeypatch.setattr(intake, "_convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(conversion, "foreign_header", lambda path: open_weights(path).header)
 
 
 def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
@@ -60,6 +65,8 @@ def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
     assert card.num_non_finite == 0
     sha256 = hashlib.sha256(save(state)).hexdigest()
     types = f"{len(state)} tensors of float32"
+    assert "no reading fits" in card.origin.pop("diagnosis"), "its weights are random"
+    assert card.origin.pop("levels").count("(") == 8
     assert card.origin == {"file": "their.safetensors", "sha256": sha256, "types": types}
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "card.json",
@@ -125,7 +132,7 @@ def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path:
     before, after = load((tiny_root / "tiny/sam/weights.safetensors").read_bytes()), load(content)
     assert before.keys() == after.keys()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    added = upload(tmp_path, content, network=None, flags="")
+    added = upload(tmp_path, content, preset=None, flags="")
     same = {"family": "tiny", "name": "sam", "origin": {}, "num_non_finite": None}
     assert dataclasses.replace(added, **same) == card
     assert card_inside(read_header(tmp_path / "theirs/new/weights.safetensors")) is None
@@ -136,37 +143,68 @@ def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path:
 
 
 def test_a_draft_says_what_the_person_said(tmp_path: Path) -> None:
-    """guided-diffusion's defaults, three flags and a folder, as somebody on the command line."""
+    """guided-diffusion's defaults, two flags and a folder, as somebody on the command line."""
+    expected = AdmFlags(
+        image_size=32,
+        num_channels=32,
+        num_res_blocks=1,
+        channel_mult="1,2",
+        attention_resolutions="16",
+        noise_schedule="cosine",
+        num_classes=5,
+    )
+    state = AdmUNet(expected).state_dict()
     path = tmp_path / "w.safetensors"
-    path.write_bytes(save({"label_emb.weight": torch.zeros(5, 8)}))
-    text = "--image_size 32 --channel_mult 1,2 --noise_schedule cosine"
-    words = said(network="guided-diffusion", flags=text, dataset="folder:/data")
-    card = draft(read_header(path), words)
-    expected = AdmFlags(image_size=32, channel_mult="1,2", noise_schedule="cosine", num_classes=5)
-    assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/data", 40)
-    with pytest.raises(SettingsError, match="network must be one of digits, cifar10"):
-        said(network="resnet")
+    path.write_bytes(save(state))
+    words = said(preset=None, flags="--image_size 32 --noise_schedule cosine", dataset="folder:/d")
+    card = draft(read_header(path), words).card
+    count = sum(value.numel() for value in state.values())
+    assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/d", count)
+    with pytest.raises(SettingsError, match="preset must be one of digits, cifar10"):
+        said(preset="resnet")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cifar10", ["cifar10", "imagenet32"]),
+        ("lsun_tower", ["lsun_tower", "ffhq64", "celeba64"]),
+        ("openai-64", ["openai-64"]),
+        ("improved-cifar10", ["improved-cifar10"]),
+    ],
+)
+def test_presets_that_fit_are_offered(name: str, expected: list[str]) -> None:
+    """Tensors with a prefix; those networks have the same shapes that the papers say have."""
+    shapes = network_shapes(published_flags(name)).items()
+    header = Header({f"ema.{key}": TensorEntry("F32", shape) for key, shape in shapes}, {})
+    assert fitting_presets(header) == expected
+    with pytest.raises(SettingsError, match=f"a preset \\({', '.join(expected)}\\)"):
+        draft(header, Description(id="a/b"))
 
 
 def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a person types it; exit codes and one line each."""
     root = tmp_path / "checkpoints"
     monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(root))
-    path, state = tmp_path / "their weights.safetensors", weights()
-    path.write_bytes(save({k: v.half() for k, v in state.items()}))
-    words = ["add", str(path), "--name", "mine/half", "--network", "digits", "--flags"]
+    path, state = tmp_path / "their weights.pt", weights()
+    torch.save({"ema": {f"module.{k}": v.half() for k, v in state.items()}, "step": 5}, path)
+    words = ["import", str(path), "--name", "mine/half", "--preset", "digits", "--flags"]
     done = command_line(*words, "--channel_mult 1 --attention_resolutions 9")
     assert done.returncode == 0, done.stderr
     count = sum(value.numel() for value in state.values())
-    assert f"added: mine/half, {count:,} weights" in done.stdout
-    assert read_card(root, "mine/half").origin["file"] == path.name
+    assert f"imported: mine/half, {count:,} weights" in done.stdout
+    assert "taken from ema.module\nwarning: no reading fits" in done.stdout
+    card = read_card(root, "mine/half")
+    assert (card.origin["file"], card.weights) == (path.name, "ema")
+    kept = read_tensors(root, card)
+    assert all(torch.equal(torch.from_numpy(kept[k]), v.half().float()) for k, v in state.items())
     again = command_line(*words, "")
     assert (again.returncode, again.stderr.strip()) == (
         1,
         "error: there is a mine/half already; choose another name",
     )
     path.write_bytes(b"<html>")
-    broken = command_line("add", str(path), "--name", "mine/page", "--network", "digits")
+    broken = command_line("import", str(path), "--name", "mine/page", "--preset", "digits")
     assert broken.returncode == 1
     assert broken.stderr.count("\n") == 1
     assert card_ids(root) == ["mine/half"]

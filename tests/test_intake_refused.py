@@ -1,5 +1,6 @@
 """Files of weights that are refused: a sentence each, and nothing left on the disk."""
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -10,9 +11,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from flatdiff import intake
+from flatdiff import conversion, intake
+from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.intake import add_file
+from flatdiff.intake import import_file, upload_header
 from flatdiff.quantized_files import quantized_file
 from flatdiff.scheme import Scheme
 from tests.test_cards import card_of, place
@@ -20,6 +22,7 @@ from tests.test_headers import BAD
 from tests.test_intake import in_process, said, upload, weights  # noqa: F401
 
 STATE = weights()
+OWN = "--channel_mult 1 --attention_resolutions 9"
 FEW = dict(list(STATE.items())[:-6])
 WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
     **{name: (lambda content=content: content, {}, word) for name, (content, word) in BAD.items()},
@@ -29,31 +32,52 @@ WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
         {},
         r"7 unexpected \(x0, x1, x2, x3, x4, \.\.\.\)",
     ),
-    "a module in front": (
-        lambda: save({f"module.{name}": value for name, value in STATE.items()}),
-        {},
-        r"missing .*unexpected \(module\.",
-    ),
     "a wrong shape": (
         lambda: save({**STATE, "out.0.bias": torch.ones(33)}),
         {},
         r"1 of another shape \(out.0.bias is \(33,\), not \(32,\)\)",
     ),
-    "another network": (lambda: save(STATE), {"flags": ""}, "missing"),
+    "another network": (
+        lambda: save(STATE),
+        {"flags": ""},
+        "channel_mult is 1 in the file and 1,2 by preset digits",
+    ),
     "integers": (
         lambda: save({**STATE, "out.0.bias": torch.ones(32, dtype=torch.int32)}),
         {},
         "floats of 16, 32 or 64 bits; the file has I32",
     ),
     "a flag nobody knows": (lambda: save(STATE), {"flags": "--colour red"}, "colour"),
-    "a flag out of range": (lambda: save(STATE), {"flags": "--num_channels 31"}, "multiple of 32"),
+    "a flag out of range": (
+        lambda: save(STATE),
+        {"flags": f"{OWN} --num_heads_upsample 0 --num_head_channels -1"},
+        "num_heads_upsample must be a divisor",
+    ),
+    "a flag against the tensors": (
+        lambda: save(STATE),
+        {"flags": f"{OWN} --num_res_blocks 3 --class_cond True"},
+        "num_res_blocks is 1 in the file and 3 by your flags; class_cond is False",
+    ),
+    "a way to count channels that is none": (
+        lambda: save(STATE),
+        {"flags": "--channel_mult one"},
+        "channel_mult must be numbers",
+    ),
     "flags for a giant": (
         lambda: save(STATE),
         {"flags": "--num_channels 8192 --num_res_blocks 64"},
-        "missing",
+        "num_channels is 32 in the file and 8192 by your flags",
     ),
-    "no network": (lambda: save(STATE), {"network": None, "flags": ""}, "which network"),
-    "no dataset": (lambda: save(STATE), {"network": "guided-diffusion", "flags": ""}, "dataset"),
+    "no network": (
+        lambda: save(STATE),
+        {"preset": None, "flags": ""},
+        "image_size leaves no trace",
+    ),
+    "no dataset": (
+        lambda: save(STATE),
+        {"preset": "guided-diffusion", "flags": "--image_size 8"},
+        "dataset",
+    ),
     "a folder of this machine": (lambda: save(STATE), {"dataset": "folder:/etc"}, "dataset"),
     "images of another size": (lambda: save(STATE), {"dataset": "cifar10"}, "cifar10"),
     "a step before the first": (lambda: save(STATE), {"step": -1}, "step"),
@@ -62,11 +86,11 @@ WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
     "an absolute name": (lambda: save(STATE), {"id": "/tmp/x"}, "family/name"),
     "a taken name": (lambda: save(STATE), {"id": "theirs/old"}, "there is a theirs/old already"),
     "a card that is none": (
-        lambda: save(STATE, {intake.CARD_KEY: "{}"}),
+        lambda: save(STATE, {CARD_KEY: "{}"}),
         {},
         "card inside the file cannot be read",
     ),
-    "a card that is a bomb": (lambda: save(STATE, {intake.CARD_KEY: "[" * 99_999}), {}, "inside"),
+    "a card that is a bomb": (lambda: save(STATE, {CARD_KEY: "[" * 99_999}), {}, "inside"),
     "rounded weights": (
         lambda: quantized_file(
             card_of(), {name: value.numpy() for name, value in STATE.items()}, Scheme()
@@ -104,22 +128,22 @@ def test_the_child_process_says_it_too(name: str, tmp_path: Path) -> None:
 def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as for want of memory, or too slow."""
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    run = intake.subprocess.run
+    run = conversion.subprocess.run
     for program, seconds, word in ((killed, 60, "ended with -9"), ("input()" * 9, 60, "ended")):
         monkeypatch.setattr(
-            intake.subprocess,
+            conversion.subprocess,
             "run",
             lambda words, program=program, **rest: run([words[0], "-c", program], **rest),
         )
-        monkeypatch.setattr(intake, "CONVERSION_TIMEOUT_S", seconds)
+        monkeypatch.setattr(conversion, "CONVERSION_TIMEOUT_S", seconds)
         with pytest.raises(CheckpointError, match=word):
             upload(tmp_path, save(STATE))
     monkeypatch.setattr(
-        intake.subprocess,
+        conversion.subprocess,
         "run",
         lambda words, **rest: run([words[0], "-c", "import time; time.sleep(60)"], **rest),
     )
-    monkeypatch.setattr(intake, "CONVERSION_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(conversion, "CONVERSION_TIMEOUT_S", 0.5)
     with pytest.raises(CheckpointError, match=r"within 0\.5 s"):
         upload(tmp_path, save(STATE))
     assert list(tmp_path.iterdir()) == []
@@ -145,12 +169,14 @@ def test_uploads_end_where_the_room_ends(
 
 
 def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In both functions, before anything is looked at."""
+    """In all functions, before anything is looked at."""
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
+    with pytest.raises(FlatdiffError, match="read-only"):
+        upload_header(tmp_path, io.BytesIO())
     with pytest.raises(FlatdiffError, match="read-only"):
         upload(tmp_path, b"")
     with pytest.raises(FlatdiffError, match="read-only"):
-        add_file(tmp_path, tmp_path / "absent", said())
+        import_file(tmp_path, tmp_path / "absent", said())
 
 
 def test_no_process_for_it_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

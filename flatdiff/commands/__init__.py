@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from flatdiff.commands.add import add
 from flatdiff.commands.bundle import bundle
 from flatdiff.commands.download import download
+from flatdiff.commands.import_file import import_file
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
@@ -17,7 +17,7 @@ from flatdiff.commands.worker import worker
 
 COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = {
     "train": train,
-    "add": add,
+    "import": import_file,
     "measure": measure_commands(),
     "report": report,
     "study": study,

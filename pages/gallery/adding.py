@@ -11,23 +11,26 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.cards import Card
 from flatdiff.config import METHODS, WEIGHT_KINDS
+from flatdiff.drafts import (
+    DATASETS,
+    Description,
+    card_inside,
+    fitting_presets,
+    named,
+    usual_weights,
+)
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.headers import Header
-from flatdiff.intake import (
-    DATASETS,
-    MAX_UPLOAD_BYTES,
-    NETWORKS,
-    Description,
-    add_upload,
-    card_inside,
-    upload_header,
-)
+from flatdiff.intake import MAX_UPLOAD_BYTES, import_upload, upload_header
+from flatdiff.published import NETWORKS
 from pages.gallery.dialogs import finish
 from pages.gallery.filters import KINDS
 from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader
+OPENED = "upload_opened"  # the file that was looked at last, and its header
+TYPES = ["safetensors", "pt", "pth", "bin"]
 BASES = {"adm": METHODS["adm"], "ip": METHODS["ip"], "sam": METHODS["sam"]}
 
 
@@ -43,13 +46,13 @@ def forget_upload() -> None:
 def add_dialog() -> None:
     """A file, what it is, and Add."""
     st.caption(
-        "A .safetensors file of ADM weights: a state dict of guided-diffusion, or a checkpoint "
-        f"downloaded from another gallery. Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff "
-        "add` takes larger ones."
+        "ADM weights as .safetensors, .pt, .pth or .bin: a file of guided-diffusion, "
+        "improved-diffusion, DDPM-IP or ADM-ES, or a checkpoint downloaded from another gallery. "
+        f"Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff import` takes larger ones."
     )
     file = st.file_uploader(
         "File",
-        type=["safetensors"],
+        type=TYPES,
         key=UPLOAD,
         max_upload_size=MAX_UPLOAD_BYTES >> 20,
         label_visibility="collapsed",
@@ -57,13 +60,23 @@ def add_dialog() -> None:
     if file is None:
         return
     try:
-        header = upload_header(file)
+        header = _header(file)
         inside = card_inside(header)
     except FlatdiffError as error:
         forget_upload()
         st.error(plain(f"{file.name}: {error}"))
         return
     _describe(file, header, inside)
+
+
+def _header(file: UploadedFile) -> Header:
+    """Looked at once a file: a torch file takes a process of its own, and seconds."""
+    opened = st.session_state.get(OPENED)
+    if not opened or opened[0] != file.file_id:
+        with st.spinner("Looking at the file"):
+            opened = (file.file_id, upload_header(shared_engine().root, file))
+        st.session_state[OPENED] = opened
+    return opened[1]
 
 
 def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
@@ -80,7 +93,7 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
     )
     if inside:
         st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
-    said = {} if inside else _network()
+    said = {} if inside else _network(header, file.name)
     description = {"id": checkpoint_id, **said}
     if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
         _add(file, description)
@@ -89,24 +102,31 @@ def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
             st.code(_command(file.name, description), language="bash")
 
 
-def _network() -> dict[str, Any]:
-    """Which network it is, and how it was trained."""
-    network, dataset = st.columns(2)
-    chosen = network.selectbox(
-        "Network", list(NETWORKS), key="upload_network", help="Whose flags to begin with."
+def _network(header: Header, file_name: str) -> dict[str, Any]:
+    """Which network it is, and how it was trained; begins with what the file lets guess."""
+    presets = list(NETWORKS)
+    usual = next(iter(fitting_presets(header)), presets[0])
+    preset, dataset = st.columns(2)
+    chosen = preset.selectbox(
+        "Preset",
+        presets,
+        index=presets.index(usual),
+        key="upload_preset",
+        help="Whose flags to begin with: "
+        + "; ".join(f"{name}: {network.source}" for name, network in NETWORKS.items()),
     )
     found: dict[str, Any] = {
-        "network": chosen,
+        "preset": chosen,
         "dataset": dataset.selectbox(
             "Dataset", DATASETS, key="upload_dataset", help="That it was trained on."
         ),
         "flags": st.text_area(
-            "Flags that differ",
+            "Flags that it leaves open",
             key="upload_flags",
             height=68,
             placeholder="--image_size 32 --num_channels 128 --learn_sigma True",
-            help="As guided-diffusion's README writes them. Heads, attention order and noise "
-            "schedule leave no trace in the weights: they must be right.",
+            help="As guided-diffusion's README writes them. Widths, depth and attention are read "
+            "from the tensors; heads, attention order and noise schedule leave no trace there.",
         ),
     }
     method, weights, step = st.columns(3)
@@ -114,17 +134,23 @@ def _network() -> dict[str, Any]:
         "Method", list(BASES), format_func=BASES.__getitem__, key="upload_method"
     )
     found["weights"] = weights.selectbox(
-        "Weights", WEIGHT_KINDS, format_func=KINDS.__getitem__, key="upload_weights"
+        "Weights",
+        WEIGHT_KINDS,
+        index=WEIGHT_KINDS.index(usual_weights(header, file_name)),
+        format_func=KINDS.__getitem__,
+        key="upload_weights",
     )
-    found["step"] = int(step.number_input("Step", 0, value=0, step=1000, key="upload_step"))
+    found["step"] = int(
+        step.number_input("Step", 0, value=named(file_name)[1], step=1000, key="upload_step")
+    )
     return found
 
 
 def _add(file: UploadedFile, description: dict[str, Any]) -> None:
     try:
-        with st.spinner("Checking and converting the weights"):
+        with st.spinner("Checking, converting and diagnosing the weights"):
             said = Description(**description)
-            card = add_upload(shared_engine().root, file, file.name, said)
+            card = import_upload(shared_engine().root, file, file.name, said)
     except FlatdiffError as error:
         st.error(plain(str(error)))
         return
@@ -133,7 +159,7 @@ def _add(file: UploadedFile, description: dict[str, Any]) -> None:
 
 
 def _command(name: str, description: dict[str, Any]) -> str:
-    words = ["python -m flatdiff add", shlex.quote(name)]
+    words = ["python -m flatdiff import", shlex.quote(name)]
     for flag, value in description.items():
         if value:
             words.append(f"--{'name' if flag == 'id' else flag} {shlex.quote(str(value))}")

@@ -10,6 +10,7 @@ from flatdiff.collection import bundled_path
 from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.fits import is_warning
 from flatdiff.intake import MAX_UPLOAD_BYTES, portable
 from flatdiff.tensors import weights_header
 from pages.gallery.dialogs import delete_dialog, rename_dialog
@@ -32,6 +33,8 @@ LINKS = {
     "quality": ("Sample quality", ":material/photo_library:"),
 }
 SAMPLE_COLUMNS = 4
+# Of what a card says of its file: what was tried on images, not what the file is.
+DIAGNOSED = ("diagnosis", "levels")
 
 
 def show_detail(card: Card, known: Known) -> None:
@@ -88,6 +91,9 @@ def _banner(card: Card) -> None:
             f"{card.num_non_finite:,} of its {card.num_parameters:,} weights are NaN or infinite: "
             "losses and samples will not be finite numbers."
         )
+    diagnosis = card.origin.get("diagnosis", "")
+    if is_warning(diagnosis):
+        st.warning(plain(f"Its diagnosis: {diagnosis}."))
 
 
 def _facts(card: Card, known: Known) -> str:
@@ -103,7 +109,13 @@ def _facts(card: Card, known: Known) -> str:
         f"SHA-256 `{card.digest[:12]}`",
     ]
     if card.origin:
-        lines.append("from the file " + ", ".join(plain(text) for text in card.origin.values()))
+        told = [text for name, text in card.origin.items() if name not in DIAGNOSED]
+        lines.append("from the file " + ", ".join(map(plain, told)))
+    diagnosis = card.origin.get("diagnosis", "")
+    if diagnosis and not is_warning(diagnosis):
+        lines.append(plain(diagnosis))
+    if levels := card.origin.get("levels"):
+        lines.append(plain(levels))
     return "  \n".join(lines)
 
 

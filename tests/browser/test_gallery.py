@@ -47,7 +47,7 @@ def test_a_checkpoint_comes_and_goes(page: Page, server: Server, root: Path) -> 
     window.locator("input[type=file]").set_input_files([{**file, "buffer": content}])  # pyright: ignore[reportArgumentType]
     expect(window.get_by_text(re.compile(r"tensors, [\d,]+ weights, F16"))).to_be_visible()
     window.get_by_label("Name", exact=True).fill(f"theirs/{name}")
-    flags = window.get_by_label("Flags that differ", exact=True)
+    flags = window.get_by_label("Flags that it leaves open", exact=True)
     flags.fill("--channel_mult 1 --attention_resolutions 9")
     flags.press("Control+Enter")
     window.get_by_role("button", name="Add", exact=True).click()

@@ -1,14 +1,20 @@
 """Windows of the gallery: add, rename, delete; and a dashboard that only shows."""
 
+import io
+from pathlib import Path
+
 import pytest
+import torch
 from safetensors.torch import save
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import intake
+from flatdiff import conversion
 from flatdiff.cards import card_ids, read_card
 from flatdiff.converter import convert
 from flatdiff.engine import Engine
+from flatdiff.foreign import open_weights
+from flatdiff.headers import Header
 from flatdiff.intake import portable
 from flatdiff.store import FAILED
 from pages.gallery.listing import OPENED
@@ -79,7 +85,7 @@ def test_an_upload_becomes_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First what is no file of weights, then wrong flags, then right ones."""
-    monkeypatch.setattr(intake, "_convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     released: list[str] = []
     drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
@@ -93,7 +99,7 @@ def test_an_upload_becomes_a_checkpoint(
     assert not page.error
     assert page.text_input(key="upload_name").value == "uploads/model 1"
     press(page, "Add")
-    assert "missing" in page.error[0].value
+    assert "is another network" in page.error[0].value
     page.text_area(key="upload_flags").set_value("--channel_mult 1 --attention_resolutions 9")
     page.selectbox(key="upload_method").set_value("sam").run()
     assert "--flags '--channel_mult 1" in page.code[0].value
@@ -105,12 +111,46 @@ def test_an_upload_becomes_a_checkpoint(
     assert len(released) == 2
 
 
+def test_a_torch_file_is_looked_at_once(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By its own process, not at every click; names say that it is an average, and its step."""
+    looks: list[Path] = []
+
+    def look(path: Path) -> Header:
+        looks.append(path)
+        return open_weights(path).header
+
+    monkeypatch.setattr(conversion, "foreign_header", look)
+    monkeypatch.setattr(conversion, "convert", convert)
+    buffer = io.BytesIO()
+    torch.save({"ema": random_network(TINY_FLAGS).state_dict()}, buffer)
+    page = window("adding.add_dialog()")
+    page.file_uploader[0].upload("bad.pt", b"PK\x03\x04" + bytes(60)).run()
+    assert "cut or damaged" in page.error[0].value
+    page.file_uploader[0].upload("ema_0.9999_000700.pt", buffer.getvalue()).run()
+    assert page.selectbox(key="upload_weights").value == "ema"
+    page.text_area(key="upload_flags").set_value(
+        "--channel_mult 1 --attention_resolutions 9"
+    ).run()
+    page.selectbox(key="upload_method").set_value("ip").run()
+    assert len(looks) == 2
+    assert not looks[1].exists(), "what was written for a look is removed"
+    press(page, "Add")
+    card = read_card(engine.root, "uploads/ema_0.9999_000700")
+    assert (card.method, card.weights, card.step) == ("ip-ema", "ema", 700)
+    assert card.origin["packaging"] == "taken from ema"
+    shown = opened(card=card.id)
+    assert "no reading fits" in shown.warning[0].value
+
+
 def test_a_downloaded_file_asks_only_for_a_name(
     engine: Engine,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its card is inside; the same digest, so that results are found again."""
-    monkeypatch.setattr(intake, "_convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     card = read_card(engine.root, "tiny/sam")
     page = window("adding.add_dialog()")
     page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()

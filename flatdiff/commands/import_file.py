@@ -1,0 +1,56 @@
+"""`import`: a file of weights becomes a checkpoint."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from flatdiff import intake
+from flatdiff.config import BaseMethod, WeightKind
+from flatdiff.drafts import Description
+from flatdiff.files import checkpoint_root
+from flatdiff.fits import is_warning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What the file does not say itself; one from another flatdiff brings its card along."""
+
+    file: tyro.conf.Positional[Path]
+    """Weights of guided-diffusion or its relatives: .pt, .pth, .bin or .safetensors."""
+    name: str
+    """<family>/<name>, by which it is called from now on."""
+    preset: str | None = None
+    """Whose flags to begin with: cifar10, lsun_tower, ffhq64, openai-64, improved-cifar10, ..."""
+    flags: str = ""
+    """What it leaves open, in guided-diffusion's spelling: "--image_size 32 --num_heads 4"."""
+    dataset: str | None = None
+    """That it was trained on: digits, cifar10 or folder:<path>."""
+    method: BaseMethod | None = None
+    """How it was trained: adm (plain), ip (input perturbation) or sam."""
+    weights: WeightKind | None = None
+    """Raw ones, or averaged over training: ema or swa; one of them where the file has several."""
+    step: int | None = None
+    """Of training."""
+
+
+def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+    """Take a file of weights into the checkpoints, as float32 and with its own card."""
+    said = Description(
+        id=options.name,
+        **{name: getattr(options, name) for name in ("preset", "flags", "dataset", "method")},
+        weights=options.weights,
+        step=options.step,
+    )
+    card = intake.import_file(checkpoint_root(), options.file, said)
+    print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
+    if packaging := card.origin.get("packaging"):
+        print(packaging)
+    if diagnosis := card.origin.get("diagnosis"):
+        print(f"{'warning: ' if is_warning(diagnosis) else ''}{diagnosis}")
+    if levels := card.origin.get("levels"):
+        print(levels)
+    if card.num_non_finite:
+        print(f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite")
+    return 0

@@ -1,0 +1,83 @@
+"""A conversion is the work of a child process on a foreign file of weights (`converter.py`).
+
+This side starts it, waits for as long as it may take, and makes a sentence of however it ended.
+"""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flatdiff.cards import Card
+from flatdiff.errors import CheckpointError
+from flatdiff.files import PROJECT_ROOT
+from flatdiff.headers import Header, read_header
+from flatdiff.torch_files import is_torch_file
+
+CONVERSION_TIMEOUT_S = 300
+
+log = logging.getLogger("flatdiff.conversion")
+_one_at_a_time = threading.Lock()  # each reads a file of any size, and computes
+
+
+def foreign_header(path: Path) -> Header:
+    """What a file of either format says of its tensors.
+
+    Raises:
+        CheckpointError: why it cannot be read, as half a sentence.
+    """
+    if not is_torch_file(path):
+        return read_header(path)
+    return Header.from_json(_answer({"path": str(path)})["header"])
+
+
+def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
+    """Have weights and card written into a folder; see `converter.convert`.
+
+    Raises:
+        CheckpointError: what the process says, or how it ended.
+    """
+    _answer({"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix})
+
+
+def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
+    with _one_at_a_time:
+        done = _finished(task)
+    try:
+        said = json.loads(done.stdout)
+        if done.returncode == 0:
+            return said
+        sentence = str(said["error"])
+    except (ValueError, KeyError, TypeError):
+        log.error("the converter failed: %s", done.stderr.decode(errors="replace"))
+        sentence = (
+            f"the process that reads the weights ended with {done.returncode}, most likely for "
+            "want of memory"
+        )
+    raise CheckpointError(sentence)
+
+
+def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
+    try:
+        return subprocess.run(
+            [sys.executable, "-m", "flatdiff.converter"],
+            input=json.dumps(task).encode(),
+            cwd=PROJECT_ROOT,
+            # Threads that wait actively take from others what they wait for.
+            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+            capture_output=True,
+            timeout=CONVERSION_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
+    except subprocess.TimeoutExpired:
+        name = Path(task["path"]).name
+        raise CheckpointError(
+            f"{name} could not be converted within {CONVERSION_TIMEOUT_S} s"
+        ) from None

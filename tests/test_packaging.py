@@ -1,0 +1,213 @@
+"""One network in every packaging that people publish: what comes out is what went in."""
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
+
+from flatdiff import converter
+from flatdiff.cards import WEIGHTS_FILE, Card, read_card
+from flatdiff.checkpoints import load_model
+from flatdiff.drafts import Description
+from flatdiff.errors import CheckpointError
+from flatdiff.files import PROJECT_ROOT
+from flatdiff.intake import import_file
+from tests.test_intake import in_process  # noqa: F401
+from tests.tiny import CPU, REFERENCE_FILES, TESTS
+
+SHARED = TESTS.parents[1] / "shared" / "reference"
+State = dict[str, Tensor]
+BUNDLED = PROJECT_ROOT / "checkpoints"
+
+
+def behind(prefix: str, state: State) -> State:
+    """The same under other names."""
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def other(state: State) -> State:
+    """Weights that must not be taken."""
+    return {name: value + 1 for name, value in state.items()}
+
+
+PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
+    "flat": (lambda s: s, {}, ""),
+    "a class in between": (
+        lambda s: {"state_dict": behind("model.module.", s)},
+        {},
+        "taken from ",
+    ),
+    **{
+        f"in {key}": (lambda s, key=key: {key: s, "step": 7}, {}, f"taken from {key}")
+        for key in ("state_dict", "model", "model_state_dict", "network")
+    },
+    **{
+        f"behind {prefix}": (lambda s, p=prefix: behind(p, s), {}, f"taken from {prefix[:-1]}")
+        for prefix in ("module.", "_orig_mod.", "model.", "module._orig_mod.")
+    },
+    "EMA alone": (lambda s: {"ema": s}, {"is": "ema"}, "taken from ema"),
+    "EMA of both": (
+        lambda s: {"model": other(s), "ema_state_dict": s, "optimizer": {"state": {0: {}}}},
+        {"weights": "ema", "is": "ema"},
+        "taken from ema_state_dict; left in the file: model",
+    ),
+    "raw of both": (
+        lambda s: {"model": s, "model_ema": behind("module.", other(s))},
+        {"weights": "raw"},
+        "taken from model; left in the file: model_ema",
+    ),
+    "flat beside EMA": (lambda s: {**s, "ema": other(s)}, {"weights": "raw"}, ""),
+}
+
+
+@pytest.fixture(autouse=True)
+def not_diagnosed(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:  # noqa: F811
+    """Another file's question."""
+    monkeypatch.setattr(converter, "diagnosed", lambda card, weights: {})
+
+
+@pytest.fixture(scope="module")
+def digits() -> State:
+    """Weights that somebody has really trained."""
+    return load_file(BUNDLED / "digits/sam" / WEIGHTS_FILE)
+
+
+def taken(root: Path, path: Path, **changes: Any) -> Card:
+    """As the command does it."""
+    said = {"id": "theirs/one", "preset": "digits", **changes}
+    return import_file(root, path, Description(**said))
+
+
+@pytest.mark.parametrize("name", PACKAGINGS)
+def test_every_packaging_holds_the_same_weights(name: str, digits: State, tmp_path: Path) -> None:
+    """The digest is that of the checkpoint which was trained here and shipped."""
+    pack, changes, packaging = PACKAGINGS[name]
+    kind = changes.get("is", "raw")
+    path = tmp_path / "w.pt"
+    torch.save(pack(digits), path)
+    asked = {key: value for key, value in changes.items() if key == "weights"}
+    card = taken(tmp_path / "root", path, **asked)
+    assert card.digest == read_card(BUNDLED, "digits/sam").digest
+    assert card.weights == kind
+    assert card.origin.get("packaging", "").startswith(packaging)
+    assert ("packaging" in card.origin) == bool(packaging)
+
+
+@pytest.mark.parametrize("prefix", ["", "module.", "state_dict.model."])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_and_prefixes_in_both_formats(
+    dtype: torch.dtype, prefix: str, digits: State, tmp_path: Path
+) -> None:
+    """The conversion is torch's; a safetensors file goes the same road."""
+    state = {name: value.to(dtype) for name, value in digits.items()}
+    torch.save(behind(prefix, state), tmp_path / "w.pth")
+    save_file(behind(prefix, state), tmp_path / "w.safetensors")
+    digests = set()
+    for number, path in enumerate((tmp_path / "w.pth", tmp_path / "w.safetensors")):
+        card = taken(tmp_path / "root", path, id=f"theirs/{number}")
+        digests.add(card.digest)
+        kept = load_file(tmp_path / "root" / card.id / WEIGHTS_FILE)
+        assert all(torch.equal(kept[name], value.float()) for name, value in state.items())
+    assert len(digests) == 1
+
+
+def test_bytes_are_those_of_the_formats_own_writer(digits: State, tmp_path: Path) -> None:
+    """Written tensor by tensor here, at once by safetensors itself."""
+    torch.save(digits, tmp_path / "w.bin")
+    card = taken(tmp_path / "root", tmp_path / "w.bin")
+    assert (tmp_path / "root" / card.id / WEIGHTS_FILE).read_bytes() == save(digits)
+
+
+ONE = torch.zeros(1 << 18)
+AMBIGUOUS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
+    "both": (lambda s: {"model": s, "ema": s}, {}, r"several sets of weights \(model, ema\)"),
+    "two averages": (
+        lambda s: {"model": s, "ema_0.99": s, "ema_0.999": s},
+        {"weights": "ema"},
+        r"several sets of ema weights",
+    ),
+    "no EMA in it": (lambda s: {"a": s, "b": s}, {"weights": "ema"}, "no ema weights, but a, b"),
+    "only EMA in it": (lambda s: {"ema": s}, {"weights": "raw"}, "no raw weights, but ema"),
+    "an optimizer": (
+        lambda s: {"state": {0: {"exp_avg": s["out.0.bias"]}}, "param_groups": [{"lr": 1e-4}]},
+        {},
+        "state of an optimizer",
+    ),
+    "tensors that share one storage": (
+        lambda s: {n: ONE[: v.numel()].reshape(v.shape) for n, v in s.items()},
+        {},
+        "claim 3,306,504 bytes, the whole file has",
+    ),
+    "no network": (lambda s: {"w": s["out.0.bias"]}, {}, "holds no ADM network"),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+def test_what_is_not_clear_is_asked_for(name: str, digits: State, tmp_path: Path) -> None:
+    """And nothing is taken meanwhile."""
+    pack, changes, word = AMBIGUOUS[name]
+    torch.save(pack(digits), tmp_path / "w.pt")
+    with pytest.raises(CheckpointError, match=word):
+        taken(tmp_path / "root", tmp_path / "w.pt", **changes)
+    assert not list((tmp_path / "root").rglob("*.safetensors"))
+
+
+def test_the_name_of_a_file_says_what_it_holds(digits: State, tmp_path: Path) -> None:
+    """guided-diffusion's own names; what a person says comes first."""
+    path = tmp_path / "ema_0.9999_200000.pt"
+    torch.save(digits, path)
+    card = taken(tmp_path / "root", path)
+    assert (card.weights, card.step, card.method) == ("ema", 200_000, "adm-ema")
+    card = taken(tmp_path / "root", path, id="theirs/two", weights="raw", step=5, method="ip")
+    assert (card.weights, card.step, card.method) == ("raw", 5, "ip")
+
+
+def reference_files() -> list[Path]:
+    """Small networks of another implementation, those beside the project included."""
+    beside = sorted(SHARED.glob("*.safetensors")) if SHARED.is_dir() else []
+    return [*REFERENCE_FILES, *beside]
+
+
+@pytest.mark.parametrize(
+    "path", reference_files(), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_reference_networks_repackaged(path: Path, dtype: torch.dtype, tmp_path: Path) -> None:
+    """Flags are inferred but for those that leave no trace, and the other program has them all."""
+    with safe_open(path, "pt") as file:
+        flags = json.loads(file.metadata()["flags"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    state = {k.removeprefix("model/"): v for k, v in tensors.items() if k.startswith("model/")}
+    traceless = (
+        "image_size",
+        "num_heads",
+        "num_head_channels",
+        "use_new_attention_order",
+        "noise_schedule",
+        "diffusion_steps",
+    )
+    text = " ".join(f"--{name} {flags[name]}" for name in traceless if name in flags)
+    buffer = io.BytesIO()
+    torch.save({"ema": behind("module.", {k: v.to(dtype) for k, v in state.items()})}, buffer)
+    (tmp_path / "renamed.bin").write_bytes(buffer.getvalue())
+    words = {"preset": None, "flags": text, "dataset": "folder:/nowhere"}
+    card = taken(tmp_path / "root", tmp_path / "renamed.bin", **words)
+    model = load_model(tmp_path / "root", card, CPU)
+    kept = model.state_dict()
+    assert all(torch.equal(kept[name], value.to(dtype).float()) for name, value in state.items())
+    assert card.flags.learn_sigma == flags.get("learn_sigma", False)
+    assert card.flags.resblock_updown == flags.get("resblock_updown", False)
+
+
+def test_the_shared_reference_files_are_there() -> None:
+    """Skipped, and said so, where they are not: nothing else of the project wants them."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent; the copies in tests/data are used alone")
+    assert list(SHARED.glob("*.safetensors"))
