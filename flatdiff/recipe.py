@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flatdiff.config import BaseMethod, Precision, from_mapping, require, require_finite
+from flatdiff.config import (
+    BaseMethod,
+    Precision,
+    TimestepSamplerName,
+    from_mapping,
+    require,
+    require_finite,
+)
 from flatdiff.errors import SettingsError
 from flatdiff.flags import AdmFlags
 
@@ -33,16 +40,20 @@ class Recipe:
     swa_every_steps: int = 100
     random_flip: bool = False
     precision: Precision = "float32"  # of the activations in training; weights are float32
+    sam_shards: int = 1  # of a batch, each with an ascent of its own; used by method sam
+    timestep_sampler: TimestepSamplerName = "uniform"
 
     def __post_init__(self) -> None:
         require(self.method in ("adm", "ip", "sam"), "method", "adm, ip or sam", self.method)
-        for name in ("steps", "batch_size", "swa_every_steps"):
+        for name in ("steps", "batch_size", "swa_every_steps", "sam_shards"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
         seed = self.seed
         require(isinstance(seed, int) and seed >= 0, "seed", "an integer of at least 0", seed)
         known = ("float32", "bfloat16")
         require(self.precision in known, "precision", "float32 or bfloat16", self.precision)
+        samplers, sampler = ("uniform", "loss-second-moment"), self.timestep_sampler
+        require(sampler in samplers, "timestep_sampler", " or ".join(samplers), sampler)
         require_finite("learning_rate", self.learning_rate, above=0)
         require_finite("sam_rho", self.sam_rho, above=0)
         require_finite("input_perturbation", self.input_perturbation)

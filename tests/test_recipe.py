@@ -37,6 +37,8 @@ from tests.tiny import tiny_recipe
         ("swa_start_step", 13),
         ("swa_every_steps", 0),
         ("precision", "float16"),
+        ("sam_shards", 0),
+        ("timestep_sampler", "importance"),
     ],
 )
 def test_out_of_range_is_refused_by_name(name: str, value: object) -> None:
@@ -135,6 +137,8 @@ def test_every_setting_changes_the_digest() -> None:
         "swa_every_steps": 7,
         "random_flip": True,
         "precision": "bfloat16",
+        "sam_shards": 2,
+        "timestep_sampler": "loss-second-moment",
         "dataset": "cifar10",
         "preset": "x",
         "flags": dataclasses.replace(base.flags, dropout=0.3),
