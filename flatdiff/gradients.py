@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from flatdiff.batches import DROPOUT, Batch, seed_of
@@ -42,7 +42,7 @@ class StepGradient:
                 module.recomputed = execution.recompute_activations
         if execution.compile_network:
             model.compile()
-        self._network: nn.Module = model if world.size == 1 else DistributedDataParallel(model)
+        self._shared = DistributedDataParallel(model) if world.size > 1 else None
 
     def __call__(self, batch: Batch, step: int) -> TrainingLosses:
         """Replace the gradients; losses are those of the whole batch, at the weights themselves.
@@ -83,9 +83,8 @@ class StepGradient:
         part = batch.part(rows, self._device)
         torch.manual_seed(seed_of(self._recipe.seed, DROPOUT, step))
         take_part(self._model, rows, len(batch))
-        network = self._network
-        apart = isinstance(network, DistributedDataParallel) and not agree
-        with network.no_sync() if apart else contextlib.nullcontext():
+        apart = self._shared.no_sync() if self._shared and not agree else contextlib.nullcontext()
+        with apart:
             losses = self._losses(part)
             weighted = losses.loss if part.weights is None else losses.loss * part.weights
             # Processes take the mean of their gradients, which makes this the batch's mean loss.
@@ -99,7 +98,7 @@ class StepGradient:
                 x = x.contiguous(memory_format=torch.channels_last)
             enabled = self._recipe.precision == "bfloat16"
             with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
-                output = self._network(x, timesteps, part.y)
+                output = (self._shared or self._model)(x, timesteps, part.y)
             return output.float()
 
         return self._process.training_losses(network, part.x_start, part.t, part.noise, part.x_t)

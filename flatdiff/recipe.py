@@ -27,13 +27,13 @@ class Recipe:
 
     preset: str
     method: BaseMethod
-    dataset: str  # "digits", "cifar10" or "folder:<path>"
+    dataset: str  # a name that `data.load_images` knows, or "folder:<path>"
     flags: AdmFlags
     steps: int = 200_000
     batch_size: int = 128
     learning_rate: float = 1e-4
     seed: int = 0
-    sam_rho: float = 0.1  # radius in weight space; used by method sam
+    sam_rho: float = 0.1  # radius in weight space; the paper tried 0.1, 0.01 and 0.001
     input_perturbation: float = 0.1  # in units of the noise; used by method ip
     ema_decay: float = 0.9999
     swa_start_step: int = 180_000
@@ -97,6 +97,17 @@ _PAPER = AdmFlags(
     noise_schedule="cosine",
 )
 
+_TOWER = dataclasses.replace(
+    _PAPER,
+    image_size=64,
+    num_channels=192,
+    num_res_blocks=3,
+    channel_mult="1,2,3,4",
+    attention_resolutions="32,16,8",
+    num_head_channels=64,
+    dropout=0.1,
+)
+
 PRESETS: dict[str, Preset] = {
     "digits": Preset(
         dataset="digits",
@@ -127,6 +138,9 @@ PRESETS: dict[str, Preset] = {
         ),
         changes={"random_flip": True},
     ),
+    "lsun_tower": Preset(dataset="lsun_tower", flags=_TOWER, changes={"random_flip": True}),
+    # No flags were published for FFHQ: that its network is the tower's is an assumption.
+    "ffhq64": Preset(dataset="ffhq64", flags=_TOWER, changes={"random_flip": True}),
 }
 
 

@@ -30,7 +30,7 @@ class RunOptions:
     out: Path
     """The family's folder; checkpoints are written to OUT/<method>, -ema and -swa."""
     preset: str = "digits"
-    """digits or cifar10."""
+    """digits, cifar10, lsun_tower or ffhq64."""
     method: BaseMethod = "adm"
     """adm (plain), ip (input perturbation) or sam."""
     steps: int | None = None
@@ -42,7 +42,7 @@ class RunOptions:
     learning_rate: float | None = None
     """Of Adam, constant."""
     sam_rho: float | None = None
-    """Radius of SAM's ascent, in weight space."""
+    """Radius of SAM's ascent, in weight space; the paper tried 0.1, 0.01 and 0.001."""
     input_perturbation: float | None = None
     """Gamma of IP, in units of the noise."""
     sam_shards: int | None = None
@@ -56,7 +56,7 @@ class RunOptions:
     swa_every_steps: int | None = None
     """How often weights enter it afterwards."""
     dataset: str | None = None
-    """digits, cifar10 or folder:<path>."""
+    """digits, cifar10, lsun_tower, ffhq64 or folder:<path>."""
     precision: Precision | Literal["auto"] = "auto"
     """Of activations in training; auto is bfloat16 where the hardware computes it."""
     device: str = "auto"
