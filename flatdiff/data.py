@@ -6,7 +6,8 @@ images.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from flatdiff.prepared import Source, prepare
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
 CIFAR10_BYTES = 170_498_071  # of the archive
 LSUN_FOLDERS: dict[Split, str] = {"train": "tower_train_lmdb", "held_out": "tower_val_lmdb"}
+
+TELL_EVERY_S = 30
 
 log = logging.getLogger("flatdiff.data")
 
@@ -188,11 +191,21 @@ def _prepared(
     source = Source(
         name=name or dataset, fingerprint=dataset_fingerprint(dataset, fresh=True), **vars(wanted)
     )
-    found = prepare(source, files)
+    found = prepare(source, _told(source.name, files))
     for sentence in found.outcome.sentences():
         if found.fresh or UNREADABLE in sentence:
             log.warning("%s, %s: %s", source.name, wanted.split, sentence)
     return ImageSet(torch.from_numpy(found.values), 255)
+
+
+def _told(name: str, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
+    """The same; a large collection takes minutes, and somebody waits."""
+    told = time.monotonic()
+    for number, file in enumerate(files):
+        if time.monotonic() - told > TELL_EVERY_S:
+            log.warning("%s is looked through, once: %s images so far", name, f"{number:,}")
+            told = time.monotonic()
+        yield file
 
 
 LOADERS: dict[str, Callable[[Wanted], ImageSet]] = {

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from flatdiff.config import read_only
 from flatdiff.errors import DataError
 from flatdiff.files import state_home
 
@@ -27,14 +28,36 @@ def datasets_home() -> Path:
 def collection_of(dataset: str) -> Path | None:
     """The folder or zip of images that a dataset is; None where it is something else.
 
-    That of `ffhq64` need not exist.
+    It need not exist.
+
+    Raises:
+        DataError: a folder that may not be read here.
     """
     if dataset.startswith(FOLDER):
-        return Path(dataset.removeprefix(FOLDER))
+        root = Path(dataset.removeprefix(FOLDER))
+        _refuse_elsewhere(root)
+        return root
     if dataset == "ffhq64":
         folder = datasets_home() / "ffhq64"
         return folder if folder.is_dir() else folder.with_suffix(".zip")
     return None
+
+
+def _refuse_elsewhere(root: Path) -> None:
+    """A card may come from a stranger, and what it names is shown to whoever visits.
+
+    Who is alone with the dashboard may name any folder; where visitors only look, it must be one
+    that the owner has named.
+    """
+    chosen = os.environ.get("FLATDIFF_FOLDERS")
+    if chosen is None and not read_only():
+        return
+    allowed = [datasets_home(), *(Path(part) for part in (chosen or "").split(os.pathsep) if part)]
+    if not any(root.resolve().is_relative_to(place.resolve()) for place in allowed):
+        raise DataError(
+            f"{root} may not be read here: FLATDIFF_FOLDERS names the folders whose images are "
+            f"shown, now {chosen or 'none'}"
+        )
 
 
 def dataset_fingerprint(dataset: str, *, fresh: bool = False) -> str:
@@ -46,7 +69,7 @@ def dataset_fingerprint(dataset: str, *, fresh: bool = False) -> str:
             and a large folder takes a fifth of a second to go through.
 
     Raises:
-        DataError: the folder is not there.
+        DataError: the folder is not there, or may not be read here.
     """
     root = collection_of(dataset)
     if root is None or (not dataset.startswith(FOLDER) and not root.exists()):

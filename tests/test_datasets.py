@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from flatdiff import datasets
+from flatdiff.data import load_images
 from flatdiff.datasets import collection_of, dataset_fingerprint
 from flatdiff.errors import DataError
 
@@ -79,3 +80,43 @@ def test_absent_ffhq_has_a_name_and_a_present_one_a_fingerprint(
     (tmp_path / "datasets" / "ffhq64").mkdir(parents=True)
     assert len(dataset_fingerprint("ffhq64")) == 64
     assert collection_of("ffhq64") == tmp_path / "datasets" / "ffhq64"
+
+
+@pytest.mark.parametrize(
+    ("folders", "read_only", "name", "allowed"),
+    [
+        (None, "", "private", True),
+        (None, "1", "private", False),
+        ("", "", "private", False),
+        ("{0}/public", "", "private", False),
+        ("{0}/public", "1", "public", True),
+        ("{0}/public", "1", "public/cats", True),
+        ("{0}/public", "1", "public/../private", False),
+        ("{0}/public", "1", "public/link", False),
+        ("{0}/other:{0}/private", "1", "private", True),
+        (None, "1", "home/datasets/mine", True),
+    ],
+)
+def test_folders_that_visitors_see_are_named_by_the_owner(
+    folders: str | None,
+    read_only: str,
+    name: str,
+    allowed: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A card put into the checkpoints by hand may name any path, also by a link."""
+    for place in ("private", "public/cats", "home/datasets/mine"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "public" / "link").symlink_to(tmp_path / "private")
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", read_only)
+    monkeypatch.delenv("FLATDIFF_FOLDERS", raising=False)
+    if folders is not None:
+        monkeypatch.setenv("FLATDIFF_FOLDERS", folders.format(tmp_path))
+    if allowed:
+        assert len(fingerprint(tmp_path / name)) == 64
+        return
+    for act in (fingerprint, lambda folder: load_images(f"folder:{folder}", "train", 8, 1)):
+        with pytest.raises(DataError, match="may not be read here: FLATDIFF_FOLDERS"):
+            act(tmp_path / name)

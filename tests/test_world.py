@@ -2,8 +2,11 @@
 
 import dataclasses
 import math
+import os
 import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,12 @@ from flatdiff.errors import SettingsError, TrainingError
 from flatdiff.execution import Execution
 from flatdiff.gradients import shards_of_process
 from flatdiff.recipe import Recipe
+from flatdiff.run_folders import RunFolder, read_run
 from flatdiff.run_options import RunOptions
 from flatdiff.runs import Run
 from flatdiff.training import new_state
 from flatdiff.world import World
-from tests.tiny import CPU, TINY, command_line, finished, tiny_recipe
+from tests.tiny import CPU, TESTS, TINY, command_line, finished, tiny_recipe
 
 # Ranks are forked from one process, so that torch is imported once; each joins by itself.
 PROGRAM = """
@@ -187,3 +191,35 @@ def test_rows_of_all_are_the_batch() -> None:
     """In the order of ranks."""
     rows = [row for rank in range(3) for row in World(rank, 3).rows(12)]
     assert rows == list(range(12))
+
+
+@pytest.mark.slow
+@needs_fork
+def test_torchrun_starts_stops_and_continues_a_run(tmp_path: Path) -> None:
+    """The command of the documentation: SIGINT to all, as Ctrl+C sends it, then --resume."""
+    options = RunOptions(
+        out=tmp_path / "two",
+        steps=900,
+        batch_size=4,
+        device="cpu",
+        num_threads=1,
+        precision="float32",
+    )
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m"]
+    command = [sys.executable, *words, "flatdiff", "train", *options.arguments()]
+    folder = RunFolder.of(options.out, options.method)
+    process = subprocess.Popen(command, cwd=TESTS.parent, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while read_run(folder).history.step < 3:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(60)
+    run = read_run(folder)
+    assert run.state == "stopped", run.reason
+    assert run.saved_step == run.history.step < 900
+    subprocess.run([*command, "--resume"], cwd=TESTS.parent, check=True, capture_output=True)
+    run = read_run(folder)
+    assert (run.state, run.step) == ("done", 900)
+    assert [row.step for row in run.history.rows] == list(range(1, 901))

@@ -75,12 +75,16 @@ def _assist(options: Options) -> int:
 
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever."""
+    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever.
+
+    Not below torchrun, which hands the first one on to processes that have heard it themselves.
+    """
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "RANK" not in os.environ:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
