@@ -199,7 +199,7 @@ def test_torchrun_starts_stops_and_continues_a_run(tmp_path: Path) -> None:
     """The command of the documentation: SIGINT to all, as Ctrl+C sends it, then --resume."""
     options = RunOptions(
         out=tmp_path / "two",
-        steps=900,
+        steps=300,
         batch_size=4,
         device="cpu",
         num_threads=1,
@@ -218,8 +218,8 @@ def test_torchrun_starts_stops_and_continues_a_run(tmp_path: Path) -> None:
     process.wait(60)
     run = read_run(folder)
     assert run.state == "stopped", run.reason
-    assert run.saved_step == run.history.step < 900
+    assert run.saved_step == run.history.step < 300
     subprocess.run([*command, "--resume"], cwd=TESTS.parent, check=True, capture_output=True)
     run = read_run(folder)
-    assert (run.state, run.step) == ("done", 900)
-    assert [row.step for row in run.history.rows] == list(range(1, 901))
+    assert (run.state, run.step) == ("done", 300)
+    assert [row.step for row in run.history.rows] == list(range(1, 301))
