@@ -156,7 +156,7 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
             entry.
     """
     try:
-        with safe_open(run.state_file, "pt", device=str(run.device)) as file:
+        with safe_open(run.state_file, "pt") as file:  # restored to wherever each tensor lives
             metadata = file.metadata() or {}
             _refuse_differences(run, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
