@@ -19,6 +19,7 @@ T = TypeVar("T")
 WeightKind = Literal["raw", "ema", "swa"]
 BaseMethod = Literal["adm", "ip", "sam"]
 Precision = Literal["float32", "bfloat16"]
+TimestepSamplerName = Literal["uniform", "loss-second-moment"]
 Normalization = Literal["filter", "layer", "none"]  # of random directions
 LpfMode = Literal["absolute", "filter_relative"]  # of Gaussian weight noise
 Noise = Literal["sphere", "absolute", "filter_relative"]  # sphere: of unit norm

@@ -1,39 +1,44 @@
-"""A dataset is an array of real images of one size, and a fixed split into train and held out.
+"""An image set is the real images of one split of a dataset, all of one size.
 
 `digits` comes with scikit-learn and needs no network; `cifar10` is torchvision's, downloaded only
-on request; `folder:<path>` is any folder of images.
+on request; `lsun_tower` is LSUN's database, `ffhq64` and `folder:<path>` are folders or zips of
+images.
 """
 
-import hashlib
-import struct
-from collections.abc import Callable, Iterator
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image, ImageOps
 from torch import Tensor
 
+from flatdiff.datasets import FOLDER, collection_of, dataset_fingerprint, datasets_home
 from flatdiff.errors import DataError
-from flatdiff.files import state_home
+from flatdiff.fetching import Published, fetch
+from flatdiff.image_files import UNREADABLE, ImageFile, collection, lsun_images
 from flatdiff.panel import Split
+from flatdiff.prepared import Source, prepare
 
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
-FOLDER_HELD_OUT_EVERY = 10  # of a folder's sorted images
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-MAX_CORRUPT_SHARE = 0.01
-# What Pillow raises, by format and by the byte that is wrong.
-UNREADABLE = (
-    OSError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    Image.DecompressionBombError,
-)
+CIFAR10_BYTES = 170_498_071  # of the archive
+LSUN_FOLDERS: dict[Split, str] = {"train": "tower_train_lmdb", "held_out": "tower_val_lmdb"}
+
+TELL_EVERY_S = 30
+
+log = logging.getLogger("flatdiff.data")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which images somebody asks for."""
+
+    split: Split
+    image_size: int  # pixels a side
+    channels: int
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class ImageSet:
 
     def written(self) -> Tensor:
         """All images as a sample is written: (x + 1) * 127.5, truncated; (N, C, H, W), uint8."""
+        if self.white == 255:
+            return self.values  # may be mapped from a file that is larger than memory
         return (self.values.int() * 255 // self.white).to(torch.uint8)
 
     def labels_for(
@@ -77,18 +84,19 @@ def load_images(dataset: str, split: Split, image_size: int, channels: int) -> I
     """One split of a dataset, checked against the network that will see it.
 
     Args:
-        dataset: "digits", "cifar10" or "folder:<path>".
+        dataset: a key of LOADERS, or "folder:<path>".
         split: "train" or "held_out".
-        image_size: pixels a side that the network expects.
+        image_size: pixels a side that the network expects; collections of images are scaled.
         channels: 1 or 3.
 
     Raises:
         DataError: no such dataset, it is absent, empty or damaged, or its images do not fit.
     """
-    if dataset.startswith("folder:"):
-        found = _folder(Path(dataset.removeprefix("folder:")), split, image_size, channels)
+    wanted = Wanted(split, image_size, channels)
+    if dataset.startswith(FOLDER):
+        found = _collection(dataset, wanted)
     elif dataset in LOADERS:
-        found = LOADERS[dataset](split)
+        found = LOADERS[dataset](wanted)
     else:
         known = ", ".join([*LOADERS, "folder:<path>"])
         raise DataError(f"dataset must be one of {known}; got {dataset!r}")
@@ -98,23 +106,23 @@ def load_images(dataset: str, split: Split, image_size: int, channels: int) -> I
     return found
 
 
-def _digits(split: Split) -> ImageSet:
+def _digits(wanted: Wanted) -> ImageSet:
     from sklearn.datasets import load_digits
 
     data, labels = load_digits(return_X_y=True)
     # One fixed shuffle: the file is ordered by writer, and a split by writer is another question.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(data))
-    chosen = order[:DIGITS_TRAIN] if split == "train" else order[DIGITS_TRAIN:]
+    chosen = order[:DIGITS_TRAIN] if wanted.split == "train" else order[DIGITS_TRAIN:]
     values = data[chosen].reshape(-1, 1, 8, 8).astype(np.uint8)
     return ImageSet(torch.from_numpy(values), 16, torch.from_numpy(labels[chosen]).long())
 
 
-def _cifar10(split: Split) -> ImageSet:
+def _cifar10(wanted: Wanted) -> ImageSet:
     from torchvision.datasets import CIFAR10
 
-    folder = state_home() / "datasets"
+    folder = datasets_home()
     try:
-        data = CIFAR10(str(folder), train=split == "train", download=False)
+        data = CIFAR10(str(folder), train=wanted.split == "train", download=False)
     except RuntimeError:
         raise DataError(
             f"CIFAR-10 is not in {folder}; fetch it (163 MB) with: "
@@ -125,73 +133,84 @@ def _cifar10(split: Split) -> ImageSet:
 
 
 def download_cifar10() -> Path:
-    """Fetch CIFAR-10 with torchvision, which checks its MD5; returns the folder.
+    """Fetch CIFAR-10 and unpack it with torchvision; returns the folder.
 
     Raises:
         DataError: the download did not end well.
     """
     from torchvision.datasets import CIFAR10
 
-    folder = state_home() / "datasets"
+    folder = datasets_home()
+    archive = Published(
+        what="CIFAR-10",
+        url=CIFAR10.url,
+        num_bytes=CIFAR10_BYTES,
+        algorithm="md5",
+        digest=CIFAR10.tgz_md5,
+    )
+    fetch(archive, folder / CIFAR10.filename)
     try:
-        CIFAR10(str(folder), download=True)
+        CIFAR10(str(folder), download=True)  # finds the archive, and checks what is in it
     except (OSError, RuntimeError) as error:
-        raise DataError(
-            f"CIFAR-10 could not be downloaded ({error}); without a network, place "
-            f"cifar-10-python.tar.gz in {folder} and try again"
-        ) from None
+        raise DataError(f"CIFAR-10 could not be unpacked in {folder}: {error}") from None
     return folder
 
 
-LOADERS: dict[str, Callable[[Split], ImageSet]] = {"digits": _digits, "cifar10": _cifar10}
-
-
-def _folder(root: Path, split: Split, image_size: int, channels: int) -> ImageSet:
-    paths = [
-        path for path in image_paths(root) if (_held_out(path, root)) == (split == "held_out")
-    ]
-    if not paths:
+def _lsun_tower(wanted: Wanted) -> ImageSet:
+    folder = datasets_home() / "lsun" / LSUN_FOLDERS[wanted.split]
+    if not (folder / "data.mdb").is_file():
         raise DataError(
-            f"{root} has no images for the split {split!r}; expected a folder with files ending "
-            f"in {', '.join(IMAGE_SUFFIXES)}"
+            f"LSUN's towers are not in {folder}; get tower_train_lmdb.zip and tower_val_lmdb.zip "
+            "from LSUN (github.com/fyu/lsun, `download.py -c tower`) and unpack them in "
+            f"{folder.parent}"
         )
-    images = [_read_image(path, image_size, channels) for path in paths]
-    readable = [image for image in images if image is not None]
-    corrupt = len(images) - len(readable)
-    if corrupt > MAX_CORRUPT_SHARE * len(images):
-        raise DataError(f"{corrupt} of {len(images)} images in {root} cannot be read")
-    return ImageSet(torch.from_numpy(np.stack(readable)), 255)
+    return _prepared("lsun_tower", wanted, lsun_images(folder))
 
 
-def image_paths(root: Path) -> Iterator[Path]:
-    """Every image file below a folder, in one fixed order."""
-    return iter(sorted(p for p in root.rglob("*") if _is_image(p)))
+def _ffhq64(wanted: Wanted) -> ImageSet:
+    home = datasets_home()
+    root = collection_of("ffhq64")
+    if root is None or not root.exists():
+        raise DataError(
+            f"FFHQ is not in {home}; place its images (thumbnails128x128, or any size) in "
+            f"{home / 'ffhq64'}, or as {home / 'ffhq64.zip'}"
+        )
+    return _collection("ffhq64", wanted)
 
 
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+def _collection(dataset: str, wanted: Wanted) -> ImageSet:
+    root = collection_of(dataset)
+    assert root is not None, "only collections come here"
+    return _prepared(dataset, wanted, collection(root, wanted.split), str(root))
 
 
-def _held_out(path: Path, root: Path) -> bool:
-    """By the name's own hash, so that adding an image never moves another one."""
-    name = path.relative_to(root).as_posix().encode()
-    return hashlib.sha256(name).digest()[0] < 256 // FOLDER_HELD_OUT_EVERY
+def _prepared(
+    dataset: str, wanted: Wanted, files: Iterable[ImageFile], name: str = ""
+) -> ImageSet:
+    """Looked through at its first use; what is left out is said at every use."""
+    source = Source(
+        name=name or dataset, fingerprint=dataset_fingerprint(dataset, fresh=True), **vars(wanted)
+    )
+    found = prepare(source, _told(source.name, files))
+    for sentence in found.outcome.sentences():
+        if found.fresh or UNREADABLE in sentence:
+            log.warning("%s, %s: %s", source.name, wanted.split, sentence)
+    return ImageSet(torch.from_numpy(found.values), 255)
 
 
-def _read_image(path: Path, image_size: int, channels: int) -> np.ndarray | None:
-    """Upright, shorter side resized, centre-cropped, (C, H, W) uint8; None where unreadable."""
-    try:
-        with Image.open(path) as image:
-            upright = _eight_bits(ImageOps.exif_transpose(image))
-            upright = upright.convert("L" if channels == 1 else "RGB")
-    except UNREADABLE:
-        return None
-    fitted = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.LANCZOS)
-    return np.asarray(fitted).reshape(image_size, image_size, channels).transpose(2, 0, 1)
+def _told(name: str, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
+    """The same; a large collection takes minutes, and somebody waits."""
+    told = time.monotonic()
+    for number, file in enumerate(files):
+        if time.monotonic() - told > TELL_EVERY_S:
+            log.warning("%s is looked through, once: %s images so far", name, f"{number:,}")
+            told = time.monotonic()
+        yield file
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """16-bit grey keeps its high byte; Pillow's own conversion would clip it to white."""
-    if not image.mode.startswith("I"):
-        return image
-    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+LOADERS: dict[str, Callable[[Wanted], ImageSet]] = {
+    "digits": _digits,
+    "cifar10": _cifar10,
+    "lsun_tower": _lsun_tower,
+    "ffhq64": _ffhq64,
+}

@@ -1,5 +1,7 @@
 """A device is where tensors live; which one there is, and what it computes fast."""
 
+import os
+
 import torch
 
 from flatdiff.config import Precision
@@ -7,11 +9,13 @@ from flatdiff.errors import SettingsError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """A GPU where there is one, or the device named.
+    """A GPU where there is one, or the device named; of several processes each has its own.
 
     Raises:
         SettingsError: no such device here.
     """
+    if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:  # by torchrun
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # which "cuda" means from here on
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

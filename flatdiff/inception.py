@@ -8,12 +8,12 @@ because a person asked for it, fetched: `python -m flatdiff download inception`.
 
 import hashlib
 import tempfile
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flatdiff.errors import DataError
-from flatdiff.files import atomic_write, state_home
+from flatdiff.fetching import Published, fetch
+from flatdiff.files import state_home
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +24,6 @@ URL = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metric
 # Of NVIDIA's file; k-diffusion and others check the same.
 SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 NUM_BYTES = 95_607_719
-TIMEOUT_S = 60  # without a byte
 
 
 def inception_file() -> Path:
@@ -51,18 +50,13 @@ def download_inception() -> Path:
     """Fetch the file; returns where it is.
 
     Raises:
-        DataError: the download did not end well; nothing of it is kept.
+        DataError: the download did not end well.
     """
     target = inception_file()
-    try:
-        with urllib.request.urlopen(URL, timeout=TIMEOUT_S) as response:
-            content = response.read(NUM_BYTES + 1)
-    except OSError as error:
-        raise DataError(
-            f"Inception could not be downloaded ({error}); without a network, place "
-            f"{FILE_NAME} in {target.parent}"
-        ) from None
-    atomic_write(target, _checked(content, URL))
+    file = Published(
+        what="Inception", url=URL, num_bytes=NUM_BYTES, algorithm="sha256", digest=SHA256
+    )
+    fetch(file, target)
     return target
 
 

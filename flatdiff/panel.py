@@ -5,14 +5,12 @@ Its recipe is a few integers and a dataset's fingerprint; the tensors are drawn 
 every point, drowns what flatness does to it.
 """
 
-import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from flatdiff import config
 from flatdiff.config import require, require_seed
-from flatdiff.errors import DataError
+from flatdiff.datasets import dataset_fingerprint
 
 Split = Literal["train", "held_out"]
 
@@ -39,27 +37,7 @@ class Panel:
         require_seed("panel seed", self.seed)
 
 
-def panel_digest(panel: Panel) -> str:
+def panel_digest(panel: Panel, *, fresh: bool = False) -> str:
     """SHA-256 over the recipe and the dataset's fingerprint: same digest, same tensors."""
-    return config.digest(
-        {"version": PANEL_VERSION, "panel": panel, "data": dataset_fingerprint(panel.dataset)}
-    )
-
-
-def dataset_fingerprint(dataset: str) -> str:
-    """Changes when the images do: a folder's by its names, sizes and times; published sets never.
-
-    Raises:
-        DataError: the folder is not there.
-    """
-    if not dataset.startswith("folder:"):
-        return dataset
-    root = Path(dataset.removeprefix("folder:"))
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder")
-    lines = [
-        f"{path.relative_to(root).as_posix()} {status.st_size} {status.st_mtime_ns}"
-        for path in sorted(root.rglob("*"))
-        if (status := path.stat()) and path.is_file()
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    data = dataset_fingerprint(panel.dataset, fresh=fresh)
+    return config.digest({"version": PANEL_VERSION, "panel": panel, "data": data})

@@ -41,7 +41,7 @@ def _flags_of(flags: AdmFlags) -> dict[str, Any]:
     return {name: value for name, value in flags.to_json().items() if name != "num_classes"}
 
 
-_TOWER = """
+_CELEBA = """
     --image_size 64 --num_channels 192 --num_head_channels 64 --num_res_blocks 3
     --attention_resolutions 32,16,8 --resblock_updown True --use_new_attention_order True
     --learn_sigma True --dropout 0.1 --diffusion_steps 1000 --noise_schedule cosine
@@ -65,9 +65,7 @@ _IMPROVED_LSUN = """
 """
 
 _OTHERS: dict[str, Network] = {
-    "lsun_tower": _network(_TOWER, "DDPM-IP and ADM-ES, LSUN tower 64x64"),
-    "ffhq64": _network(_TOWER, "nobody published flags; those of LSUN tower, assumed"),
-    "celeba64": _network(_TOWER, "DDPM-IP, CelebA 64x64 (ADM-IP.pt)"),
+    "celeba64": _network(_CELEBA, "DDPM-IP, CelebA 64x64 (ADM-IP.pt)"),
     "imagenet32": _network(
         """--image_size 32 --num_channels 128 --num_head_channels 32 --num_res_blocks 3
         --attention_resolutions 16,8 --resblock_updown True --use_new_attention_order True
@@ -138,6 +136,8 @@ _OTHERS: dict[str, Network] = {
 # What is trained here has a dataset, and stands for the name where others have it too.
 SOURCES = {
     "cifar10": "DDPM-IP and ADM-ES, CIFAR-10 32x32 (ADM-IP.pt, ADM-baseline.pt)",
+    "lsun_tower": "DDPM-IP and ADM-ES, LSUN tower 64x64",
+    "ffhq64": "nobody published flags; those of LSUN tower, assumed",
     **{name: network.source for name, network in _OTHERS.items()},
 }
 

@@ -9,7 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from flatdiff.config import BaseMethod, Precision, from_mapping, require, require_finite
+from flatdiff.config import (
+    BaseMethod,
+    Precision,
+    TimestepSamplerName,
+    from_mapping,
+    require,
+    require_finite,
+)
 from flatdiff.errors import SettingsError
 from flatdiff.flags import AdmFlags
 
@@ -20,29 +27,33 @@ class Recipe:
 
     preset: str
     method: BaseMethod
-    dataset: str  # "digits", "cifar10" or "folder:<path>"
+    dataset: str  # a name that `data.load_images` knows, or "folder:<path>"
     flags: AdmFlags
     steps: int = 200_000
     batch_size: int = 128
     learning_rate: float = 1e-4
     seed: int = 0
-    sam_rho: float = 0.1  # radius in weight space; used by method sam
+    sam_rho: float = 0.1  # radius in weight space; the paper tried 0.1, 0.01 and 0.001
     input_perturbation: float = 0.1  # in units of the noise; used by method ip
     ema_decay: float = 0.9999
     swa_start_step: int = 180_000
     swa_every_steps: int = 100
     random_flip: bool = False
     precision: Precision = "float32"  # of the activations in training; weights are float32
+    sam_shards: int = 1  # of a batch, each with an ascent of its own; used by method sam
+    timestep_sampler: TimestepSamplerName = "uniform"
 
     def __post_init__(self) -> None:
         require(self.method in ("adm", "ip", "sam"), "method", "adm, ip or sam", self.method)
-        for name in ("steps", "batch_size", "swa_every_steps"):
+        for name in ("steps", "batch_size", "swa_every_steps", "sam_shards"):
             value = getattr(self, name)
             require(isinstance(value, int) and value >= 1, name, "an integer of at least 1", value)
         seed = self.seed
         require(isinstance(seed, int) and seed >= 0, "seed", "an integer of at least 0", seed)
         known = ("float32", "bfloat16")
         require(self.precision in known, "precision", "float32 or bfloat16", self.precision)
+        samplers, sampler = ("uniform", "loss-second-moment"), self.timestep_sampler
+        require(sampler in samplers, "timestep_sampler", " or ".join(samplers), sampler)
         require_finite("learning_rate", self.learning_rate, above=0)
         require_finite("sam_rho", self.sam_rho, above=0)
         require_finite("input_perturbation", self.input_perturbation)
@@ -86,6 +97,17 @@ _PAPER = AdmFlags(
     noise_schedule="cosine",
 )
 
+_TOWER = dataclasses.replace(
+    _PAPER,
+    image_size=64,
+    num_channels=192,
+    num_res_blocks=3,
+    channel_mult="1,2,3,4",
+    attention_resolutions="32,16,8",
+    num_head_channels=64,
+    dropout=0.1,
+)
+
 PRESETS: dict[str, Preset] = {
     "digits": Preset(
         dataset="digits",
@@ -116,6 +138,9 @@ PRESETS: dict[str, Preset] = {
         ),
         changes={"random_flip": True},
     ),
+    "lsun_tower": Preset(dataset="lsun_tower", flags=_TOWER, changes={"random_flip": True}),
+    # No flags were published for FFHQ: that its network is the tower's is an assumption.
+    "ffhq64": Preset(dataset="ffhq64", flags=_TOWER, changes={"random_flip": True}),
 }
 
 

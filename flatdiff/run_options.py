@@ -11,7 +11,15 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
-from flatdiff.config import BaseMethod, Precision, canonical_json, from_mapping, require
+from flatdiff.config import (
+    BaseMethod,
+    Precision,
+    TimestepSamplerName,
+    canonical_json,
+    from_mapping,
+    require,
+)
+from flatdiff.execution import Execution
 from flatdiff.recipe import Recipe, make_recipe
 
 
@@ -22,7 +30,7 @@ class RunOptions:
     out: Path
     """The family's folder; checkpoints are written to OUT/<method>, -ema and -swa."""
     preset: str = "digits"
-    """digits or cifar10."""
+    """digits, cifar10, lsun_tower or ffhq64."""
     method: BaseMethod = "adm"
     """adm (plain), ip (input perturbation) or sam."""
     steps: int | None = None
@@ -34,9 +42,13 @@ class RunOptions:
     learning_rate: float | None = None
     """Of Adam, constant."""
     sam_rho: float | None = None
-    """Radius of SAM's ascent, in weight space."""
+    """Radius of SAM's ascent, in weight space; the paper tried 0.1, 0.01 and 0.001."""
     input_perturbation: float | None = None
     """Gamma of IP, in units of the noise."""
+    sam_shards: int | None = None
+    """Parts of a batch that climb each by its own gradient; left out: one a process."""
+    timestep_sampler: TimestepSamplerName | None = None
+    """uniform, or loss-second-moment: timesteps with large losses more often, weighted."""
     ema_decay: float | None = None
     """Share of the old average kept at each step."""
     swa_start_step: int | None = None
@@ -44,29 +56,41 @@ class RunOptions:
     swa_every_steps: int | None = None
     """How often weights enter it afterwards."""
     dataset: str | None = None
-    """digits, cifar10 or folder:<path>."""
+    """digits, cifar10, lsun_tower, ffhq64 or folder:<path>."""
     precision: Precision | Literal["auto"] = "auto"
     """Of activations in training; auto is bfloat16 where the hardware computes it."""
     device: str = "auto"
     """cpu, cuda, or auto for a GPU where there is one."""
     num_threads: int | None = None
     """Processor threads; equal bits need equal threads."""
+    accumulate: int = 1
+    """Parts that a process cuts its share of a batch into, to need less memory."""
+    recompute_activations: bool = False
+    """Compute activations again on the way back: less memory, a third more time."""
+    channels_last: bool = False
+    """Memory layout of images and weights."""
+    fused_adam: bool = False
+    """One kernel for all weights."""
+    compile_network: bool = False
+    """torch.compile: minutes before the first step, faster ones afterwards."""
     save_every_steps: int = 500
     """How often the state is saved for --resume."""
     keep_every_steps: int | None = None
     """How often the raw weights become a checkpoint of their own, OUT/<method>-<step>."""
 
     def __post_init__(self) -> None:
+        self.execution()
         for name in ("save_every_steps", "keep_every_steps", "num_threads"):
             value = getattr(self, name)
             whole = value is None or (isinstance(value, int) and value >= 1)
             require(whole, name, "an integer of at least 1", value)
 
-    def recipe(self, native_precision: Precision = "float32") -> Recipe:
+    def recipe(self, native_precision: Precision = "float32", processes: int = 1) -> Recipe:
         """The preset with these changes.
 
         Args:
             native_precision: what "auto" means on the device.
+            processes: that train together, each with an ascent of its own unless it is said.
 
         Raises:
             SettingsError: no such preset, or a setting is out of range.
@@ -75,7 +99,17 @@ class RunOptions:
         shared = {field.name for field in fields(Recipe)} & own
         changes = {name: getattr(self, name) for name in shared - {"preset", "method"}}
         changes["precision"] = native_precision if self.precision == "auto" else self.precision
+        if self.method == "sam" and self.sam_shards is None:
+            changes["sam_shards"] = processes
         return make_recipe(self.preset, self.method, **changes)
+
+    def execution(self) -> Execution:
+        """How steps are computed.
+
+        Raises:
+            SettingsError: a setting is out of range.
+        """
+        return Execution(**{f.name: getattr(self, f.name) for f in fields(Execution)})
 
     def arguments(self) -> list[str]:
         """Of `train`: preset, method and folder, and whatever is not as it is anyway."""
@@ -85,15 +119,19 @@ class RunOptions:
             for field in fields(RunOptions)
             if field.name not in always and getattr(self, field.name) != field.default
         ]
-        return [
-            part
-            for name in (*always, *changed)
-            for part in (f"--{name.replace('_', '-')}", str(getattr(self, name)))
-        ]
+        return [word for name in (*always, *changed) for word in self._words(name)]
 
-    def command(self, *more: str) -> str:
+    def _words(self, name: str) -> list[str]:
+        """One flag; a switch that is on has no value."""
+        flag, value = f"--{name.replace('_', '-')}", getattr(self, name)
+        return [flag] if value is True else [flag, str(value)]
+
+    def command(self, *more: str, processes: int = 1) -> str:
         """The command line of this run, with further flags."""
-        return shlex.join(["python", "-m", "flatdiff", "train", *self.arguments(), *more])
+        alone = ["python", "-m"]
+        together = ["torchrun", "--nproc-per-node", str(processes), "-m"]
+        start = alone if processes == 1 else together
+        return shlex.join([*start, "flatdiff", "train", *self.arguments(), *more])
 
     def to_json(self) -> str:
         """All but the folder, which is where the text is kept."""

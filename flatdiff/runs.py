@@ -8,7 +8,6 @@ the final weights have the bits of an uninterrupted run.
 import dataclasses
 import hashlib
 import json
-import os
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -26,13 +25,16 @@ from flatdiff.checkpoints import serialize_weights, write_checkpoint
 from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
 from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
+from flatdiff.execution import Execution
 from flatdiff.files import atomic_write
+from flatdiff.gradients import shards_of_process
 from flatdiff.recipe import Recipe
 from flatdiff.run_folders import RunFolder
+from flatdiff.state_tensors import restore, tensors_of
 from flatdiff.training import StepRecord, TrainingState, new_state, train, weights_of
+from flatdiff.world import ALONE, World, launched
 
 HISTORY_EVERY_STEPS = 100
-_ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Run:
     command: str = ""
     save_every_steps: int = 500
     keep_every_steps: int | None = None  # raw weights become checkpoints of their own; None: never
+    execution: Execution = field(default_factory=Execution)
+    world: World = ALONE  # of processes that train it together; only the first one writes
 
     @property
     def state_file(self) -> Path:
@@ -87,20 +91,22 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
     Raises:
         TrainingError: a state is in the way, none is there to resume, it belongs to another
             recipe or environment, or the loss became NaN.
+        SettingsError: the batch cannot be shared out evenly.
         DataError: the dataset is absent or does not fit.
     """
     flags = run.recipe.flags
+    shards_of_process(run.recipe, run.execution, run.world)  # before there is a state
     data = load_images(run.recipe.dataset, "train", flags.image_size, flags.in_channels)
     state, history = _start(run, resume)
     try:
-        for record in train(state, run.recipe, data):
+        for record in train(state, run.recipe, data, run.execution, run.world):
             history.add(record)
             if record.step % run.save_every_steps == 0:
                 save_state(run, state, history)
             if run.keep_every_steps and record.step % run.keep_every_steps == 0:
                 _write(run, state, "raw", history.rows, f"{run.recipe.method}-{record.step:06d}")
             yield record
-            if record.step < run.recipe.steps and stop():
+            if record.step < run.recipe.steps and run.world.any(stop()):
                 save_state(run, state, history)
                 return
     except TrainingError as error:
@@ -111,10 +117,11 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
 
 
 def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
-    RunFolder.of(run.out, run.recipe.method).refuse_start(resume)
-    for half_written in run.state_file.parent.glob(f".{run.state_file.name}.*"):
-        half_written.unlink()  # by a save that was killed
-    state = new_state(run.recipe, run.device)
+    if run.world.leads:
+        RunFolder.of(run.out, run.recipe.method).refuse_start(resume)
+        for half_written in run.state_file.parent.glob(f".{run.state_file.name}.*"):
+            half_written.unlink()  # by a save that was killed
+    state = new_state(run.recipe, run.device, run.execution)
     if resume:
         return state, load_state(run, state)
     history = LossHistory()
@@ -123,17 +130,19 @@ def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
 
 
 def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
-    """Replace the run's state file.
+    """Replace the run's state file, in the process that leads.
 
     Raises:
         FlatdiffError: it cannot be written; the one before is intact.
     """
-    tensors = _tensors(state)
+    if not run.world.leads:
+        return
+    tensors = tensors_of(state)
     metadata = {
         "digest": canonical_json(_digest(tensors)),
         "step": str(state.step),
         "recipe": canonical_json(run.recipe),
-        "environment": canonical_json(environment(run.device)),
+        "environment": canonical_json(_environment(run)),
         "history": canonical_json(history),
     }
     atomic_write(run.state_file, save(tensors, metadata))
@@ -147,13 +156,13 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
             entry.
     """
     try:
-        with safe_open(run.state_file, "pt", device=str(run.device)) as file:
+        with safe_open(run.state_file, "pt") as file:  # restored to wherever each tensor lives
             metadata = file.metadata() or {}
             _refuse_differences(run, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if _digest(tensors) != json.loads(metadata["digest"]):
             raise ValueError("its content is not what was written")
-        _restore(state, tensors)
+        restore(state, tensors)
         state.step = int(metadata["step"])
         return LossHistory(**json.loads(metadata["history"]))
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
@@ -168,14 +177,20 @@ def _digest(tensors: dict[str, Tensor]) -> str:
 
 def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:
     rows = [
-        *_differences(json.loads(metadata["recipe"]), json.loads(canonical_json(run.recipe))),
-        *_differences(json.loads(metadata["environment"]), environment(run.device)),
+        *_differences(_recipe_in(metadata), json.loads(canonical_json(run.recipe))),
+        *_differences(json.loads(metadata["environment"]), _environment(run)),
     ]
     if rows:
         raise TrainingError(
             f"{run.state_file} cannot be resumed: it would not give the weights of one "
             "uninterrupted run. Different:\n" + "\n".join(rows)
         )
+
+
+def _recipe_in(metadata: dict[str, str]) -> dict[str, Any]:
+    """As saved; a setting that an older program did not have is as it was before there was one."""
+    saved = Recipe.from_json(json.loads(metadata["recipe"]))
+    return json.loads(canonical_json(saved))
 
 
 def _differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:
@@ -187,30 +202,6 @@ def _differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "")
         elif a != b:
             rows.append(f"  {prefix}{name}: saved {a!r}, now {b!r}")
     return rows
-
-
-def _tensors(state: TrainingState) -> dict[str, Tensor]:
-    """Every tensor of a state under a flat name; Adam's by parameter index."""
-    named = {"model": state.model, "ema": state.ema, "swa": state.swa}
-    tensors = {
-        f"{part}/{key}": value.contiguous()
-        for part, module in named.items()
-        for key, value in module.state_dict().items()
-    }
-    for index, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam/{index}/{slot}": slots[slot] for slot in _ADAM}
-    return tensors
-
-
-def _restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
-    for part, module in {"model": state.model, "ema": state.ema, "swa": state.swa}.items():
-        module.load_state_dict(
-            {k.removeprefix(f"{part}/"): v for k, v in tensors.items() if k.startswith(f"{part}/")}
-        )
-    adam = state.optimizer.state_dict()
-    indices = {int(name.split("/")[1]) for name in tensors if name.startswith("adam/")}
-    adam["state"] = {i: {slot: tensors[f"adam/{i}/{slot}"] for slot in _ADAM} for i in indices}
-    state.optimizer.load_state_dict(adam)
 
 
 def _last_good(run: Run) -> str:
@@ -228,6 +219,8 @@ def write_checkpoints(run: Run, state: TrainingState, history: list[list[float]]
 def _write(
     run: Run, state: TrainingState, kind: WeightKind, history: list[list[float]], name: str
 ) -> None:
+    if not run.world.leads:
+        return
     content, digest = serialize_weights(weights_of(state)[kind].state_dict())
     card = _card(run, state, kind, digest, history)
     write_checkpoint(run.out / name, dataclasses.replace(card, name=name), content)
@@ -251,9 +244,14 @@ def _card(
         digest=digest,
         recipe=run.recipe,
         command=run.command,
-        environment=environment(run.device),
+        environment=_environment(run),
         loss_history=history,
     )
+
+
+def _environment(run: Run) -> dict[str, str]:
+    """With how its steps are computed, where that is chosen."""
+    return environment(run.device) | run.execution.changed()
 
 
 def environment(device: torch.device) -> dict[str, str]:
@@ -266,5 +264,5 @@ def environment(device: torch.device) -> dict[str, str]:
         "processor": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "num_threads": str(torch.get_num_threads()),
-        "world_size": os.environ.get("WORLD_SIZE", "1"),
+        "world_size": str(launched().size),
     }

@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float, Integer, Num
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
+from flatdiff.dropout import Dropout
 from flatdiff.flags import AdmFlags
 
 Image = Float[Tensor, "b c h w"]
@@ -79,10 +81,17 @@ def timestep_embedding(timesteps: Num[Tensor, " b"], dim: int) -> Embedding:
 class Stage(nn.Sequential):
     """Layers in a row, of which the residual blocks also hear the timestep embedding."""
 
+    recomputed = False  # on the way back: one layer's activations are kept at a time
+
     def forward(self, x: Image, emb: Embedding) -> Changed:  # pyright: ignore[reportIncompatibleMethodOverride]
         """(B, C, H, W) to (B, C', H', W')."""
         for layer in self:
-            x = layer(x, emb) if isinstance(layer, ResBlock) else layer(x)
+            heard = (x, emb) if isinstance(layer, ResBlock) else (x,)
+            x = (
+                checkpoint(layer, *heard, use_reentrant=False)
+                if self.recomputed
+                else layer(*heard)
+            )
         return x
 
 
@@ -150,7 +159,7 @@ class ResBlock(nn.Module):
         self.out_layers = nn.Sequential(
             GroupNorm32(out_channels),
             nn.SiLU(),
-            nn.Dropout(dropout),
+            Dropout(dropout),
             _zero(nn.Conv2d(out_channels, out_channels, 3, padding=1)),
         )
         same = out_channels == channels

@@ -94,7 +94,7 @@ def _subject(identity: str, root: str) -> "Subject":
     gc.collect()  # what was evicted holds itself by its caches
     checkpoints, architecture, recipe, digest = json.loads(identity)
     panel = Panel(**recipe)
-    if panel_digest(panel) != digest:
+    if panel_digest(panel, fresh=True) != digest:
         raise DataError(f"the images of {panel.dataset} have changed since this was asked for")
     (card, model), *partners = (
         _loaded(Path(root) if root else unpacked(name, sha), name, sha, architecture)

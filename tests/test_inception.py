@@ -56,6 +56,7 @@ def published(home: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """A file of ours, declared to be the published one."""
     content = script()
     monkeypatch.setattr(inception, "SHA256", hashlib.sha256(content).hexdigest())
+    monkeypatch.setattr(inception, "NUM_BYTES", len(content))
     return content
 
 
@@ -143,11 +144,11 @@ def test_failed_download_keeps_nothing(
     if content is not None:
         source.write_bytes(content)
     monkeypatch.setattr(inception, "URL", source.as_uri())
-    path = place(published)
+    path = place(b"before")
     with pytest.raises(DataError, match=r"could not be downloaded|is not Inception's published"):
         download_inception()
     assert [file.name for file in path.parent.iterdir()] == [path.name]
-    assert path.read_bytes() == published
+    assert path.read_bytes() == b"before"
 
 
 def test_download_is_a_command() -> None:

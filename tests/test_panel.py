@@ -3,13 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from flatdiff import panel as module
-from flatdiff.errors import DataError, SettingsError
-from flatdiff.panel import Panel, dataset_fingerprint, panel_digest
+from flatdiff.errors import SettingsError
+from flatdiff.panel import Panel, panel_digest
 from tests.tiny import TESTS
 
 
@@ -56,37 +55,3 @@ def test_digest_is_the_same_in_another_process() -> None:
         check=True,
     )
     assert done.stdout.strip() == panel_digest(Panel(size=7, seed=3))
-
-
-def fingerprint(folder: Path) -> str:
-    """Of a folder dataset."""
-    return dataset_fingerprint(f"folder:{folder}")
-
-
-def test_fingerprint_of_a_folder_changes_with_its_files(tmp_path: Path) -> None:
-    """Added, resized, renamed, touched: five states, five fingerprints; none is remembered."""
-    seen = [fingerprint(tmp_path)]
-    file = tmp_path / "a.png"
-    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
-        file.write_bytes(content)
-        os.utime(file, ns=(time, time))
-        seen.append(fingerprint(tmp_path))
-    assert fingerprint(tmp_path) == seen[-1]
-    file.rename(tmp_path / "b.png")
-    seen.append(fingerprint(tmp_path))
-    assert len(set(seen)) == 5
-
-
-def test_fingerprint_of_a_folder_does_not_depend_on_its_place(tmp_path: Path) -> None:
-    """The same files moved elsewhere are the same data."""
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old" / "a.png").write_bytes(b"1")
-    before = fingerprint(tmp_path / "old")
-    (tmp_path / "old").rename(tmp_path / "new")
-    assert fingerprint(tmp_path / "new") == before
-
-
-def test_absent_folder_is_refused(tmp_path: Path) -> None:
-    """A panel of nothing has no digest."""
-    with pytest.raises(DataError, match="absent is not a folder"):
-        fingerprint(tmp_path / "absent")

@@ -37,6 +37,8 @@ from tests.tiny import tiny_recipe
         ("swa_start_step", 13),
         ("swa_every_steps", 0),
         ("precision", "float16"),
+        ("sam_shards", 0),
+        ("timestep_sampler", "importance"),
     ],
 )
 def test_out_of_range_is_refused_by_name(name: str, value: object) -> None:
@@ -85,9 +87,10 @@ def test_json_without_an_entry_is_refused(name: str) -> None:
         Recipe.from_json(values)
 
 
-def test_cifar10_preset_is_the_papers_run() -> None:
+@pytest.mark.parametrize("preset", ["cifar10", "lsun_tower", "ffhq64"])
+def test_preset_is_the_papers_run(preset: str) -> None:
     """Sec. 4.1 of the paper, number by number."""
-    recipe = make_recipe("cifar10", "sam")
+    recipe = make_recipe(preset, "sam")
     assert (recipe.steps, recipe.batch_size, recipe.learning_rate) == (200_000, 128, 1e-4)
     assert (recipe.ema_decay, recipe.input_perturbation) == (0.9999, 0.1)
     assert (recipe.swa_start_step, recipe.swa_every_steps) == (180_000, 100)
@@ -135,6 +138,8 @@ def test_every_setting_changes_the_digest() -> None:
         "swa_every_steps": 7,
         "random_flip": True,
         "precision": "bfloat16",
+        "sam_shards": 2,
+        "timestep_sampler": "loss-second-moment",
         "dataset": "cifar10",
         "preset": "x",
         "flags": dataclasses.replace(base.flags, dropout=0.3),

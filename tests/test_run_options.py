@@ -7,6 +7,7 @@ import tyro
 
 from flatdiff.commands.train import Options
 from flatdiff.errors import SettingsError
+from flatdiff.execution import Execution
 from flatdiff.recipe import make_recipe
 from flatdiff.run_options import RunOptions
 
@@ -23,6 +24,11 @@ CHANGED = RunOptions(
     num_threads=1,
     save_every_steps=7,
     keep_every_steps=20,
+    sam_shards=2,
+    timestep_sampler="loss-second-moment",
+    accumulate=2,
+    recompute_activations=True,
+    channels_last=True,
 )
 
 
@@ -66,7 +72,21 @@ def test_recipe_is_the_presets_with_the_changes() -> None:
         ema_decay=0.99,
         swa_start_step=50,
         precision="bfloat16",
+        sam_shards=2,
+        timestep_sampler="loss-second-moment",
     )
+    assert CHANGED.execution() == Execution(
+        accumulate=2, recompute_activations=True, channels_last=True
+    )
+
+
+def test_sam_climbs_once_a_process_unless_it_is_said() -> None:
+    """Only SAM climbs; what is said counts, whatever the number of processes."""
+    sam = RunOptions(out=Path("x"), method="sam")
+    assert [sam.recipe(processes=n).sam_shards for n in (1, 4)] == [1, 4]
+    assert CHANGED.recipe(processes=4).sam_shards == 2
+    assert RunOptions(out=Path("x"), method="adm").recipe(processes=4).sam_shards == 1
+    assert sam.command(processes=4).startswith("torchrun --nproc-per-node 4 -m flatdiff train")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +112,9 @@ def test_damaged_file_is_a_value_error(text: str) -> None:
         RunOptions.from_json(text, Path("x"))
 
 
-@pytest.mark.parametrize("name", ["save_every_steps", "keep_every_steps", "num_threads"])
+@pytest.mark.parametrize(
+    "name", ["save_every_steps", "keep_every_steps", "num_threads", "accumulate"]
+)
 def test_zero_is_refused_by_name(name: str) -> None:
     """Before a process starts."""
     changes = {name: 0}

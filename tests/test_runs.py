@@ -1,19 +1,22 @@
 """Training runs on disk: resumed, refused, and what they leave behind."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 
 from flatdiff import runs
 from flatdiff.cards import BrokenCard, list_cards, read_card
 from flatdiff.config import BaseMethod
-from flatdiff.errors import DataError, FlatdiffError, TrainingError
+from flatdiff.errors import DataError, FlatdiffError, SettingsError, TrainingError
+from flatdiff.execution import Execution
 from flatdiff.recipe import Recipe
 from flatdiff.runs import LossHistory, Run, execute, load_state
 from flatdiff.training import StepRecord, new_state
-from tests.tiny import CPU, file_digests, finished, tiny_recipe
+from tests.tiny import CPU, TINY, file_digests, finished, tiny_recipe
 
 
 def tiny_run(out: Path, method: BaseMethod = "adm", **changes: Any) -> Run:
@@ -79,6 +82,72 @@ def test_changed_environment_is_refused_by_name(
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(TrainingError, match="world_size: saved '1', now '2'"):
         finished(stopped, resume=True)
+
+
+def test_changed_execution_is_refused_by_name(stopped: Run) -> None:
+    """Rounding would differ, and with it every bit."""
+    run = dataclasses.replace(stopped, execution=Execution(accumulate=2))
+    with pytest.raises(TrainingError, match="accumulate: saved None, now '2'"):
+        finished(run, resume=True)
+
+
+def test_uneven_batch_leaves_no_state_in_the_way(tmp_path: Path) -> None:
+    """Eight images in three parts."""
+    run = tiny_run(tmp_path / "family")
+    with pytest.raises(SettingsError, match="batch_size must be a multiple of 3"):
+        finished(dataclasses.replace(run, execution=Execution(accumulate=3)))
+    assert not run.state_file.exists()
+
+
+def without_new_settings(content: bytes) -> bytes:
+    """A state as programs wrote it that had neither samplers nor shards."""
+    tensors = safetensors.torch.load(content)
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    recipe = json.loads(metadata["recipe"])
+    del recipe["timestep_sampler"], recipe["sam_shards"]
+    return safetensors.torch.save(tensors, {**metadata, "recipe": json.dumps(recipe)})
+
+
+def test_state_of_an_older_program_goes_on(tmp_path: Path) -> None:
+    """To the bits of a run that was never stopped."""
+    run, whole = tiny_run(tmp_path / "old", "sam"), tiny_run(tmp_path / "whole", "sam")
+    for record in execute(run, resume=False):
+        if record.step == 6:
+            break
+    run.state_file.write_bytes(without_new_settings(run.state_file.read_bytes()))
+    assert len(finished(run, resume=True)) == 6
+    finished(whole)
+    assert file_digests(run.out) == file_digests(whole.out)
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        Execution(channels_last=True, fused_adam=True),
+        Execution(accumulate=2, recompute_activations=True),
+    ],
+    ids=["layout", "parts"],
+)
+def test_resumed_run_has_the_same_bits_however_it_is_executed(
+    execution: Execution, tmp_path: Path
+) -> None:
+    """With the sampler that learns, warm by the time of the stop: four timesteps, 56 losses."""
+    flags = dataclasses.replace(TINY, diffusion_steps=4)
+    stopped, whole = (
+        dataclasses.replace(
+            tiny_run(tmp_path / name, timestep_sampler="loss-second-moment", flags=flags),
+            execution=execution,
+        )
+        for name in ("stopped", "whole")
+    )
+    seen: list[int] = []
+    for resume in (False, True):
+        for record in execute(stopped, resume, stop=lambda: len(seen) == 7):
+            seen.append(record.step)  # noqa: PERF401  (stop looks at it meanwhile)
+    assert seen == list(range(1, 13))
+    finished(whole)
+    assert file_digests(stopped.out) == file_digests(whole.out)
 
 
 def test_starting_over_a_state_is_refused(stopped: Run) -> None:

@@ -6,7 +6,7 @@ import tyro
 
 
 def download(what: tyro.conf.Positional[Literal["cifar10", "inception"]]) -> int:
-    """Fetch a file into the state directory; its checksum is verified.
+    """Fetch a file into the state directory; goes on where it broke off, and checks its digest.
 
     Args:
         what: cifar10 (163 MB), or the weights of inception (96 MB), which FID needs.

@@ -26,7 +26,7 @@ class Options:
     flags: str = ""
     """What it leaves open, in guided-diffusion's spelling: "--image_size 32 --num_heads 4"."""
     dataset: str | None = None
-    """That it was trained on: digits, cifar10 or folder:<path>."""
+    """That it was trained on: digits, cifar10, lsun_tower, ffhq64 or folder:<path>."""
     method: BaseMethod | None = None
     """How it was trained: adm (plain), ip (input perturbation) or sam."""
     weights: WeightKind | None = None

@@ -1,6 +1,7 @@
 """`train`: one run of a base method, three checkpoints."""
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from flatdiff.run_options import RunOptions
 from flatdiff.turns import wait_for_turn
 
 if TYPE_CHECKING:
+    from flatdiff.runs import Run
     from flatdiff.training import StepRecord
 
 STOPPED = 130  # exit code, as after Ctrl+C
@@ -39,7 +41,10 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints.
 
     Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
+    Several processes, on as many GPUs: torchrun --nproc-per-node 4 -m flatdiff train ...
     """
+    if os.environ.get("RANK", "0") != "0":  # what is said and written is said by the first
+        return _assist(options)
     folder = RunFolder.of(options.out.resolve(), options.method)
     steps = options.recipe().steps
     with folder.take(), _stop_signals() as stop:
@@ -57,14 +62,29 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     return STOPPED
 
 
+def _assist(options: Options) -> int:
+    """Take part in a run that another process leads; what ends it early is told by that one."""
+    last = 0
+    with _begun(options) as run, _stop_signals() as stop:
+        from flatdiff.runs import execute
+
+        for record in execute(run, options.resume, stop):
+            last = record.step
+    return 0 if last in (0, run.recipe.steps) else STOPPED
+
+
 @contextlib.contextmanager
 def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever."""
+    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever.
+
+    Not below torchrun, which hands the first one on to processes that have heard it themselves.
+    """
     asked: list[int] = []
 
     def ask(number: int, _frame: FrameType | None) -> None:
         asked.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if "RANK" not in os.environ:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -104,25 +124,37 @@ def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bo
 
 
 def _train(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
+    with _begun(options) as run:
+        from flatdiff.runs import execute
+
+        steps = run.recipe.steps
+        _show_progress(_written(execute(run, options.resume, stop), history), steps)
+    return steps if history.step is None else history.step  # None: nothing was left to do
+
+
+@contextlib.contextmanager
+def _begun(options: Options) -> "Iterator[Run]":
+    """The run on its device, when all processes that share it have met."""
     import torch
 
     from flatdiff.devices import pick_device, pick_precision
-    from flatdiff.runs import Run, execute
+    from flatdiff.runs import Run
+    from flatdiff.world import joined
 
     if options.num_threads is not None:
         torch.set_num_threads(options.num_threads)
     device = pick_device(options.device)
-    run = Run(
-        recipe=options.recipe(pick_precision(device)),
-        out=options.out.resolve(),
-        device=device,
-        command=options.command(),
-        save_every_steps=options.save_every_steps,
-        keep_every_steps=options.keep_every_steps,
-    )
-    steps = run.recipe.steps
-    _show_progress(_written(execute(run, options.resume, stop), history), steps)
-    return steps if history.step is None else history.step  # None: nothing was left to do
+    with joined(device) as world:
+        yield Run(
+            recipe=options.recipe(pick_precision(device), world.size),
+            out=options.out.resolve(),
+            device=device,
+            command=options.command(processes=world.size),
+            save_every_steps=options.save_every_steps,
+            keep_every_steps=options.keep_every_steps,
+            execution=options.execution(),
+            world=world,
+        )
 
 
 def _written(records: "Iterator[StepRecord]", history: HistoryFile) -> Iterator[HistoryRow]:

@@ -1,0 +1,200 @@
+"""A collection is image files under one roof: a folder, a zip, or LSUN's database.
+
+Every file becomes pixels in one way: upright, 8 bits, its middle square scaled as guided-diffusion
+does it. What else had to be done to it, or that it could not be read, is a remark.
+"""
+
+import hashlib
+import io
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from flatdiff.errors import DataError
+from flatdiff.panel import Split
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+HELD_OUT_EVERY = 10  # of a collection without a split of its own
+MAX_FILE_BYTES = 64 << 20  # of one image
+# What Pillow and zipfile raise, by format and by the byte that is wrong.
+UNREADABLE_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+
+UNREADABLE = "could not be read and are left out"
+# After "3 of 120 images "; in the order in which they are said.
+REMARKS: dict[str, str] = {
+    "unreadable": UNREADABLE,
+    "small": "are smaller than asked for and were enlarged",
+    "size": "have another size and were cropped and scaled",
+    "animated": "are animated; the first frame was taken",
+    "alpha": "have transparency, which was dropped",
+    "palette": "have a palette and became ordinary colours",
+    "cmyk": "are CMYK and became RGB",
+    "deep": "have 16 bits a channel; the upper 8 were kept",
+    "grey": "are greyscale and became colour with equal channels",
+    "colour": "are in colour and became grey",
+}
+
+# A name, always the same for the same image, and how to get its bytes.
+ImageFile = tuple[str, Callable[[], bytes]]
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """One image as a network will see it."""
+
+    values: NDArray[np.uint8]  # (C, H, W)
+    remarks: tuple[str, ...]  # keys of REMARKS
+
+
+def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None:
+    """Pixels of a file's content; None where it cannot be read.
+
+    Args:
+        content: of the file.
+        image_size: pixels a side that are wanted.
+        channels: 1 or 3.
+    """
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            remarks = tuple(_remarks(image, image_size, channels))
+            upright = ImageOps.exif_transpose(_eight_bits(image))
+            plain = upright.convert("L" if channels == 1 else "RGB")
+            values = np.asarray(centre_square(plain, image_size))
+    except UNREADABLE_ERRORS:
+        return None
+    shaped = values.reshape(image_size, image_size, channels).transpose(2, 0, 1)
+    return Pixels(shaped, remarks)
+
+
+def centre_square(image: Image.Image, size: int) -> Image.Image:
+    """As guided-diffusion's `center_crop_arr`: halved by boxes, scaled bicubically, cut."""
+    while min(image.size) >= 2 * size:
+        width, height = image.size
+        image = image.resize((width // 2, height // 2), Image.Resampling.BOX)
+    scale = size / min(image.size)
+    width, height = (round(side * scale) for side in image.size)
+    image = image.resize((width, height), Image.Resampling.BICUBIC)
+    left, top = (width - size) // 2, (height - size) // 2
+    return image.crop((left, top, left + size, top + size))
+
+
+def _remarks(image: Image.Image, image_size: int, channels: int) -> Iterator[str]:
+    if min(image.size) < image_size:
+        yield "small"
+    elif image.size != (image_size, image_size):
+        yield "size"
+    mode = image.mode
+    grey = mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F"))
+    found = {
+        "animated": getattr(image, "n_frames", 1) > 1,
+        "alpha": image.has_transparency_data,
+        "palette": mode in ("P", "PA"),
+        "cmyk": mode == "CMYK",
+        "deep": mode.startswith("I"),
+        "grey": grey and channels == 3,
+        "colour": not grey and channels == 1,
+    }
+    yield from (name for name, holds in found.items() if holds)
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey keeps its high byte; Pillow's own conversion would clip it to white."""
+    if not image.mode.startswith("I"):
+        return image
+    return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+
+
+def collection(root: Path, split: Split) -> Iterator[ImageFile]:
+    """The image files of one split of a folder or a zip, in one fixed order.
+
+    Raises:
+        DataError: it is neither.
+    """
+    if root.is_dir():
+        found = (
+            (path.relative_to(root).as_posix(), path.read_bytes) for path in image_paths(root)
+        )
+    elif zipfile.is_zipfile(root):
+        found = _zipped(root)
+    else:
+        raise DataError(f"{root} is neither a folder nor a zip of images")
+    return (entry for entry in found if is_held_out(entry[0]) == (split == "held_out"))
+
+
+def image_paths(root: Path) -> Iterator[Path]:
+    """Every image file below a folder, in one fixed order."""
+    return iter(sorted(p for p in root.rglob("*") if is_image(p.name) and p.is_file()))
+
+
+def is_image(name: str) -> bool:
+    """By its suffix; a dot in front hides a file, as macOS has them in its zips."""
+    base = name.rsplit("/", 1)[-1]
+    return base.lower().endswith(IMAGE_SUFFIXES) and not base.startswith("._")
+
+
+def is_held_out(name: str) -> bool:
+    """By the name's own hash, so that adding an image never moves another one."""
+    return hashlib.sha256(name.encode()).digest()[0] < 256 // HELD_OUT_EVERY
+
+
+def _read(path: Path) -> bytes:
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ValueError("too large for an image")
+    return path.read_bytes()
+
+
+def _zipped(path: Path) -> Iterator[ImageFile]:
+    with zipfile.ZipFile(path) as archive:
+        for info in sorted(archive.infolist(), key=lambda info: info.filename):
+            if is_image(info.filename) and not info.is_dir():
+                yield info.filename, partial(_unpacked, archive, info)
+
+
+def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    if info.file_size > MAX_FILE_BYTES:
+        raise ValueError("too large for an image")
+    return archive.read(info)
+
+
+def lsun_images(folder: Path) -> Iterator[ImageFile]:
+    """Every image of one of LSUN's databases, as torchvision reads them, in the order of keys.
+
+    Raises:
+        DataError: lmdb is not installed, or the database cannot be read.
+    """
+    try:
+        import lmdb
+    except ImportError:
+        raise DataError(
+            "LSUN's databases are read by the package lmdb; install it with: pip install lmdb"
+        ) from None
+    try:
+        with (
+            closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env,
+            env.begin() as transaction,
+        ):
+            for key, value in transaction.cursor():
+                yield key.decode("ascii", "replace"), partial(bytes, value)
+    except lmdb.Error as error:
+        raise DataError(f"{folder} cannot be read as an LSUN database: {error}") from None

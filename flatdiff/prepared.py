@@ -1,0 +1,198 @@
+"""Prepared images are a collection looked through once: pixels in one file, remarks in another.
+
+The first use of a collection at some size reads every image; what came of it is kept beside the
+collection's fingerprint, so that later uses, and the other processes of a run, only map a file
+into memory. A file that cannot be read is found here, never in the middle of a run.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flatdiff.config import digest, from_mapping
+from flatdiff.errors import DataError, FlatdiffError
+from flatdiff.files import atomic_write, state_home
+from flatdiff.image_files import IMAGE_SUFFIXES, REMARKS, UNREADABLE_ERRORS, ImageFile, read_pixels
+from flatdiff.locks import take
+
+VERSION = 1  # raised when the same file would become other pixels
+MAX_UNREADABLE_SHARE = 0.1
+EXAMPLES = 3
+LOOK_EVERY_S = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Which images, for whom."""
+
+    name: str  # as a person calls it
+    fingerprint: str  # another one where the files are others
+    split: str
+    image_size: int
+    channels: int
+
+    def folder(self) -> Path:
+        """Where they are kept; the same for every state of one collection."""
+        place = digest({**dataclasses.asdict(self), "fingerprint": ""})[:16]
+        return state_home() / "datasets" / "prepared" / place
+
+    def stem(self) -> Path:
+        """Of the two files, without a suffix."""
+        return self.folder() / digest({"version": VERSION, "files": self.fingerprint})[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What was found."""
+
+    num_seen: int
+    num_kept: int
+    counts: dict[str, int] = field(default_factory=dict)  # of images by remark
+    examples: dict[str, list[str]] = field(default_factory=dict)  # the first names of each
+
+    def sentences(self) -> Iterator[str]:
+        """One for each remark."""
+        for remark, words in REMARKS.items():
+            if count := self.counts.get(remark):
+                names = self.examples.get(remark, [])
+                more = ", ..." if count > len(names) else ""
+                yield f"{count:,} of {self.num_seen:,} images {words}: {', '.join(names)}{more}"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Images ready for use."""
+
+    values: NDArray[np.uint8]  # (N, C, H, W), mapped from a file; writing changes a copy
+    outcome: Outcome
+    fresh: bool  # looked through just now
+
+
+def prepare(source: Source, files: Iterable[ImageFile]) -> Prepared:
+    """Look a collection through, or find what came of it before.
+
+    Args:
+        source: which.
+        files: its images, only read where that was never done.
+
+    Raises:
+        DataError: there are none, or more than a tenth of them cannot be read.
+        FlatdiffError: the state directory cannot be written.
+    """
+    lock_file = source.folder() / "prepare.lock"
+    while (found := _found(source)) is None:
+        if (lock := take(lock_file)) is None:
+            time.sleep(LOOK_EVERY_S)  # another process is at it
+            continue
+        with lock:
+            if _found(source) is None:
+                return dataclasses.replace(_made(source, files), fresh=True)
+    return found
+
+
+def _found(source: Source) -> Prepared | None:
+    try:
+        text = source.stem().with_suffix(".json").read_text("utf-8")
+        outcome = from_mapping(Outcome, json.loads(text), "outcome")
+        return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=False)
+    except (OSError, ValueError, TypeError):
+        return None  # never made, or damaged: made again
+
+
+def _mapped(source: Source, count: int) -> NDArray[np.uint8]:
+    shape = (count, source.channels, source.image_size, source.image_size)
+    path = source.stem().with_suffix(".u8")
+    if path.stat().st_size != np.prod(shape):
+        raise ValueError("of another size")
+    # "c": what somebody writes is theirs alone, which torch asks for.
+    return np.memmap(path, np.uint8, "c", shape=shape)
+
+
+def _made(source: Source, files: Iterable[ImageFile]) -> Prepared:
+    folder, stem = source.folder(), source.stem()
+    for old in folder.glob("*.*"):
+        if old.suffix in (".json", ".u8") or old.name.startswith(".making"):
+            old.unlink(missing_ok=True)  # of the collection as it was, or of a killed attempt
+    outcome = _written(source, files, stem.with_suffix(".u8"))
+    _refuse(source, outcome)
+    text = json.dumps(dataclasses.asdict(outcome))
+    atomic_write(stem.with_suffix(".json"), text.encode())  # last: with it the pair is whole
+    return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=True)
+
+
+def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Outcome:
+    """Pixels go to the disk one by one: a large collection does not fit into memory."""
+    tally = _Tally()
+    temporary = ""
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".making.")
+        with os.fdopen(handle, "wb") as file:
+            for values in tally.taken(source, files):
+                file.write(values.tobytes())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError as error:
+        raise FlatdiffError(
+            f"cannot keep the images of {source.name} in {path.parent}: {error.strerror}"
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+    return tally.outcome()
+
+
+class _Tally:
+    """Counts what passes by."""
+
+    def __init__(self) -> None:
+        self.seen, self.kept = 0, 0
+        self.names: dict[str, list[str]] = {}
+        self.counts: dict[str, int] = {}
+
+    def taken(self, source: Source, files: Iterable[ImageFile]) -> Iterator[NDArray[np.uint8]]:
+        """Pixels of those that can be read."""
+        for name, content in files:
+            self.seen += 1
+            try:
+                pixels = read_pixels(content(), source.image_size, source.channels)
+            except UNREADABLE_ERRORS:
+                pixels = None
+            for remark in ("unreadable",) if pixels is None else pixels.remarks:
+                self.counts[remark] = self.counts.get(remark, 0) + 1
+                examples = self.names.setdefault(remark, [])
+                if len(examples) < EXAMPLES:
+                    examples.append(name)
+            if pixels is not None:
+                self.kept += 1
+                yield pixels.values
+
+    def outcome(self) -> Outcome:
+        """So far."""
+        return Outcome(
+            num_seen=self.seen, num_kept=self.kept, counts=self.counts, examples=self.names
+        )
+
+
+def _refuse(source: Source, outcome: Outcome) -> None:
+    if not outcome.num_seen:
+        raise DataError(
+            f"{source.name} has no images for the split {source.split!r}; expected files ending "
+            f"in {', '.join(IMAGE_SUFFIXES)}"
+        )
+    unreadable = outcome.counts.get("unreadable", 0)
+    if unreadable > MAX_UNREADABLE_SHARE * outcome.num_seen:
+        names = ", ".join(outcome.examples["unreadable"])
+        raise DataError(
+            f"{unreadable:,} of {outcome.num_seen:,} images in {source.name} cannot be read, more "
+            f"than one in ten: {names}, ..."
+        )

@@ -1,0 +1,122 @@
+"""A dataset's fingerprint: equal for equal files, another one as soon as anything could differ."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from flatdiff import datasets
+from flatdiff.data import load_images
+from flatdiff.datasets import collection_of, dataset_fingerprint
+from flatdiff.errors import DataError
+
+
+def fingerprint(folder: Path) -> str:
+    """Of a folder dataset."""
+    return dataset_fingerprint(f"folder:{folder}", fresh=True)
+
+
+def test_fingerprint_of_a_folder_changes_with_its_files(tmp_path: Path) -> None:
+    """Added, resized, renamed, touched: five states, five fingerprints; none is remembered."""
+    seen = [fingerprint(tmp_path)]
+    file = tmp_path / "a.png"
+    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
+        file.write_bytes(content)
+        os.utime(file, ns=(time, time))
+        seen.append(fingerprint(tmp_path))
+    assert fingerprint(tmp_path) == seen[-1]
+    file.rename(tmp_path / "b.png")
+    seen.append(fingerprint(tmp_path))
+    assert len(set(seen)) == 5
+
+
+def test_fingerprint_of_a_folder_does_not_depend_on_its_place(tmp_path: Path) -> None:
+    """The same files moved elsewhere are the same data."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a.png").write_bytes(b"1")
+    before = fingerprint(tmp_path / "old")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert fingerprint(tmp_path / "new") == before
+
+
+def test_absent_folder_is_refused(tmp_path: Path) -> None:
+    """A panel of nothing has no digest."""
+    with pytest.raises(DataError, match="absent is neither a folder nor a zip"):
+        fingerprint(tmp_path / "absent")
+
+
+def test_zip_is_known_by_size_and_time(tmp_path: Path) -> None:
+    """Three states of one file."""
+    file, seen = tmp_path / "a.zip", set()
+    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
+        file.write_bytes(content)
+        os.utime(file, ns=(time, time))
+        seen.add(fingerprint(file))
+    assert len(seen) == 3
+
+
+def test_change_is_seen_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a clock of the test: the folder is gone through once in two seconds, or when asked."""
+    now = [1000.0]
+    monkeypatch.setattr(datasets.time, "monotonic", lambda: now[0])
+    name = f"folder:{tmp_path}"
+    before = dataset_fingerprint(name)
+    (tmp_path / "a.png").write_bytes(b"1")
+    now[0] = 1001.9
+    assert dataset_fingerprint(name) == before
+    after = dataset_fingerprint(name, fresh=True)
+    assert after != before
+    now[0] = 1002.0
+    assert dataset_fingerprint(name) == after
+
+
+def test_absent_ffhq_has_a_name_and_a_present_one_a_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card may name it where nobody has it; published sets are their names."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
+    names = ["digits", "cifar10", "lsun_tower", "ffhq64"]
+    assert [dataset_fingerprint(name) for name in names] == names
+    (tmp_path / "datasets" / "ffhq64").mkdir(parents=True)
+    assert len(dataset_fingerprint("ffhq64")) == 64
+    assert collection_of("ffhq64") == tmp_path / "datasets" / "ffhq64"
+
+
+@pytest.mark.parametrize(
+    ("folders", "read_only", "name", "allowed"),
+    [
+        (None, "", "private", True),
+        (None, "1", "private", False),
+        ("", "", "private", False),
+        ("{0}/public", "", "private", False),
+        ("{0}/public", "1", "public", True),
+        ("{0}/public", "1", "public/cats", True),
+        ("{0}/public", "1", "public/../private", False),
+        ("{0}/public", "1", "public/link", False),
+        ("{0}/other:{0}/private", "1", "private", True),
+        (None, "1", "home/datasets/mine", True),
+    ],
+)
+def test_folders_that_visitors_see_are_named_by_the_owner(
+    folders: str | None,
+    read_only: str,
+    name: str,
+    allowed: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A card put into the checkpoints by hand may name any path, also by a link."""
+    for place in ("private", "public/cats", "home/datasets/mine"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "public" / "link").symlink_to(tmp_path / "private")
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLATDIFF_READ_ONLY", read_only)
+    monkeypatch.delenv("FLATDIFF_FOLDERS", raising=False)
+    if folders is not None:
+        monkeypatch.setenv("FLATDIFF_FOLDERS", folders.format(tmp_path))
+    if allowed:
+        assert len(fingerprint(tmp_path / name)) == 64
+        return
+    for act in (fingerprint, lambda folder: load_images(f"folder:{folder}", "train", 8, 1)):
+        with pytest.raises(DataError, match="may not be read here: FLATDIFF_FOLDERS"):
+            act(tmp_path / name)
