@@ -250,13 +250,17 @@ class Dispatcher(threading.Thread):
         self._wake.set()
 
     def _next_tile(self, active: _Active) -> range:
-        """Take consecutive missing items worth about TILE_SECONDS off the queue."""
+        """Take consecutive missing items worth about TILE_SECONDS off the queue.
+
+        Towards the end less, so that all workers are busy until then.
+        """
         request = active.request
         rate = self._store.rates().of(request.architecture, request.measure)
         budget = TILE_SECONDS / rate if rate else FIRST_TILE_FORWARDS
+        share = -(-len(active.missing) // (TILES_AHEAD * self._cluster.num_workers))
         first = active.missing.popleft()
         count, cost = 1, request.image_forwards[first]
-        while active.missing and active.missing[0] == first + count:
+        while count < share and active.missing[0] == first + count:
             cost += request.image_forwards[first + count]
             if cost > budget:
                 break

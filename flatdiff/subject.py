@@ -195,19 +195,18 @@ class Subject:
         panel = replace(self.panel, seed=seed)
         return self._losses(draw_panel(self.card, self.images, panel, self.process, self.device))
 
-    def variational_bounds(self) -> Losses | None:
-        """The bound of each member in bits per dimension; None without learned variance."""
-        if not self.card.flags.learn_sigma:
-            return None
-        p = self.tensors
-        return _to_numpy(
-            torch.cat(
-                [
-                    self.process.variational_bound(out, p.x_start[rows], p.x_t[rows], p.t[rows])
-                    for rows, out in self._outputs(p)
-                ]
-            )
-        )
+    def losses_and_bounds(self) -> tuple[Losses, Losses | None]:
+        """Beside the losses the variational bounds in bits per dimension, from the same pass.
+
+        The bounds are None without learned variance.
+        """
+        p, losses, bounds = self.tensors, list[Tensor](), list[Tensor]()
+        for rows, out in self._outputs(p):
+            losses.append(self._member_losses(p, rows, out))
+            if self.card.flags.learn_sigma:
+                known = p.x_start[rows], p.x_t[rows], p.t[rows]
+                bounds.append(self.process.variational_bound(out, *known))
+        return _to_numpy(torch.cat(losses)), _to_numpy(torch.cat(bounds)) if bounds else None
 
     def _losses(self, p: PanelTensors) -> Losses:
         return _to_numpy(

@@ -113,9 +113,10 @@ class QuadraticSubject(Subject):
         """Another panel shifts every loss by its seed."""
         return self.losses() + seed
 
-    def variational_bounds(self) -> Any:
+    def losses_and_bounds(self) -> Any:
         """Told apart from the losses by their sign."""
-        return -self.losses()
+        losses = self.losses()
+        return losses, -losses
 
     def _mean_loss(self, parameters: dict[str, Tensor]) -> Tensor:
         """What can be differentiated."""

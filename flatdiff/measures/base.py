@@ -59,9 +59,9 @@ def complete(positions: Sequence[int], done: Mapping[int, Arrays]) -> bool:
 
 def base_arrays(subject: "Subject") -> Arrays:
     """The checkpoint itself: what every perturbed loss is compared with."""
-    bounds = subject.variational_bounds()
+    losses, bounds = subject.losses_and_bounds()
     return {
-        "losses": subject.losses(),
+        "losses": losses,
         "vb": np.array([]) if bounds is None else bounds,  # bits/dim
         "timesteps": subject.timesteps,
         "num_steps": np.array(subject.num_steps),
@@ -75,7 +75,6 @@ NO_BASE: Arrays = {
     "timesteps": np.array([], np.int64),
     "num_steps": np.array(1),
 }
-BASE_PASSES = 2  # over the panel: losses, and the variational bound
 
 
 def stream_seed(seed: int, *path: int) -> int:

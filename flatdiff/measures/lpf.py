@@ -17,7 +17,6 @@ from scipy.special import stdtrit
 
 from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
 from flatdiff.measures.base import (
-    BASE_PASSES,
     NO_BASE,
     Arrays,
     Item,
@@ -170,7 +169,6 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
-    # A pair is two passes, too.
-    image_forwards=lambda settings, item, panel_size: BASE_PASSES * panel_size,
+    image_forwards=lambda settings, item, panel_size: panel_size * (1 if item == ("base",) else 2),
     plan=_plan,
 )

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from flatdiff.config import NOISES, Noise, require, require_seed
 from flatdiff.measures.base import (
-    BASE_PASSES,
     NO_BASE,
     Arrays,
     Item,
@@ -162,6 +161,6 @@ MEASURE = Measure(
     evaluate=_evaluate,
     assemble=_assemble,
     image_forwards=lambda settings, item, panel_size: (
-        panel_size * (BASE_PASSES if item == ("base",) else 2 * len(settings.sizes))
+        panel_size * (1 if item == ("base",) else 2 * len(settings.sizes))
     ),
 )

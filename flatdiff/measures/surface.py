@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flatdiff.measures.base import BASE_PASSES, Arrays, Item, Measure, base_arrays, complete
+from flatdiff.measures.base import Arrays, Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
     assemble_surface,
@@ -103,9 +103,7 @@ MEASURE = Measure(
     items=surface_items,
     evaluate=_evaluate,
     assemble=assemble_surface,
-    image_forwards=lambda settings, item, panel_size: (
-        panel_size * (BASE_PASSES if item[0] == "base" else 1)
-    ),
+    image_forwards=lambda settings, item, panel_size: panel_size,
     plan=_plan,
     prepare=axes_of,
     min_partners=lambda settings: settings.num_marks,
