@@ -34,6 +34,7 @@ def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
+    Path(home).mkdir(parents=True, exist_ok=True)
     with (Path(home) / SERVER_LOG).open("wb") as log:
         process = subprocess.Popen(
             [*command, "--server.port", str(port)],

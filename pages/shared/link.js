@@ -2,7 +2,6 @@
 
 const SHOWN = 2000; // ms that "Copied" stays
 const SETTLED = 50; // ms after which it is known whether only the anchor has changed
-const TOGETHER = 300; // ms within which two new addresses are one change of page
 
 // Where the page is no secure context (plain http on another machine), browsers have only the old
 // way to copy.
@@ -36,20 +35,22 @@ export default function ({ parentElement }) {
     () => say("Copied"), () => window.prompt("Copy this link:", window.location.href));
 }
 
-// Streamlit leaves a page by taking its choices from the address, some at a time, and then goes to
-// the next one. All of that is one entry, so that Back leads to the page as it was.
+// After a click on a link Streamlit takes the choices from the address, some at a time, and then
+// goes to the other page. All of that is one entry, so that Back leads to the page as it was.
 function leaveOneEntry() {
   const push = history.pushState.bind(history);
-  let strippedAt = -Infinity;
+  let leaving = false; // a link was clicked
+  let stripped = false; // since then an entry was made that no one has seen
+  document.addEventListener("click", (event) => {
+    leaving ||= event.target.closest?.("a[href]") != null;
+  }, true);
   history.pushState = (state, unused, url) => {
-    const now = performance.now();
-    const { pathname, search } = window.location;
     const to = new URL(url ?? "", window.location.href);
-    const strips = to.pathname === pathname && to.search.length < search.length;
-    const goesOn = now - strippedAt < TOGETHER && (strips || to.pathname !== pathname);
-    if (goesOn) history.replaceState(state, unused, url);
+    const there = to.pathname !== window.location.pathname;
+    if (stripped) history.replaceState(state, unused, url);
     else push(state, unused, url);
-    strippedAt = strips ? now : -Infinity;
+    stripped = leaving && !there;
+    leaving &&= !there;
   };
 }
 
@@ -62,8 +63,12 @@ function reloadAtBack() {
     anchorOnly = withoutAnchor(event.oldURL) === withoutAnchor(event.newURL);
   });
   window.addEventListener("popstate", () => {
+    const { href } = window.location; // Streamlit is about to take its choices from it
     setTimeout(() => {
-      if (!anchorOnly) window.location.reload();
+      if (!anchorOnly) {
+        window.history.replaceState(window.history.state, "", href);
+        window.location.reload();
+      }
       anchorOnly = false;
     }, SETTLED);
   });
