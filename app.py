@@ -46,12 +46,12 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     import plotly.graph_objects  # noqa: F401
 
     from flatdiff.bundle import import_bundle
-    from flatdiff.cards import Card, list_cards
     from flatdiff.engine import shared_engine
+    from pages.shared.choose import sorted_out
 
     engine = shared_engine()
     import_bundle(engine.store)
-    cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
+    cards, _ = sorted_out(engine.root)
     engine.measure_speed(cards)
     later = Timer(FIRST_PAGE_S, assemble, (engine, cards))
     later.daemon = True

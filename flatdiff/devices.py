@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from flatdiff.config import Precision
+from flatdiff.config import Precision, require
 from flatdiff.errors import SettingsError
 
 
@@ -14,8 +14,10 @@ def pick_device(name: str = "auto") -> torch.device:
     Raises:
         SettingsError: no such device here.
     """
-    if torch.cuda.is_available() and "LOCAL_RANK" in os.environ:  # by torchrun
-        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))  # which "cuda" means from here on
+    if name in ("auto", "cuda") and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+        rank, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()  # by torchrun
+        require(rank < count, "--nproc-per-node", f"at most {count}, one a GPU", rank + 1)
+        torch.cuda.set_device(rank)  # which "cuda" means from here on
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

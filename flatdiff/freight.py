@@ -1,10 +1,14 @@
 """Freight is the weights that a worker on another machine lacks; they travel there once.
 
-A worker that is asked for a checkpoint it has never seen says so (`FreightMissingError`); then
-weights and card are XX every worker of the machine and every later job finds it.
+A worker that is asked for a checkpoint it has never seen says so (`FreightMissingError`). Weights
+and card are then sent in pieces into that machine's state directory, into a folder named by what
+decides the numbers, digest and architecture, where all its workers and all later jobs find them.
 """
 
 import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,12 +17,14 @@ from uuid import uuid4
 from flatdiff.cards import CARD_FILE, WEIGHTS_FILE, read_card
 from flatdiff.errors import CheckpointError, EngineError, FlatdiffError
 from flatdiff.files import atomic_write, move_folder, resolve_inside, sha256_of, state_home
-from flatdiff.requests import Request
+from flatdiff.requests import Request, architecture_of
 
 if TYPE_CHECKING:
     from distributed import Client
 
 PIECE_BYTES = 8 << 20  # a message; the scheduler holds one at a time
+COMING = "coming-"  # folders of what is on its way
+LOST_AFTER_S = 86_400.0  # without a new piece, its sender has gone
 
 
 class FreightMissingError(FlatdiffError):
@@ -32,62 +38,94 @@ class FreightMissingError(FlatdiffError):
 # -- on the worker's machine ------------------------------------------------------------------
 
 
-def unpacked(checkpoint: str, digest: str) -> Path:
-    """The root that holds a checkpoint on this machine.
+def unpacked(checkpoint: str, digest: str, architecture: str) -> Path:
+    """The root that holds a checkpoint on this machine; see `requests.architecture_of`.
 
     Raises:
         FreightMissingError: it has not come yet; names this worker.
     """
-    if has(checkpoint, digest):
-        return _root_of(digest)
+    if has(checkpoint, digest, architecture):
+        return _root_of(digest, architecture)
     from distributed import get_worker
 
     raise FreightMissingError(checkpoint, get_worker().address)
 
 
-def has(checkpoint: str, digest: str) -> bool:
+def has(checkpoint: str, digest: str, architecture: str) -> bool:
     """Whether a checkpoint has come here, as a whole and under this name."""
-    return (resolve_inside(_root_of(digest), checkpoint) / CARD_FILE).is_file()
+    return (resolve_inside(_root_of(digest, architecture), checkpoint) / CARD_FILE).is_file()
 
 
 def take_piece(sender: str, piece: bytes) -> None:
-    """Add the next piece to what a sender has sent."""
-    path = _crate(sender) / WEIGHTS_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
-        file.write(piece)
-
-
-def unpack(sender: str, checkpoint: str, digest: str, card: bytes) -> None:
-    """Let a checkpoint whose last piece has come appear under its digest.
+    """Add the next piece to what a sender has sent.
 
     Raises:
-        CheckpointError: what came is not what the digest names.
+        CheckpointError: this machine cannot keep it.
+    """
+    path = _crate(sender) / WEIGHTS_FILE
+    with _kept_or_said(path.parent):
+        if not path.exists():
+            _sweep()
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            file.write(piece)
+
+
+def unpack(sender: str, checkpoint: str, digest: str, architecture: str, card: bytes) -> None:
+    """Let a checkpoint whose last piece has come appear.
+
+    Raises:
+        CheckpointError: what came is not what the digest names, or cannot be kept.
     """
     crate = _crate(sender)
-    if sha256_of(crate / WEIGHTS_FILE) != digest:
+    with _kept_or_said(crate):
+        arrived = sha256_of(crate / WEIGHTS_FILE)
+    if arrived != digest:
         shutil.rmtree(crate)
         raise CheckpointError(
             f"the weights of {checkpoint} arrived as other bytes than its card names: the file is "
             "damaged, or the network is; run it again"
         )
     atomic_write(crate / CARD_FILE, card)
-    target = resolve_inside(_root_of(digest), checkpoint)
+    target = resolve_inside(_root_of(digest, architecture), checkpoint)
     try:
         move_folder(crate, target)
     except FlatdiffError:  # another worker of this machine was sent the same meanwhile
         shutil.rmtree(crate)
-        if not has(checkpoint, digest):
+        if not has(checkpoint, digest, architecture):
             raise
 
 
-def _root_of(digest: str) -> Path:
-    """A root of its own for each digest: two checkpoints of one name never meet."""
-    return resolve_inside(state_home() / "freight", digest)
+@contextmanager
+def _kept_or_said(crate: Path) -> Iterator[None]:
+    """What this machine cannot do is said in a sentence; an OSError would pass for a lost one."""
+    try:
+        yield
+    except OSError as error:
+        shutil.rmtree(crate, ignore_errors=True)
+        raise CheckpointError(
+            f"a worker's machine cannot keep weights in {crate.parent}: {error.strerror}"
+        ) from None
+
+
+def _sweep() -> None:
+    """Throw away what stopped coming."""
+    for crate in _home().glob(f"{COMING}*"):
+        if time.time() - crate.stat().st_mtime > LOST_AFTER_S:
+            shutil.rmtree(crate, ignore_errors=True)
+
+
+def _home() -> Path:
+    return state_home() / "freight"
+
+
+def _root_of(digest: str, architecture: str) -> Path:
+    """A root of its own for each: two checkpoints of one name never meet."""
+    return resolve_inside(_home(), f"{digest}-{architecture[:16]}")
 
 
 def _crate(sender: str) -> Path:
-    return resolve_inside(state_home() / "freight", f"coming-{sender}")
+    return resolve_inside(_home(), f"{COMING}{sender}")
 
 
 # -- on the machine that asks -------------------------------------------------------------------
@@ -98,11 +136,13 @@ def weights_lost(root: Path, request: Request) -> str:
     partners = {partner.checkpoint: partner.digest for partner in request.partners}
     for name, digest in {**partners, request.checkpoint: request.checkpoint_digest}.items():
         try:
-            found = read_card(root, name).digest
+            card = read_card(root, name)
         except FlatdiffError as error:
             return f"the checkpoint cannot be used any more: {error}"
-        if found != digest:
-            return f"{name} has other weights now than when this was asked for; ask again"
+        other = "weights" if card.digest != digest else ""
+        other = other or ("flags" if architecture_of(card) != request.architecture else "")
+        if other:
+            return f"{name} has other {other} now than when this was asked for; ask again"
     return ""
 
 
@@ -134,11 +174,26 @@ def send(client: "Client", worker: str, root: Path, checkpoint: str) -> None:
         FlatdiffError: it cannot be read here or written there.
         OSError: the worker has gone.
     """
-    there = partial(client.run, workers=[worker])
-    digest, folder, sender = read_card(root, checkpoint).digest, root / checkpoint, uuid4().hex
-    if there(has, checkpoint, digest) == {worker: True}:
+    there, sender, folder = partial(client.run, workers=[worker]), uuid4().hex, root / checkpoint
+    card = read_card(root, checkpoint)
+    what = checkpoint, card.digest, architecture_of(card)
+    if there(has, *what) == {worker: True}:
         return
-    with (folder / WEIGHTS_FILE).open("rb") as file:
+    for piece in _pieces(folder / WEIGHTS_FILE):
+        there(take_piece, sender, piece)
+    there(unpack, sender, *what, (folder / CARD_FILE).read_bytes())
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Of a file.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from None
+    with file:
         while piece := file.read(PIECE_BYTES):
-            there(take_piece, sender, piece)
-    there(unpack, sender, checkpoint, digest, (folder / CARD_FILE).read_bytes())
+            yield piece

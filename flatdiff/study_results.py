@@ -16,8 +16,8 @@ from flatdiff.study_columns import DATA, Quantity
 from flatdiff.study_family import fitted
 from flatdiff.summary import title_of
 
-# How a card's dataset is recognised as one of the paper's.
-WORDS = dict(zip(DATA, ("cifar10", "tower", "ffhq"), strict=True))
+# The paper's datasets by their names here.
+NAMES: dict[str, str] = dict(zip(("cifar10", "lsun_tower", "ffhq64"), DATA, strict=True))
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ class Study:
     @property
     def data(self) -> str:
         """Their images: one of the paper's datasets by its name there, or another."""
-        own = self.cards[0].dataset
-        return next((name for name, word in WORDS.items() if word in own.lower()), own)
+        return NAMES.get(self.cards[0].dataset, self.cards[0].dataset)
 
     @property
     def inception(self) -> bool:

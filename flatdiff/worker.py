@@ -69,7 +69,7 @@ def evaluate_tile(
     seconds = time.perf_counter() - wall
     if seconds > 0.1 and time.thread_time() - processor < STARVED_SHARE * seconds:
         leave_idle_class()
-    return TileResult(results, seconds, _environment(subject.device.type))
+    return TileResult(results, seconds, _environment(subject.device))
 
 
 def identity_of_subject(request: Request, panel: str) -> str:
@@ -97,7 +97,7 @@ def _subject(identity: str, root: str) -> "Subject":
     if panel_digest(panel, fresh=True) != digest:
         raise DataError(f"the images of {panel.dataset} have changed since this was asked for")
     (card, model), *partners = (
-        _loaded(Path(root) if root else unpacked(name, sha), name, sha, architecture)
+        _loaded(Path(root) if root else unpacked(name, sha, architecture), name, sha, architecture)
         for name, sha in checkpoints
     )
     points = [FlatWeights(partner).origin for _, partner in partners]
@@ -153,14 +153,16 @@ def number_of(name: str) -> int:
     return int(digits or 0)
 
 
-def _environment(device: str) -> str:
+def _environment(device: "torch.device") -> str:
     import torch
+
+    gpu = device.type == "cuda"
 
     described = {
         "flatdiff": flatdiff.__version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.machine(),
+        "device": torch.cuda.get_device_name(device) if gpu else platform.machine(),
         "dtype": "float32",
         "num_threads": torch.get_num_threads(),
         "priority": priority_name(),

@@ -58,7 +58,8 @@ ALONE = World()
 
 def launched() -> World:
     """As torchrun's variables say, before anybody has met; alone without them."""
-    return World(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    return World(int(os.environ.get("RANK", "0")), size) if size > 1 else ALONE
 
 
 @contextlib.contextmanager

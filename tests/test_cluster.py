@@ -1,6 +1,9 @@
 """A cluster of other machines: a scheduler and workers that share nothing with this program."""
 
+import dataclasses
+import os
 import pickle
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,15 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.cards import read_card
+from flatdiff.cards import Card, read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
-from flatdiff.errors import EngineError
+from flatdiff.errors import CheckpointError, EngineError
 from flatdiff.freight import FreightMissingError, has, take_piece, unpack, unpacked
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
-from flatdiff.requests import make_request
+from flatdiff.requests import architecture_of, make_request
 from flatdiff.store import Store
 from flatdiff.subject import Subject
 from flatdiff.worker import number_of
@@ -29,6 +32,11 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
     made = Machines(tmp_path / "machines")
     yield made
     made.close()
+
+
+def kept_as(card: Card) -> str:
+    """The folder of a checkpoint's freight."""
+    return f"{card.digest}-{architecture_of(card)[:16]}"
 
 
 def loss_of(path: Path, cluster: Cluster, root: Path, settings: SurfaceSettings) -> np.ndarray:
@@ -64,7 +72,7 @@ def test_four_machines_one_lost_and_one_added(
     near = loss_of(tmp_path / "near.sqlite", Cluster(num_workers=1), tiny_root, settings)
     assert np.isfinite(far).all()
     np.testing.assert_array_equal(far, near)
-    assert {tuple(machines.freight(k)) for k in range(1, 4)} == {(card.digest,)}
+    assert {tuple(machines.freight(k)) for k in range(1, 4)} == {(kept_as(card),)}
 
 
 def test_weights_travel_and_damaged_ones_end_the_job(
@@ -85,7 +93,7 @@ def test_weights_travel_and_damaged_ones_end_the_job(
     card = read_card(tiny_root, "tiny/adm")
     here = Subject(card, load_model(tiny_root, card, torch.device("cpu")), Panel())
     assert loss[1, 1] == pytest.approx(here.losses().mean(), rel=1e-6)
-    assert machines.freight(0) == [card.digest]
+    assert machines.freight(0) == [kept_as(card)]
 
 
 def test_freight_is_taken_whole_or_not_at_all(
@@ -94,20 +102,47 @@ def test_freight_is_taken_whole_or_not_at_all(
     """Damaged on the way, it leaves nothing; whole, it is a root like any other."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
     card = read_card(tiny_root, "tiny/adm")
+    what = card.id, card.digest, architecture_of(card)
     folder = tiny_root / "tiny" / "adm"
     content, text = ((folder / name).read_bytes() for name in ("weights.safetensors", "card.json"))
     take_piece("a", content[:100])
     take_piece("a", b"x" + content[101:])
     with pytest.raises(Exception, match="arrived as other bytes"):
-        unpack("a", card.id, card.digest, text)
-    assert not has(card.id, card.digest)
+        unpack("a", *what, text)
+    assert not has(*what)
     for sender in "bc":  # two workers of one machine asked at the same time
         take_piece(sender, content[:100])
         take_piece(sender, content[100:])
-    unpack("b", card.id, card.digest, text)
-    unpack("c", card.id, card.digest, text)
-    assert read_card(unpacked(card.id, card.digest), card.id) == card
-    assert [path.name for path in (tmp_path / "freight").iterdir()] == [card.digest]
+    unpack("b", *what, text)
+    unpack("c", *what, text)
+    assert read_card(unpacked(*what), card.id) == card
+    assert [path.name for path in (tmp_path / "freight").iterdir()] == [kept_as(card)]
+    other = dataclasses.replace(card.flags, noise_schedule="linear")
+    flags = architecture_of(dataclasses.replace(card, flags=other))
+    assert not has(card.id, card.digest, flags), "the same bytes under other flags are another"
+
+
+def test_a_machine_that_cannot_keep_freight_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file where the folder should be: as good as a full disk, and no lost connection."""
+    (tmp_path / "freight").write_text("")
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
+    with pytest.raises(CheckpointError, match="cannot keep weights"):
+        take_piece("a", b"x")
+
+
+def test_freight_that_stopped_coming_is_thrown_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last piece came two days ago; that of another sender just now."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
+    for sender in "ab":
+        take_piece(sender, b"x")
+    old = time.time() - 2 * 86_400
+    os.utime(tmp_path / "freight" / "coming-a", (old, old))
+    take_piece("c", b"x")
+    assert {path.name for path in (tmp_path / "freight").iterdir()} == {"coming-b", "coming-c"}
 
 
 def test_what_is_lacking_survives_the_way_back() -> None:
@@ -117,7 +152,7 @@ def test_what_is_lacking_survives_the_way_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "number"), [("0", 0), ("12", 12), ("desk-3", 3), ("tcp://10.0.0.2:40123", 40123)]
+    ("name", "number"), [("0", 0), ("12", 12), ("desk-3", 3), ("desk-4711-0", 0)]
 )
 def test_number_that_ends_a_name(name: str, number: int) -> None:
     """By hand; workers of one machine have numbers in a row, so they share out its GPUs."""

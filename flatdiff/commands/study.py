@@ -40,6 +40,8 @@ def study(
     """
     folder = out or Path("studies") / family
     require(not folder.is_file(), "--out", "a folder", str(folder))
+    strange = (folder / "README.md").exists() and not (folder / "study.json").exists()
+    require(not strange, "--out", "a new folder, or one with a study in it", str(folder))
     engine = Engine(adopt=False)
     try:
         cards = family_cards(engine.root, family)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from flatdiff.config import require
 from flatdiff.errors import FlatdiffError
 from flatdiff.priority import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.run_folders import RunFolder
@@ -43,7 +44,10 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
     Several processes, on as many GPUs: torchrun --nproc-per-node 4 -m flatdiff train ...
     """
-    if os.environ.get("RANK", "0") != "0":  # what is said and written is said by the first
+    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    if together:
+        require(not options.in_turn, "--in-turn", "left out with several processes", True)
+    if together and os.environ["RANK"] != "0":  # what is said and written is said by the first
         return _assist(options)
     folder = RunFolder.of(options.out.resolve(), options.method)
     steps = options.recipe().steps

@@ -1,6 +1,7 @@
 """`worker`: lend this machine to a cluster."""
 
 import os
+import socket
 import sys
 
 import tyro
@@ -24,7 +25,9 @@ def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None)
         **WORKER_ENVIRONMENT,
         "PYTHONPATH": os.pathsep.join(paths),
     }
-    options = {"nworkers": count, "nthreads": 1, "memory-limit": 0}
+    # Dask numbers several workers itself; GPUs are shared out by the number that ends a name.
+    name = f"{socket.gethostname()}-{os.getpid()}" + ("-0" if count == 1 else "")
+    options = {"nworkers": count, "nthreads": 1, "memory-limit": 0, "name": name}
     words = [f"--{name}={value}" for name, value in options.items()]
     program = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
     # In place of this process, so that whoever stops it stops the workers.

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.cards import BrokenCard, Card, list_cards
+from flatdiff.cards import Card
 from flatdiff.collection import bundled_path
 from flatdiff.config import METHOD_PLANE, read_only
 from flatdiff.engine import shared_engine
@@ -13,7 +13,7 @@ from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
 from pages.gallery.known import gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
-from pages.shared.choose import all_cards, plain
+from pages.shared.choose import all_cards, plain, sorted_out
 from pages.shared.job import job_panel
 
 MAX_CARDS = 24  # as pictures, and to be measured together
@@ -57,11 +57,11 @@ def training(cards: list[Card]) -> None:
 
 def broken_ones() -> None:
     """A way to be rid of what every page leaves out."""
-    found = [card.id for card in list_cards(shared_engine().root) if isinstance(card, BrokenCard)]
-    if read_only() or not found:
+    _, reasons = sorted_out(shared_engine().root)
+    if read_only() or not reasons:
         return
     with st.container(horizontal=True):
-        for name in found:
+        for name in reasons:
             if st.button(f"Delete {plain(name)}", key=f"broken-{name}", icon=":material/delete:"):
                 delete_dialog(name, bundled_path(shared_engine().root, name))
 

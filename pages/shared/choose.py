@@ -2,22 +2,41 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import streamlit as st
 
 from flatdiff.cards import BrokenCard, Card, list_cards
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
+from flatdiff.datasets import dataset_fingerprint
 from flatdiff.engine import shared_engine
+from flatdiff.errors import FlatdiffError
 from pages.shared.differs import what_differs
+
+
+def sorted_out(root: Path) -> tuple[list[Card], dict[str, str]]:
+    """The usable checkpoints below a root, and why each of the others is not, by its id.
+
+    One whose images are not here, or may not be shown, cannot be measured and has no results.
+    """
+    cards, reasons = list[Card](), dict[str, str]()
+    for found in list_cards(root):
+        if isinstance(found, BrokenCard):
+            reasons[found.id] = found.reason
+            continue
+        try:
+            dataset_fingerprint(found.dataset)
+            cards.append(found)
+        except FlatdiffError as error:
+            reasons[found.id] = str(error)
+    return cards, reasons
 
 
 def all_cards() -> list[Card]:
     """Every usable checkpoint; a sentence for each that is not, and a stop where there is none."""
-    found = list(list_cards(shared_engine().root))
-    for broken in found:
-        if isinstance(broken, BrokenCard):
-            st.warning(f"Checkpoint {plain(broken.id)} is left out: {plain(broken.reason)}")
-    cards = [card for card in found if isinstance(card, Card)]
+    cards, reasons = sorted_out(shared_engine().root)
+    for name, reason in reasons.items():
+        st.warning(f"Checkpoint {plain(name)} is left out: {plain(reason)}")
     if not cards:
         st.info(
             f"No checkpoint in `{shared_engine().root}` yet. Train one, about 25 minutes on one "

@@ -1,5 +1,6 @@
 """Windows of the gallery: add, rename, delete; and a dashboard that only shows."""
 
+import dataclasses
 import io
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from flatdiff import conversion
-from flatdiff.cards import card_ids, read_card
+from flatdiff.cards import card_ids, read_card, write_card
 from flatdiff.converter import convert
 from flatdiff.engine import Engine
 from flatdiff.foreign import open_weights
@@ -18,6 +19,7 @@ from flatdiff.headers import Header
 from flatdiff.intake import portable
 from flatdiff.store import FAILED
 from pages.gallery.listing import OPENED
+from pages.shared.choose import sorted_out
 from tests.conftest import TINY_FLAGS
 from tests.pages.test_gallery import opened, press, tiny_root  # noqa: F401
 from tests.pages.test_pages import PAGES, engine, fill, requests_of, texts  # noqa: F401
@@ -78,6 +80,16 @@ def test_a_broken_checkpoint_can_be_deleted(engine: Engine) -> None:  # noqa: F8
     press(page, "Delete")
     assert card_ids(engine.root) == ["tiny/adm"]
     assert not any(button.label.startswith("Delete") for button in opened().button)
+
+
+def test_a_checkpoint_whose_images_are_gone_spoils_no_page(engine: Engine) -> None:  # noqa: F811
+    """It is left out with the reason and can be deleted; the other one is shown as ever."""
+    card = read_card(engine.root, "tiny/sam")
+    write_card(engine.root / "tiny/sam", dataclasses.replace(card, dataset="folder:/nowhere"))
+    page = opened()
+    assert "/nowhere" in page.warning[0].value.replace("\\", "")
+    assert "Delete tiny\\/sam" in {button.label for button in page.button}
+    assert {card.id for card in sorted_out(engine.root)[0]} == {"tiny/adm"}
 
 
 def test_an_upload_becomes_a_checkpoint(
