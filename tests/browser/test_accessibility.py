@@ -1,8 +1,15 @@
-"""Every page under axe-core: whatever it calls serious or critical is mended, or named here."""
+"""Every page in two widths and two themes, and under axe-core.
+
+Whatever axe-core calls serious or critical is mended, or named here.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from tests.browser.conftest import Server
 from tests.browser.test_road import PAGES, open_page
@@ -18,30 +25,47 @@ STREAMLITS_OWN = (
     ("scrollable-region-focusable", ".stCode pre", "a command longer than the screen"),
     ("scrollable-region-focusable", ".stTable *", "a table wider than a phone"),
 )
+ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+SCREENS: tuple[tuple[int, Literal["light", "dark"], bool], ...] = (
+    (1280, "dark", False),
+    (1280, "light", True),
+    (375, "light", False),
+    (375, "dark", True),
+)
 IS_ONE = "([target, selector]) => document.querySelector(target).matches(selector)"
 
 
-@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (375, "dark")])
-def test_row_14_no_serious_finding(
-    browser: Browser, shipped: Server, width: int, theme: str
+def test_rows_14_and_15_every_page_fits_and_has_no_serious_finding(
+    page: Page, shipped: Server
 ) -> None:
-    """By axe-core, which knows nothing of this project."""
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if theme == "dark" else "light",
-    )
-    page = context.new_page()
-    found = []
+    """No exception box, nothing to scroll sideways, nothing that axe-core calls serious.
+
+    A page is opened once and then changes its theme and width, as a screen does that is turned at
+    dusk. Screenshots are kept for a person's eyes.
+    """
+    ARTIFACTS.mkdir(exist_ok=True)
+    found: list[str] = []
     for path in PAGES:
+        page.set_viewport_size({"width": 1280, "height": 900})
         open_page(page, shipped, path)
-        page.wait_for_timeout(500)  # what fades in is faint
-        for rule in Axe().run(page).response["violations"]:
-            known = [selector for name, selector, _ in STREAMLITS_OWN if name == rule["id"]]
-            found += [
-                f"{path or 'checkpoints'}: {rule['id']}: {node['html'][:200]}"
-                for node in rule["nodes"]
-                if rule["impact"] in ("serious", "critical")
-                and not any(page.evaluate(IS_ONE, [node["target"][0], one]) for one in known)
-            ]
-    context.close()
+        assert page.get_by_test_id("stException").count() == 0
+        for width, theme, axe in SCREENS:
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(500)  # what fades in is faint
+            where = f"{path or 'checkpoints'}-{width}-{theme}"
+            page.screenshot(path=ARTIFACTS / f"{where}.png")
+            assert page.evaluate(OVERFLOW) <= 0, where
+            found += [f"{where}: {one}" for one in serious_findings(page, axe)]
     assert not found, "\n".join(found)
+
+
+def serious_findings(page: Page, axe: bool) -> Iterator[str]:
+    """By axe-core, which knows nothing of this project."""
+    for rule in Axe().run(page).response["violations"] if axe else ():
+        known = [selector for name, selector, _ in STREAMLITS_OWN if name == rule["id"]]
+        for node in rule["nodes"]:
+            ours = not any(page.evaluate(IS_ONE, [node["target"][0], one]) for one in known)
+            if rule["impact"] in ("serious", "critical") and ours:
+                yield f"{rule['id']}: {node['html'][:200]}"
