@@ -8,10 +8,11 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from flatdiff.cards import Card
 from flatdiff.errors import CheckpointError
@@ -20,6 +21,7 @@ from flatdiff.headers import Header, read_header
 from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300
+MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
 log = logging.getLogger("flatdiff.conversion")
 _one_at_a_time = threading.Lock()  # each reads a file of any size, and computes
@@ -62,18 +64,38 @@ def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
     raise CheckpointError(sentence)
 
 
-def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
-    try:
-        return subprocess.run(
-            [sys.executable, "-m", "flatdiff.converter"],
-            input=json.dumps(task).encode(),
-            cwd=PROJECT_ROOT,
-            # Threads that wait actively take from others what they wait for.
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
-            capture_output=True,
-            timeout=CONVERSION_TIMEOUT_S,
-            check=False,
+def _beginning(file: IO[bytes]) -> bytes:
+    """Of what was written.
+
+    Raises:
+        CheckpointError: there is more than an answer may have.
+    """
+    file.seek(0)
+    content = file.read(MAX_ANSWER_BYTES + 1)
+    if len(content) > MAX_ANSWER_BYTES:
+        raise CheckpointError(
+            f"what it says of its tensors takes more than {MAX_ANSWER_BYTES >> 20} MB"
         )
+    return content
+
+
+def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
+    """What it says goes to the disk, and into this process no further than it may be long."""
+    try:
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+            done = subprocess.run(
+                [sys.executable, "-m", "flatdiff.converter"],
+                input=json.dumps(task).encode(),
+                cwd=PROJECT_ROOT,
+                # Threads that wait actively take from others what they wait for.
+                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+                stdout=said,
+                stderr=errors,
+                timeout=CONVERSION_TIMEOUT_S,
+                check=False,
+            )
+            done.stdout, done.stderr = _beginning(said), _beginning(errors)
+            return done
     except OSError as error:
         raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:

@@ -179,6 +179,19 @@ def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         import_file(tmp_path, tmp_path / "absent", said())
 
 
+def test_an_answer_is_read_as_far_as_it_may_be_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that says a megabyte more than an answer has."""
+    run = conversion.subprocess.run
+    program = f"print('x' * {conversion.MAX_ANSWER_BYTES + (1 << 20)})"
+    monkeypatch.setattr(
+        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    )
+    with pytest.raises(CheckpointError, match="more than 16 MB"):
+        upload(tmp_path, save(STATE))
+
+
 def test_no_process_for_it_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine may have none left to give."""
 
