@@ -3,6 +3,7 @@
 This side starts it, waits for as long as it may take, and makes a sentence of however it ended.
 """
 
+import contextlib
 import json
 import logging
 import os
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,9 @@ from flatdiff.headers import Header, read_header
 from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300
+LOOK_TIMEOUT_S = 30  # for the process to begin and the pickle to be read
+READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at
+TURN_TIMEOUT_S = 60  # until others have been served
 MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
 log = logging.getLogger("flatdiff.conversion")
@@ -35,7 +39,8 @@ def foreign_header(path: Path) -> Header:
     """
     if not is_torch_file(path):
         return read_header(path)
-    return Header.from_json(_answer({"path": str(path)})["header"])
+    timeout_s = LOOK_TIMEOUT_S + path.stat().st_size // READING_BYTES_S
+    return Header.from_json(_answer({"path": str(path)}, timeout_s)["header"])
 
 
 def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
@@ -44,12 +49,13 @@ def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
     Raises:
         CheckpointError: what the process says, or how it ended.
     """
-    _answer({"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix})
+    task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix}
+    _answer(task, CONVERSION_TIMEOUT_S)
 
 
-def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
-    with _one_at_a_time:
-        done = _finished(task)
+def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    with _turn():
+        done = _finished(task, timeout_s)
     try:
         said = json.loads(done.stdout)
         if done.returncode == 0:
@@ -62,6 +68,17 @@ def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
             "want of memory"
         )
     raise CheckpointError(sentence)
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """This one's turn; raises `CheckpointError` where that of others takes too long."""
+    if not _one_at_a_time.acquire(timeout=TURN_TIMEOUT_S):
+        raise CheckpointError("other files are being taken in; try again in a few minutes")
+    try:
+        yield
+    finally:
+        _one_at_a_time.release()
 
 
 def _beginning(file: IO[bytes]) -> bytes:
@@ -79,7 +96,7 @@ def _beginning(file: IO[bytes]) -> bytes:
     return content
 
 
-def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
+def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
     """What it says goes to the disk, and into this process no further than it may be long."""
     try:
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
@@ -91,7 +108,7 @@ def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
                 env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
                 stdout=said,
                 stderr=errors,
-                timeout=CONVERSION_TIMEOUT_S,
+                timeout=timeout_s,
                 check=False,
             )
             done.stdout, done.stderr = _beginning(said), _beginning(errors)
@@ -99,7 +116,6 @@ def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
     except OSError as error:
         raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:
+        work = "converted" if "folder" in task else "looked through"
         name = Path(task["path"]).name
-        raise CheckpointError(
-            f"{name} could not be converted within {CONVERSION_TIMEOUT_S} s"
-        ) from None
+        raise CheckpointError(f"{name} could not be {work} within {timeout_s} s") from None

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from flatdiff.scheme import Scheme
 from tests.test_cards import card_of, place
 from tests.test_headers import BAD
 from tests.test_intake import in_process, said, upload, weights  # noqa: F401
+from tests.test_torch_files import rezipped
 
 STATE = weights()
 OWN = "--channel_mult 1 --attention_resolutions 9"
@@ -177,6 +179,25 @@ def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         upload(tmp_path, b"")
     with pytest.raises(FlatdiffError, match="read-only"):
         import_file(tmp_path, tmp_path / "absent", said())
+
+
+def test_nobody_is_kept_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle of 200 bytes takes for ever: each tuple's hash needs that of another one twice."""
+    tuples = b"".join(b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(60))
+    pickle = b"\x80\x02}K\x01K\x01\x86q\x00" + tuples + b"K\x00s."
+    path = tmp_path / "w.pt"
+    path.write_bytes(rezipped(lambda n, d: (n, pickle if n.endswith("data.pkl") else d)))
+    monkeypatch.setattr(conversion, "LOOK_TIMEOUT_S", 3)
+    begin = time.monotonic()
+    with pytest.raises(CheckpointError, match=r"w.pt could not be looked through within 3 s"):
+        conversion.foreign_header(path)
+    assert time.monotonic() - begin < 30
+    monkeypatch.setattr(conversion, "TURN_TIMEOUT_S", 0.1)
+    with (
+        conversion._one_at_a_time,
+        pytest.raises(CheckpointError, match="other files are being taken in; try again"),
+    ):
+        conversion.foreign_header(path)
 
 
 def test_an_answer_is_read_as_far_as_it_may_be_long(
