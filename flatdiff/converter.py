@@ -54,8 +54,7 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     reader = _Reader(weights, packed_names(weights.header, chosen))
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
     origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
-    if card.recipe is None:  # a run of flatdiff knows its own flags
-        origin |= diagnosed(card, folder / WEIGHTS_FILE)
+    origin |= diagnosed(card, folder / WEIGHTS_FILE)
     whole = dataclasses.replace(
         card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
     )

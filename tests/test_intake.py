@@ -24,6 +24,7 @@ from flatdiff.foreign import open_weights
 from flatdiff.headers import Header, TensorEntry, read_header
 from flatdiff.intake import import_upload, portable
 from flatdiff.published import published_flags
+from flatdiff.recipe import PRESETS
 from flatdiff.tensors import read_tensors
 from flatdiff.unet import AdmUNet
 from tests.test_cards import place
@@ -126,7 +127,11 @@ def test_names_of_every_kind(new: str, tmp_path: Path) -> None:
 def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path: Path) -> None:
     """Weights, digest and card are those it left with; only its place and origin are new."""
     card = dataclasses.replace(
-        read_card(tiny_root, "tiny/sam"), step=9, loss_history=[[1, 0.5]], command="train <b>"
+        read_card(tiny_root, "tiny/sam"),
+        step=9,
+        loss_history=[[1, 0.5]],
+        command="train <b>",
+        recipe=PRESETS["digits"],
     )
     content = portable(tiny_root, card)
     before, after = load((tiny_root / "tiny/sam/weights.safetensors").read_bytes()), load(content)
@@ -135,6 +140,7 @@ def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path:
     added = upload(tmp_path, content, preset=None, flags="")
     same = {"family": "tiny", "name": "sam", "origin": {}, "num_non_finite": None}
     assert dataclasses.replace(added, **same) == card
+    assert "no reading fits" in added.origin["diagnosis"], "a recipe inside is a stranger's word"
     assert card_inside(read_header(tmp_path / "theirs/new/weights.safetensors")) is None
     path = tmp_path / "theirs/new/weights.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
