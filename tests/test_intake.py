@@ -24,11 +24,10 @@ from flatdiff.foreign import open_weights
 from flatdiff.headers import Header, TensorEntry, read_header
 from flatdiff.intake import import_upload, portable
 from flatdiff.published import published_flags
-from flatdiff.recipe import PRESETS
 from flatdiff.tensors import read_tensors
 from flatdiff.unet import AdmUNet
 from tests.test_cards import place
-from tests.tiny import CPU, TINY, command_line, random_network
+from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
 
 
 def said(**changes: Any) -> Description:
@@ -131,7 +130,7 @@ def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path:
         step=9,
         loss_history=[[1, 0.5]],
         command="train <b>",
-        recipe=PRESETS["digits"],
+        recipe=tiny_recipe("sam"),
     )
     content = portable(tiny_root, card)
     before, after = load((tiny_root / "tiny/sam/weights.safetensors").read_bytes()), load(content)
