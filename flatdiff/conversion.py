@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from flatdiff.cards import Card
+from flatdiff.cards import CARD_FILE, Card
 from flatdiff.errors import CheckpointError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.headers import Header, read_header
@@ -47,10 +47,15 @@ def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
     """Have weights and card written into a folder; see `converter.convert`.
 
     Raises:
-        CheckpointError: what the process says, or how it ended.
+        CheckpointError: what the process says, or how it ended before they were whole.
     """
     task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix}
-    _answer(task, CONVERSION_TIMEOUT_S)
+    try:
+        _answer(task, CONVERSION_TIMEOUT_S)
+    except CheckpointError as error:
+        if not (folder / CARD_FILE).is_file():
+            raise
+        log.warning("%s is converted and not diagnosed: %s", card.id, error)
 
 
 def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:

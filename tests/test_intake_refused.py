@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save
 
 from flatdiff import conversion, intake
+from flatdiff.cards import verify_weights
 from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.intake import import_file, upload_header
@@ -198,6 +199,24 @@ def test_nobody_is_kept_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         pytest.raises(CheckpointError, match="other files are being taken in; try again"),
     ):
         conversion.foreign_header(path)
+
+
+def test_a_diagnosis_that_dies_ends_no_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle of it, as for want of memory or time; the weights are there."""
+    run = conversion.subprocess.run
+    program = (
+        "import os, signal, sys; from flatdiff import converter; "
+        "converter.diagnosed = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "sys.exit(converter.main())"
+    )
+    monkeypatch.setattr(
+        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    )
+    card = upload(tmp_path, save(STATE))
+    assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
+    verify_weights(tmp_path / card.id, card)
 
 
 def test_an_answer_is_read_as_far_as_it_may_be_long(
