@@ -68,11 +68,14 @@ def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         sentence = str(said["error"])
     except (ValueError, KeyError, TypeError):
         log.error("the converter failed: %s", done.stderr.decode(errors="replace"))
-        sentence = (
-            f"the process that reads the weights ended with {done.returncode}, most likely for "
-            "want of memory"
-        )
+        likely = "most likely for want of memory" if _for_want(done) else "for no reason foreseen"
+        sentence = f"the process that reads the weights ended with {done.returncode}, {likely}"
     raise CheckpointError(sentence)
+
+
+def _for_want(done: "subprocess.CompletedProcess[bytes]") -> bool:
+    """Killed from outside, or out of memory where nobody could say so any more."""
+    return done.returncode < 0 or b"MemoryError" in done.stderr
 
 
 @contextlib.contextmanager

@@ -203,8 +203,21 @@ def require_name(name: str) -> None:
             f"the name of a tensor, {shortened(name)}, has {len(name):,} characters; at most "
             f"{MAX_NAME}"
         )
+    if as_text(name) != name:
+        raise CheckpointError(
+            f"the name of a tensor, {shortened(name)}, is no text: it has half a character"
+        )
 
 
 def shortened(name: str) -> str:
-    """A name from a file, at a length that a sentence can hold."""
-    return name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}..."
+    """A name from a file, at a length that a sentence can hold, and as text."""
+    return as_text(name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}...")
+
+
+def as_text(name: str) -> str:
+    r"""With a question mark for every half of a character, which no file or terminal takes.
+
+    >>> as_text("\ud800 is a lone surrogate")
+    '? is a lone surrogate'
+    """
+    return name.encode(errors="replace").decode()

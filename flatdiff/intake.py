@@ -21,7 +21,7 @@ from flatdiff.config import require, require_writable
 from flatdiff.drafts import CARD_KEY, DATASETS, Description, draft
 from flatdiff.errors import CheckpointError
 from flatdiff.files import resolve_inside
-from flatdiff.headers import MAX_HEADER_BYTES, Header
+from flatdiff.headers import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.packaging import described
 
 MAX_UPLOAD_BYTES = 200 << 20
@@ -142,7 +142,7 @@ def _taken_in(
         raise CheckpointError(f"{name} cannot be read: {error}") from None
     found = draft(header, said, name)
     packaging = described(header, found.chosen)
-    origin = {"file": name, **({"packaging": packaging} if packaging else {})}
+    origin = {"file": as_text(name), **({"packaging": packaging} if packaging else {})}
     card = dataclasses.replace(found.card, origin=origin)
     require_allowed(card)
     conversion.convert(path, folder, card, found.chosen.prefix)

@@ -93,6 +93,16 @@ WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
         {},
         "card inside the file cannot be read",
     ),
+    "half a character in a name": (
+        lambda: save({**STATE, "halved": torch.ones(1)}).replace(b"halved", b"\\udc00"),
+        {},
+        r"\?, is no text",
+    ),
+    "half a character in a card": (
+        lambda: save(STATE, {CARD_KEY: json.dumps({**card_of().to_json(), "command": "\ud800"})}),
+        {},
+        "half a character",
+    ),
     "a card that is a bomb": (lambda: save(STATE, {CARD_KEY: "[" * 99_999}), {}, "inside"),
     "rounded weights": (
         lambda: quantized_file(
@@ -132,7 +142,10 @@ def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     """Killed as for want of memory, or too slow."""
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     run = conversion.subprocess.run
-    for program, seconds, word in ((killed, 60, "ended with -9"), ("input()" * 9, 60, "ended")):
+    for program, seconds, word in (
+        (killed, 60, "ended with -9, most likely for want of memory"),
+        ("input()" * 9, 60, "ended with 1, for no reason foreseen"),
+    ):
         monkeypatch.setattr(
             conversion.subprocess,
             "run",
