@@ -57,7 +57,9 @@ class Card:
         kinds = ", ".join(WEIGHT_KINDS)
         require(self.weights in WEIGHT_KINDS, "weights", f"one of {kinds}", self.weights)
         for name in ("environment", "origin"):
-            require(isinstance(getattr(self, name), dict), name, "a table", getattr(self, name))
+            table = getattr(self, name)
+            texts = isinstance(table, dict) and all(isinstance(v, str) for v in table.values())
+            require(texts, name, "a table of texts", table)
         for name in ("num_averaged", "num_non_finite"):
             value = getattr(self, name)
             whole = value is None or (isinstance(value, int) and value >= 0)
