@@ -226,6 +226,18 @@ def test_of_equals_the_one_nearest_to_what_was_given_is_named() -> None:
     )
 
 
+def test_losses_that_are_no_numbers_come_last() -> None:
+    """Wherever they stand; the lowest of the others stays, for as few as are kept."""
+    bad, nan = dataclasses.replace(TRUE, num_head_channels=64), float("nan")
+    good, fair = (dataclasses.replace(TRUE, num_heads=n) for n in (2, 4))
+    finite = [fit(TRUE, 3, 4, 3), fit(fair, 2, 2.5, 1.5), fit(good, 1.5, 2, 1.9)]
+    for place in range(1, 4):
+        fits = [*finite[:place], fit(bad, 1, nan, 1), *finite[place:]]
+        kept, left = diagnosis._promising(fits, 2)
+        assert [one.flags for one in kept] == [TRUE, good]
+        assert [one.flags for one in left] == [fair, bad]
+
+
 def test_the_budget_is_kept() -> None:
     """Passes are counted as they would be run at most."""
     assert diagnosis._num_passes(28) == 8 * 28 + 16 * 6 + 40 * 4
