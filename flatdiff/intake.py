@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
@@ -26,6 +27,7 @@ from flatdiff.packaging import described
 
 MAX_UPLOAD_BYTES = 200 << 20
 MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file
+_publishing = threading.Lock()  # between the last look at the room and its being taken
 
 
 def import_file(root: Path, path: Path, said: Description) -> Card:
@@ -147,5 +149,7 @@ def _taken_in(
     require_allowed(card)
     conversion.convert(path, folder, card, found.chosen.prefix)
     (folder / "upload").unlink(missing_ok=True)
-    publish(root, folder, card.id)
+    with _publishing:
+        require_allowed(card)  # others may have taken the room meanwhile
+        publish(root, folder, card.id)
     return read_card(root, card.id)

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save
 
 from flatdiff import conversion, intake
-from flatdiff.cards import verify_weights
+from flatdiff.cards import card_ids, verify_weights
 from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.intake import import_file, upload_header
@@ -182,6 +182,25 @@ def test_uploads_end_where_the_room_ends(
     monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(content) - 1)
     with pytest.raises(CheckpointError, match="an upload at most"):
         upload(root, content, id="theirs/d")
+
+
+@pytest.mark.usefixtures("in_process")
+def test_two_uploads_at_once_share_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room for one; the second comes and is taken in while the first is converted."""
+    content, convert = save(STATE), conversion.convert
+    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", len(content) + 10)
+
+    def overtaken(*words: Any) -> None:
+        convert(*words)
+        monkeypatch.setattr(conversion, "convert", convert)
+        upload(tmp_path, content, id="theirs/second")
+
+    monkeypatch.setattr(conversion, "convert", overtaken)
+    with pytest.raises(CheckpointError, match="delete some"):
+        upload(tmp_path, content, id="theirs/first")
+    assert card_ids(tmp_path) == ["theirs/second"]
 
 
 def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
