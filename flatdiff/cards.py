@@ -57,7 +57,9 @@ class Card:
         kinds = ", ".join(WEIGHT_KINDS)
         require(self.weights in WEIGHT_KINDS, "weights", f"one of {kinds}", self.weights)
         for name in ("environment", "origin"):
-            require(isinstance(getattr(self, name), dict), name, "a table", getattr(self, name))
+            table = getattr(self, name)
+            texts = isinstance(table, dict) and all(isinstance(v, str) for v in table.values())
+            require(texts, name, "a table of texts", table)
         for name in ("num_averaged", "num_non_finite"):
             value = getattr(self, name)
             whole = value is None or (isinstance(value, int) and value >= 0)
@@ -182,10 +184,14 @@ def write_card(folder: Path, card: Card) -> None:
     """Written after the weights, so that a folder with a card is whole.
 
     Raises:
-        CheckpointError: the card is longer than `read_card` reads.
+        CheckpointError: the card is longer than `read_card` reads, or holds what is no text.
         FlatdiffError: it cannot be written.
     """
-    content = (json.dumps(card.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+    try:
+        content = (json.dumps(card.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.end])
+        raise CheckpointError(f"a card cannot hold half a character ({half})") from None
     if len(content) > MAX_CARD_BYTES:
         raise CheckpointError(f"the card of {card.id} is over {MAX_CARD_BYTES >> 20} MB")
     atomic_write(folder / CARD_FILE, content)

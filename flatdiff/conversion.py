@@ -3,23 +3,29 @@
 This side starts it, waits for as long as it may take, and makes a sentence of however it ended.
 """
 
+import contextlib
 import json
 import logging
 import os
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from flatdiff.cards import Card
+from flatdiff.cards import CARD_FILE, Card
 from flatdiff.errors import CheckpointError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.headers import Header, read_header
 from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300
+LOOK_TIMEOUT_S = 30  # for the process to begin and the pickle to be read
+READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at
+TURN_TIMEOUT_S = 60  # until others have been served
+MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
 log = logging.getLogger("flatdiff.conversion")
 _one_at_a_time = threading.Lock()  # each reads a file of any size, and computes
@@ -33,21 +39,28 @@ def foreign_header(path: Path) -> Header:
     """
     if not is_torch_file(path):
         return read_header(path)
-    return Header.from_json(_answer({"path": str(path)})["header"])
+    timeout_s = LOOK_TIMEOUT_S + path.stat().st_size // READING_BYTES_S
+    return Header.from_json(_answer({"path": str(path)}, timeout_s)["header"])
 
 
 def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
     """Have weights and card written into a folder; see `converter.convert`.
 
     Raises:
-        CheckpointError: what the process says, or how it ended.
+        CheckpointError: what the process says, or how it ended before they were whole.
     """
-    _answer({"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix})
+    task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix}
+    try:
+        _answer(task, CONVERSION_TIMEOUT_S)
+    except CheckpointError as error:
+        if not (folder / CARD_FILE).is_file():
+            raise
+        log.warning("%s is converted and not diagnosed: %s", card.id, error)
 
 
-def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
-    with _one_at_a_time:
-        done = _finished(task)
+def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
+    with _turn():
+        done = _finished(task, timeout_s)
     try:
         said = json.loads(done.stdout)
         if done.returncode == 0:
@@ -55,29 +68,62 @@ def _answer(task: Mapping[str, Any]) -> dict[str, Any]:
         sentence = str(said["error"])
     except (ValueError, KeyError, TypeError):
         log.error("the converter failed: %s", done.stderr.decode(errors="replace"))
-        sentence = (
-            f"the process that reads the weights ended with {done.returncode}, most likely for "
-            "want of memory"
-        )
+        likely = "most likely for want of memory" if _for_want(done) else "for no reason foreseen"
+        sentence = f"the process that reads the weights ended with {done.returncode}, {likely}"
     raise CheckpointError(sentence)
 
 
-def _finished(task: Mapping[str, Any]) -> "subprocess.CompletedProcess[bytes]":
+def _for_want(done: "subprocess.CompletedProcess[bytes]") -> bool:
+    """Killed from outside, or out of memory where nobody could say so any more."""
+    return done.returncode < 0 or b"MemoryError" in done.stderr
+
+
+@contextlib.contextmanager
+def _turn() -> Iterator[None]:
+    """This one's turn; raises `CheckpointError` where that of others takes too long."""
+    if not _one_at_a_time.acquire(timeout=TURN_TIMEOUT_S):
+        raise CheckpointError("other files are being taken in; try again in a few minutes")
     try:
-        return subprocess.run(
-            [sys.executable, "-m", "flatdiff.converter"],
-            input=json.dumps(task).encode(),
-            cwd=PROJECT_ROOT,
-            # Threads that wait actively take from others what they wait for.
-            env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
-            capture_output=True,
-            timeout=CONVERSION_TIMEOUT_S,
-            check=False,
+        yield
+    finally:
+        _one_at_a_time.release()
+
+
+def _beginning(file: IO[bytes]) -> bytes:
+    """Of what was written.
+
+    Raises:
+        CheckpointError: there is more than an answer may have.
+    """
+    file.seek(0)
+    content = file.read(MAX_ANSWER_BYTES + 1)
+    if len(content) > MAX_ANSWER_BYTES:
+        raise CheckpointError(
+            f"what it says of its tensors takes more than {MAX_ANSWER_BYTES >> 20} MB"
         )
+    return content
+
+
+def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.CompletedProcess[bytes]":
+    """What it says goes to the disk, and into this process no further than it may be long."""
+    try:
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+            done = subprocess.run(
+                [sys.executable, "-m", "flatdiff.converter"],
+                input=json.dumps(task).encode(),
+                cwd=PROJECT_ROOT,
+                # Threads that wait actively take from others what they wait for.
+                env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
+                stdout=said,
+                stderr=errors,
+                timeout=timeout_s,
+                check=False,
+            )
+            done.stdout, done.stderr = _beginning(said), _beginning(errors)
+            return done
     except OSError as error:
         raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:
+        work = "converted" if "folder" in task else "looked through"
         name = Path(task["path"]).name
-        raise CheckpointError(
-            f"{name} could not be converted within {CONVERSION_TIMEOUT_S} s"
-        ) from None
+        raise CheckpointError(f"{name} could not be {work} within {timeout_s} s") from None

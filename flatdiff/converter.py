@@ -32,10 +32,13 @@ FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat1
 # The program itself and its largest tensors; then the file and what is written, both mapped.
 PROGRAM_BYTES = 4 << 30
 COPIES = 4
+NOT_ENDED = "not diagnosed: the diagnosis was ended, for want of time or memory"
 
 
 def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
-    """Write a file's weights and their card into a folder.
+    """Write a file's weights and their card into a folder, then diagnose them.
+
+    The folder is whole before the diagnosis begins: whatever ends that ends no more.
 
     Args:
         path: a safetensors or torch file.
@@ -54,12 +57,15 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     reader = _Reader(weights, packed_names(weights.header, chosen))
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
     origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
-    if card.recipe is None:  # a run of flatdiff knows its own flags
-        origin |= diagnosed(card, folder / WEIGHTS_FILE)
     whole = dataclasses.replace(
-        card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
+        card,
+        digest=digest,
+        num_non_finite=reader.num_non_finite,
+        origin={**origin, "diagnosis": NOT_ENDED},
     )
     write_card(folder, whole)
+    origin |= diagnosed(card, folder / WEIGHTS_FILE)
+    write_card(folder, dataclasses.replace(whole, origin=origin))
 
 
 def diagnosed(card: Card, weights: Path) -> dict[str, str]:

@@ -30,6 +30,7 @@ ROUNDS = ((8, 6), (24, 4), (64, 4))  # members looked at, candidates that stay a
 BUDGET_S = 45.0
 PATIENCE_S = 150.0  # where nothing fits into the budget
 DEADLINE_S = 200.0  # where others have taken the processor meanwhile
+FIRST_S = 10.0  # for one image, several times what there is time for
 TRIALS = 3  # of the time that an image takes
 MIN_MEMBERS = 3  # in the first round
 MAX_CACHED_VALUES = 1 << 20  # of one activation, as `subject` batches on a processor
@@ -65,10 +66,10 @@ def diagnose(
         DataError: the images are absent or do not fit, the machine is too slow for the network,
             or no loss is finite.
     """
+    deadline = clock() + DEADLINE_S  # looking through a folder of images takes its time too
     images = load_images(dataset, "held_out", given.image_size, given.in_channels)
     members = draw_members(images, given, ROUNDS[-1][0])
     models = _Models(state)
-    deadline = clock() + DEADLINE_S
     rivals, share = _affordable(models, given, members, clock)
     fits, dropped = [Fit(flags, np.zeros(0)) for flags in rivals], []
     for size, most in ROUNDS:
@@ -139,14 +140,22 @@ def _affordable(
         share = min(1.0, budget_s / max(seconds * _num_passes(len(rivals)), 1e-9))
         if share * ROUNDS[0][0] >= MIN_MEMBERS:
             return rivals, share
-    raise DataError(f"one image takes {seconds:.1f} s here, which is too long for hundreds")
+    raise _too_slow(seconds)
+
+
+def _too_slow(seconds: float) -> DataError:
+    return DataError(f"one image takes {seconds:.1f} s here, which is too long for hundreds")
 
 
 def _seconds_an_image(
     model: AdmUNet, flags: AdmFlags, members: Members, clock: Callable[[], float]
 ) -> float:
+    """Raises `DataError` where one image alone shows that there is time for none."""
+    begin = clock()
     member_losses(model, flags, members, slice(0, 1))  # the first pass is slower
     times = [clock()]
+    if times[0] - begin > FIRST_S:
+        raise _too_slow(times[0] - begin)
     for _ in range(TRIALS):  # the least of them: others may be at work beside
         member_losses(model, flags, members, slice(0, 2))
         times.append(clock())

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from flatdiff.cards import Card
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
+from flatdiff.datasets import FOLDER
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.flags import AdmFlags, parse_flags
-from flatdiff.headers import Header
+from flatdiff.headers import Header, shortened
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets
 from flatdiff.published import GUIDED, NETWORKS
@@ -141,9 +142,20 @@ def _chosen(header: Header, said: Description) -> WeightSet:
 
 
 def _dataset(said: Description, inside: Card | None) -> str:
-    """As said, as the preset's, or as in the card; "" where nobody says it."""
+    """As said, as the preset's, or as in the card; "" where nobody says it.
+
+    Raises:
+        SettingsError: only the card says it, and it is a folder: a stranger would choose what is
+            read and shown here.
+    """
     preset = NETWORKS[said.preset].dataset if said.preset else ""
-    return said.dataset or preset or (inside.dataset if inside else "")
+    dataset = said.dataset or preset or (inside.dataset if inside else "")
+    if dataset.startswith(FOLDER) and dataset != said.dataset:
+        raise SettingsError(
+            f"the card inside names a folder as its dataset, {shortened(dataset)}; give --dataset "
+            "with it, where it may be read on this machine, or with another one"
+        )
+    return dataset
 
 
 def _flags(header: Header, said: Description, inside: Card | None, dataset: str) -> AdmFlags:

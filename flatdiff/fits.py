@@ -1,5 +1,6 @@
 """A fit is how well one reading of some weights denoises; a diagnosis compares several of them."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,8 +30,9 @@ class Fit:
 
     @property
     def loss(self) -> float:
-        """Mean squared error of the prediction."""
-        return float(self.losses.mean())
+        """Mean squared error of the prediction; infinite where it is no number."""
+        mean = float(self.losses.mean())
+        return mean if math.isfinite(mean) else math.inf
 
     def above(self, other: "Fit") -> tuple[float, float]:
         """How much higher its loss is than another's on shared images, and the standard error."""

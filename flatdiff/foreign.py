@@ -15,10 +15,19 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import MAX_TENSORS, Header, TensorEntry, read_header, shortened
+from flatdiff.headers import (
+    MAX_DIMENSIONS,
+    MAX_TENSORS,
+    Header,
+    TensorEntry,
+    read_header,
+    require_name,
+    shortened,
+)
 from flatdiff.torch_files import is_torch_file, require_sound
 
 MAX_DEPTH = 4  # {"optimizer": {"state": {0: {"exp_avg": ...}}}}
+KEYS = str | int | float  # such as the decay of an average
 MAX_NODES = 10 * MAX_TENSORS  # steps, rates and options included
 DTYPES = {
     torch.float64: "F64",
@@ -94,7 +103,7 @@ def _tensors(root: Any) -> Iterator[tuple[str, Tensor]]:
     """Every tensor by the names that lead to it.
 
     Raises:
-        CheckpointError: there are too many, or one name leads to two of them.
+        CheckpointError: there are too many, one name leads to two of them, or is too long.
     """
     seen: set[str] = set()
     waiting: list[tuple[tuple[str, ...], Any]] = [((), root)]
@@ -104,6 +113,7 @@ def _tensors(root: Any) -> Iterator[tuple[str, Tensor]]:
         path, value = waiting.pop()
         if isinstance(value, Tensor):
             name = ".".join(path)
+            require_name(name)
             if name in seen or len(seen) == MAX_TENSORS:
                 raise CheckpointError(
                     f"it names {shortened(name)} twice, or has more than {MAX_TENSORS:,} tensors"
@@ -111,14 +121,24 @@ def _tensors(root: Any) -> Iterator[tuple[str, Tensor]]:
             seen.add(name)
             yield name, value
         elif len(path) < MAX_DEPTH:
-            waiting.extend(reversed([((*path, str(k)), v) for k, v in _children(value)]))
+            waiting.extend(reversed([((*path, k), v) for k, v in _children(value)]))
     raise CheckpointError(f"it holds more than {MAX_NODES:,} objects")
 
 
-def _children(value: Any) -> Sequence[tuple[Any, Any]]:
+def _children(value: Any) -> Sequence[tuple[str, Any]]:
+    """What it holds by name, position or number; under any other key there are no weights."""
     if isinstance(value, Mapping):
-        return list(value.items())
-    return list(enumerate(value)) if isinstance(value, list | tuple) else []
+        return [(_step(key), child) for key, child in value.items() if isinstance(key, KEYS)]
+    if isinstance(value, list | tuple):
+        return [(str(index), child) for index, child in enumerate(value)]
+    return []
+
+
+def _step(key: str | float) -> str:
+    """One part of a name; a file may share one key of megabytes among thousands of tensors."""
+    if isinstance(key, str):
+        require_name(key)
+    return str(key)
 
 
 def _entry(name: str, value: Tensor) -> TensorEntry:
@@ -126,6 +146,8 @@ def _entry(name: str, value: Tensor) -> TensorEntry:
     plain = value.layout is torch.strided and value.device.type == "cpu" and not value.is_quantized
     if not plain:
         raise CheckpointError(f"{shortened(name)} is sparse, quantized or without numbers")
+    if value.dim() > MAX_DIMENSIONS:
+        raise CheckpointError(f"{shortened(name)} has {value.dim():,} dimensions")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         raise CheckpointError(f"{shortened(name)} claims more numbers than it has")
     return TensorEntry(DTYPES.get(value.dtype, str(value.dtype)), tuple(value.shape))

@@ -18,6 +18,7 @@ MAX_HEADER_BYTES = 4 << 20
 MAX_TENSORS = 20_000
 MAX_DIMENSIONS = 16
 MAX_LENGTH = 1 << 40  # of one dimension
+MAX_NAME = 512  # characters of a tensor's name; an ADM network's have some 40
 MAX_TEXT = 80  # characters of a foreign name in a sentence
 
 # Bits a number takes, by the format's name of its type.
@@ -131,6 +132,8 @@ def parse_header(file: BufferedIOBase, num_bytes: int) -> Header:
         if len(values) > MAX_TENSORS:
             raise ValueError(f"it claims {len(values):,} tensors; at most {MAX_TENSORS:,}")
         _require_covered(values, num_bytes - 8 - length)
+        for name in values:
+            require_name(name)
         tensors = {name: _entry(name, value) for name, value in values.items()}
         return Header(tensors, {str(name): str(text) for name, text in metadata.items()})
     except json.JSONDecodeError:
@@ -193,6 +196,28 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def require_name(name: str) -> None:
+    """Raise `CheckpointError` where a tensor's name is longer than any, or no text."""
+    if len(name) > MAX_NAME:
+        raise CheckpointError(
+            f"the name of a tensor, {shortened(name)}, has {len(name):,} characters; at most "
+            f"{MAX_NAME}"
+        )
+    if as_text(name) != name:
+        raise CheckpointError(
+            f"the name of a tensor, {shortened(name)}, is no text: it has half a character"
+        )
+
+
 def shortened(name: str) -> str:
-    """A name from a file, at a length that a sentence can hold."""
-    return name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}..."
+    """A name from a file, at a length that a sentence can hold, and as text."""
+    return as_text(name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}...")
+
+
+def as_text(name: str) -> str:
+    r"""With a question mark for every half of a character, which no file or terminal takes.
+
+    >>> as_text("\ud800 is a lone surrogate")
+    '? is a lone surrogate'
+    """
+    return name.encode(errors="replace").decode()

@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
@@ -21,11 +22,12 @@ from flatdiff.config import require, require_writable
 from flatdiff.drafts import CARD_KEY, DATASETS, Description, draft
 from flatdiff.errors import CheckpointError
 from flatdiff.files import resolve_inside
-from flatdiff.headers import MAX_HEADER_BYTES, Header
+from flatdiff.headers import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.packaging import described
 
 MAX_UPLOAD_BYTES = 200 << 20
 MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file
+_publishing = threading.Lock()  # between the last look at the room and its being taken
 
 
 def import_file(root: Path, path: Path, said: Description) -> Card:
@@ -142,10 +144,12 @@ def _taken_in(
         raise CheckpointError(f"{name} cannot be read: {error}") from None
     found = draft(header, said, name)
     packaging = described(header, found.chosen)
-    origin = {"file": name, **({"packaging": packaging} if packaging else {})}
+    origin = {"file": as_text(name), **({"packaging": packaging} if packaging else {})}
     card = dataclasses.replace(found.card, origin=origin)
     require_allowed(card)
     conversion.convert(path, folder, card, found.chosen.prefix)
     (folder / "upload").unlink(missing_ok=True)
-    publish(root, folder, card.id)
+    with _publishing:
+        require_allowed(card)  # others may have taken the room meanwhile
+        publish(root, folder, card.id)
     return read_card(root, card.id)

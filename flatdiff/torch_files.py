@@ -20,6 +20,9 @@ PICKLE = "data.pkl"
 TORCH_SCRIPT = "constants.pkl"
 LOCAL_HEADER = struct.Struct("<4s5H3L2H")  # of each member: PKWARE's appnote, Sec. 4.3.7
 END_RECORD = struct.Struct("<4s4H2LH")  # of the archive: Sec. 4.3.16
+END_RECORD_64 = struct.Struct("<4sQ2H2L4Q")  # the same in 64 bits, as torch writes: Sec. 4.3.14
+LOCATOR_64 = struct.Struct("<4sLQL")  # of that record: Sec. 4.3.15
+UNSAID = 0xFFFFFFFF  # a place that only the record in 64 bits has room for
 ENCRYPTED = 0x1
 
 
@@ -126,8 +129,22 @@ def _require_apart(file: BinaryIO, members: Sequence[zipfile.ZipInfo], end: int)
 
 
 def _require_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:
-    """The directory's own record is the end of the file: no two readers find different ones."""
-    file.seek(-END_RECORD.size, 2)
-    signature = END_RECORD.unpack(file.read(END_RECORD.size))[0]
+    """The directory's own records end the file: no two readers find different directories.
+
+    Python takes the 64-bit record that stands before its locator, torch the one that the locator
+    points to, and either may go by the other record where one is amiss.
+    """
+    end = file.seek(-END_RECORD.size, 2)
+    signature, *_, count, _, place, _ = END_RECORD.unpack(file.read(END_RECORD.size))
     if archive.comment or signature != b"PK\x05\x06":
         raise CheckpointError("it is no honest PyTorch file: something follows its directory")
+    found = {(count, archive.start_dir if place == UNSAID else place)}
+    file.seek(max(0, end - LOCATOR_64.size))
+    signature, _, pointed, _ = LOCATOR_64.unpack(file.read(LOCATOR_64.size))
+    if signature == b"PK\x06\x07":
+        begin = end - LOCATOR_64.size - END_RECORD_64.size
+        file.seek(max(0, begin))
+        signature, *_, count, _, place = END_RECORD_64.unpack(file.read(END_RECORD_64.size))
+        found |= {(count, place if signature == b"PK\x06\x06" and pointed == begin else -1)}
+    if found != {(len(archive.infolist()), archive.start_dir)}:
+        raise CheckpointError("it is no honest PyTorch file: it has more than one directory")

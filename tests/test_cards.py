@@ -96,6 +96,8 @@ DAMAGE: list[tuple[dict[str, object], str]] = [
     ({"flags": None}, "cannot be read"),
     ({"flags": 7}, "cannot be read"),
     ({"recipe": 7}, "cannot be read"),
+    ({"origin": {"diagnosis": 7}}, "origin must be a table of texts"),
+    ({"environment": {"threads": None}}, "environment must be a table of texts"),
     ({"recipe": {"surprise": 1}}, "cannot be read"),
     ({"step": "many"}, "step"),
     ({"digest": None}, "digest"),

@@ -15,13 +15,14 @@ from flatdiff import diagnosis
 from flatdiff.candidates import candidates
 from flatdiff.cards import WEIGHTS_FILE, read_card
 from flatdiff.data import ImageSet, load_images
-from flatdiff.diagnosis import diagnose, draw_members, guess_losses, nearest_steps
+from flatdiff.diagnosis import Members, diagnose, draw_members, guess_losses, nearest_steps
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import DataError
 from flatdiff.files import PROJECT_ROOT
-from flatdiff.fits import Diagnosis, Fit
+from flatdiff.fits import Diagnosis, Fit, Losses
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.recipe import PRESETS
+from flatdiff.unet import AdmUNet
 from tests.tiny import TINY, random_network
 
 TRUE = PRESETS["digits"].flags
@@ -106,11 +107,26 @@ def test_what_cannot_be_diagnosed_is_said() -> None:
         diagnose(TINY, state, "folder:/nowhere")
     with pytest.raises(DataError, match="not finite"):
         diagnose(TINY, {**state, "out.2.bias": torch.full((2,), torch.nan)}, "digits")
-    with pytest.raises(DataError, match=r"one image takes 30.0 s here"):
-        diagnose(TINY, state, "digits", clock=itertools.count(0, 60).__next__)
-    busy = itertools.chain(range(5), itertools.repeat(300))
+    with pytest.raises(DataError, match=r"one image takes 4.0 s here"):
+        diagnose(TINY, state, "digits", clock=itertools.count(0, 8).__next__)
+    busy = itertools.chain(range(6), itertools.repeat(300))
     with pytest.raises(DataError, match="too busy"):
         diagnose(TINY, state, "digits", clock=busy.__next__)
+
+
+def test_a_giant_is_given_up_after_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every look at the clock is a minute after the last."""
+    sizes, losses = [], diagnosis.member_losses
+
+    def counted(model: AdmUNet, flags: AdmFlags, members: Members, rows: slice) -> Losses:
+        sizes.append(rows.stop - rows.start)
+        return losses(model, flags, members, rows)
+
+    monkeypatch.setattr(diagnosis, "member_losses", counted)
+    state = random_network(TINY).state_dict()
+    with pytest.raises(DataError, match=r"one image takes 60.0 s here"):
+        diagnose(TINY, state, "digits", clock=itertools.count(0, 60).__next__)
+    assert sizes == [1]
 
 
 def test_a_slow_machine_looks_at_less() -> None:
@@ -208,6 +224,18 @@ def test_of_equals_the_one_nearest_to_what_was_given_is_named() -> None:
         "--noise_schedule linear, loss 0.5000 against 1.0400, 0.5400 ± 0.0245 lower; not told "
         "apart from --num_head_channels 64 --noise_schedule cosine"
     )
+
+
+def test_losses_that_are_no_numbers_come_last() -> None:
+    """Wherever they stand; the lowest of the others stays, for as few as are kept."""
+    bad, nan = dataclasses.replace(TRUE, num_head_channels=64), float("nan")
+    good, fair = (dataclasses.replace(TRUE, num_heads=n) for n in (2, 4))
+    finite = [fit(TRUE, 3, 4, 3), fit(fair, 2, 2.5, 1.5), fit(good, 1.5, 2, 1.9)]
+    for place in range(1, 4):
+        fits = [*finite[:place], fit(bad, 1, nan, 1), *finite[place:]]
+        kept, left = diagnosis._promising(fits, 2)
+        assert [one.flags for one in kept] == [TRUE, good]
+        assert [one.flags for one in left] == [fair, bad]
 
 
 def test_the_budget_is_kept() -> None:

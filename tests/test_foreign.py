@@ -101,11 +101,21 @@ def wide() -> dict[str, Any]:
     return {str(n): {str(m): leaf for m in range(400)} for n in range(400)}
 
 
+def under_one_key(length: int) -> dict[str, Any]:
+    """A few KB that say one long name again for every tensor."""
+    tensor = torch.zeros(1)
+    return {"K" * length: {str(n): tensor for n in range(50)}}
+
+
 BAD: dict[str, tuple[Any, str]] = {
     "no tensors": ({"step": 5}, "no tensors"),
     "a cycle": (cyclic(), "no tensors"),
     "too many objects": (wide(), "more than 200,000 objects"),
     "two of one name": ({"a": {"b": torch.ones(1)}, "a.b": torch.ones(1)}, "twice"),
+    "a long name": (under_one_key(600), "600 characters; at most 512"),
+    "a name long in the end": (under_one_key(511), "513 characters; at most 512"),
+    "half a character": ({"a\ud800": torch.ones(1)}, r"a\?, is no text"),
+    "too many dimensions": ({"a": torch.ones([1] * 40)}, "40 dimensions"),
     "an expanded tensor": ({"a": torch.ones(1).expand(1000, 1000)}, "more numbers than it has"),
     "a sparse tensor": ({"a": torch.ones(2).to_sparse()}, "none of a state dict"),
     "no numbers": ({"a": torch.ones(2, device="meta")}, "without numbers"),

@@ -17,7 +17,7 @@ from flatdiff import conversion
 from flatdiff.cards import Card, card_ids, read_card
 from flatdiff.checkpoints import load_model, network_shapes
 from flatdiff.converter import convert
-from flatdiff.drafts import Description, card_inside, draft, fitting_presets
+from flatdiff.drafts import CARD_KEY, Description, card_inside, draft, fitting_presets
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.flags import AdmFlags
 from flatdiff.foreign import open_weights
@@ -26,8 +26,8 @@ from flatdiff.intake import import_upload, portable
 from flatdiff.published import published_flags
 from flatdiff.tensors import read_tensors
 from flatdiff.unet import AdmUNet
-from tests.test_cards import place
-from tests.tiny import CPU, TINY, command_line, random_network
+from tests.test_cards import card_of, place
+from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
 
 
 def said(**changes: Any) -> Description:
@@ -126,7 +126,11 @@ def test_names_of_every_kind(new: str, tmp_path: Path) -> None:
 def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path: Path) -> None:
     """Weights, digest and card are those it left with; only its place and origin are new."""
     card = dataclasses.replace(
-        read_card(tiny_root, "tiny/sam"), step=9, loss_history=[[1, 0.5]], command="train <b>"
+        read_card(tiny_root, "tiny/sam"),
+        step=9,
+        loss_history=[[1, 0.5]],
+        command="train <b>",
+        recipe=tiny_recipe("sam"),
     )
     content = portable(tiny_root, card)
     before, after = load((tiny_root / "tiny/sam/weights.safetensors").read_bytes()), load(content)
@@ -135,6 +139,7 @@ def test_a_downloaded_checkpoint_comes_back_as_itself(tiny_root: Path, tmp_path:
     added = upload(tmp_path, content, preset=None, flags="")
     same = {"family": "tiny", "name": "sam", "origin": {}, "num_non_finite": None}
     assert dataclasses.replace(added, **same) == card
+    assert "no reading fits" in added.origin["diagnosis"], "a recipe inside is a stranger's word"
     assert card_inside(read_header(tmp_path / "theirs/new/weights.safetensors")) is None
     path = tmp_path / "theirs/new/weights.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
@@ -162,6 +167,18 @@ def test_a_draft_says_what_the_person_said(tmp_path: Path) -> None:
     assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/d", count)
     with pytest.raises(SettingsError, match="preset must be one of digits, cifar10"):
         said(preset="resnet")
+
+
+def test_a_folder_is_never_a_strangers_choice(tmp_path: Path) -> None:
+    """A card inside names one of this machine; the person has to name it too, or another."""
+    inside = dataclasses.replace(card_of(flags=TINY, recipe=None), dataset="folder:/home/x")
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(save(weights(), {CARD_KEY: json.dumps(inside.to_json())}))
+    with pytest.raises(SettingsError, match=r"folder as its dataset, folder:/home/x; .*--dataset"):
+        draft(read_header(path), Description(id="a/b"))
+    for dataset in ("folder:/home/x", "folder:/mine", "digits"):
+        words = Description(id="a/b", dataset=dataset)
+        assert draft(read_header(path), words).card.dataset == dataset
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import save
 
 from flatdiff import conversion, intake
+from flatdiff.cards import card_ids, verify_weights
 from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.intake import import_file, upload_header
@@ -20,6 +22,7 @@ from flatdiff.scheme import Scheme
 from tests.test_cards import card_of, place
 from tests.test_headers import BAD
 from tests.test_intake import in_process, said, upload, weights  # noqa: F401
+from tests.test_torch_files import rezipped
 
 STATE = weights()
 OWN = "--channel_mult 1 --attention_resolutions 9"
@@ -90,6 +93,16 @@ WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
         {},
         "card inside the file cannot be read",
     ),
+    "half a character in a name": (
+        lambda: save({**STATE, "halved": torch.ones(1)}).replace(b"halved", b"\\udc00"),
+        {},
+        r"\?, is no text",
+    ),
+    "half a character in a card": (
+        lambda: save(STATE, {CARD_KEY: json.dumps({**card_of().to_json(), "command": "\ud800"})}),
+        {},
+        "half a character",
+    ),
     "a card that is a bomb": (lambda: save(STATE, {CARD_KEY: "[" * 99_999}), {}, "inside"),
     "rounded weights": (
         lambda: quantized_file(
@@ -129,7 +142,10 @@ def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     """Killed as for want of memory, or too slow."""
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
     run = conversion.subprocess.run
-    for program, seconds, word in ((killed, 60, "ended with -9"), ("input()" * 9, 60, "ended")):
+    for program, seconds, word in (
+        (killed, 60, "ended with -9, most likely for want of memory"),
+        ("input()" * 9, 60, "ended with 1, for no reason foreseen"),
+    ):
         monkeypatch.setattr(
             conversion.subprocess,
             "run",
@@ -168,6 +184,25 @@ def test_uploads_end_where_the_room_ends(
         upload(root, content, id="theirs/d")
 
 
+@pytest.mark.usefixtures("in_process")
+def test_two_uploads_at_once_share_the_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is room for one; the second comes and is taken in while the first is converted."""
+    content, convert = save(STATE), conversion.convert
+    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", len(content) + 10)
+
+    def overtaken(*words: Any) -> None:
+        convert(*words)
+        monkeypatch.setattr(conversion, "convert", convert)
+        upload(tmp_path, content, id="theirs/second")
+
+    monkeypatch.setattr(conversion, "convert", overtaken)
+    with pytest.raises(CheckpointError, match="delete some"):
+        upload(tmp_path, content, id="theirs/first")
+    assert card_ids(tmp_path) == ["theirs/second"]
+
+
 def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In all functions, before anything is looked at."""
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
@@ -177,6 +212,56 @@ def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         upload(tmp_path, b"")
     with pytest.raises(FlatdiffError, match="read-only"):
         import_file(tmp_path, tmp_path / "absent", said())
+
+
+def test_nobody_is_kept_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pickle of 200 bytes takes for ever: each tuple's hash needs that of another one twice."""
+    tuples = b"".join(b"h" + bytes([n]) + b"\x86q" + bytes([n + 1]) for n in range(60))
+    pickle = b"\x80\x02}K\x01K\x01\x86q\x00" + tuples + b"K\x00s."
+    path = tmp_path / "w.pt"
+    path.write_bytes(rezipped(lambda n, d: (n, pickle if n.endswith("data.pkl") else d)))
+    monkeypatch.setattr(conversion, "LOOK_TIMEOUT_S", 3)
+    begin = time.monotonic()
+    with pytest.raises(CheckpointError, match=r"w.pt could not be looked through within 3 s"):
+        conversion.foreign_header(path)
+    assert time.monotonic() - begin < 30
+    monkeypatch.setattr(conversion, "TURN_TIMEOUT_S", 0.1)
+    with (
+        conversion._one_at_a_time,
+        pytest.raises(CheckpointError, match="other files are being taken in; try again"),
+    ):
+        conversion.foreign_header(path)
+
+
+def test_a_diagnosis_that_dies_ends_no_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed in the middle of it, as for want of memory or time; the weights are there."""
+    run = conversion.subprocess.run
+    program = (
+        "import os, signal, sys; from flatdiff import converter; "
+        "converter.diagnosed = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "sys.exit(converter.main())"
+    )
+    monkeypatch.setattr(
+        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    )
+    card = upload(tmp_path, save(STATE))
+    assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
+    verify_weights(tmp_path / card.id, card)
+
+
+def test_an_answer_is_read_as_far_as_it_may_be_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that says a megabyte more than an answer has."""
+    run = conversion.subprocess.run
+    program = f"print('x' * {conversion.MAX_ANSWER_BYTES + (1 << 20)})"
+    monkeypatch.setattr(
+        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    )
+    with pytest.raises(CheckpointError, match="more than 16 MB"):
+        upload(tmp_path, save(STATE))
 
 
 def test_no_process_for_it_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,25 @@ def overlapping() -> bytes:
     return content[:place] + a + content[place + 4 :]
 
 
+def pointing_elsewhere() -> bytes:
+    """The locator of the 64-bit record points to one in another member, that of another file."""
+    hidden = saved({"a": torch.zeros(9)})
+    content = rezipped(more={"blob": hidden})
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        count, directory = len(archive.infolist()), archive.start_dir
+    size = len(content) - 22 - directory
+    record = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, size, directory)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, content.index(b"PK\6\6"), 1)
+    return content[:-22] + record + locator + content[-22:]
+
+
+def without_its_record() -> bytes:
+    """A locator, and no 64-bit record before it: Python does without, torch looks elsewhere."""
+    content = rezipped(more={"blob": saved({"a": torch.zeros(9)})})
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, content.index(b"PK\6\6"), 1)
+    return content[:-22] + locator + content[-22:]
+
+
 def flipped(word: bytes) -> bytes:
     """One bit of the first byte after a word."""
     content = bytearray(saved())
@@ -84,6 +103,8 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "two of one name": (named_twice, "names a member twice"),
     "two in one place": (overlapping, "overlap|cut or damaged"),
+    "a second directory": (pointing_elsewhere, "more than one directory"),
+    "a second directory alone": (without_its_record, "more than one directory|cut or damaged"),
     "two folders": (
         lambda: rezipped(lambda n, d: (n.replace("archive/data/0", "other/data/0"), d)),
         "no PyTorch file: expected one folder",

@@ -35,11 +35,12 @@ BASES = {"adm": METHODS["adm"], "ip": METHODS["ip"], "sam": METHODS["sam"]}
 
 
 def forget_upload() -> None:
-    """Give the bytes of the upload back now; by itself it would happen when the session ends."""
+    """Give back the upload and what is known of it now, not when the session ends."""
     file, context = st.session_state.get(UPLOAD), get_script_run_ctx()
     kept = context.uploaded_file_mgr if context else None
     if isinstance(file, UploadedFile) and context and isinstance(kept, MemoryUploadedFileManager):
         kept.remove_file(context.session_id, file.file_id)
+    st.session_state.pop(OPENED, None)
 
 
 @st.dialog("Add a checkpoint", width="medium", on_dismiss=forget_upload)

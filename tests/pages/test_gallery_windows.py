@@ -150,6 +150,7 @@ def test_a_torch_file_is_looked_at_once(
     assert len(looks) == 2
     assert not looks[1].exists(), "what was written for a look is removed"
     press(page, "Add")
+    assert "upload_opened" not in page.session_state, "its names are given back with its bytes"
     card = read_card(engine.root, "uploads/ema_0.9999_000700")
     assert (card.method, card.weights, card.step) == ("ip-ema", "ema", 700)
     assert card.origin["packaging"] == "taken from ema"
