@@ -23,6 +23,12 @@ from flatdiff.errors import DataError
 from flatdiff.panel import Split
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+)  # what the suffixes say; Pillow knows some that run programs
 HELD_OUT_EVERY = 10  # of a collection without a split of its own
 MAX_FILE_BYTES = 64 << 20  # of one image
 # What Pillow and zipfile raise, by format and by the byte that is wrong.
@@ -76,7 +82,7 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         channels: 1 or 3.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             remarks = tuple(_remarks(image, image_size, channels))
             upright = ImageOps.exif_transpose(_eight_bits(image))
             plain = upright.convert("L" if channels == 1 else "RGB")

@@ -1,5 +1,6 @@
 """Folders and zips of images, painted by the test, so that every pixel is known."""
 
+import io
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -7,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from flatdiff.data import load_images
 from flatdiff.errors import DataError
-from flatdiff.image_files import centre_square, image_paths
+from flatdiff.image_files import centre_square, image_paths, read_pixels
 
 
 def paint(folder: Path, count: int, suffix: str = ".png") -> None:
@@ -213,3 +214,21 @@ def test_bytes_of_a_zip_that_are_wrong_leave_one_image_out(
     splits = [values_of(archive, split=s)[:, 0, 0, 0] for s in ("train", "held_out")]
     assert sorted(np.concatenate(splits)) == [i for i in range(60) if i != 7]
     assert "images could not be read and are left out: 0007.png" in caplog.text
+
+
+def test_only_what_the_suffixes_say_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostScript under another name would run Ghostscript; the pictures by name still arrive."""
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n"
+    monkeypatch.setattr(
+        EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("a program was run")
+    )
+    assert read_pixels(eps, 8, 3) is None
+    assert read_pixels(encoded(Image.new("RGB", (8, 8)), "TIFF"), 8, 3) is None
+    for name in ("PNG", "JPEG", "WEBP", "BMP", "MPO"):
+        assert read_pixels(encoded(Image.new("RGB", (8, 8)), name), 8, 3) is not None
+
+
+def encoded(image: Image.Image, name: str) -> bytes:
+    """A file's content, in one of Pillow's formats."""
+    image.save(content := io.BytesIO(), name)
+    return content.getvalue()
