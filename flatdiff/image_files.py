@@ -139,7 +139,7 @@ def collection(root: Path, split: Split) -> Iterator[ImageFile]:
     """
     if root.is_dir():
         found = (
-            (path.relative_to(root).as_posix(), path.read_bytes) for path in image_paths(root)
+            (path.relative_to(root).as_posix(), partial(_read, path)) for path in image_paths(root)
         )
     elif zipfile.is_zipfile(root):
         found = _zipped(root)

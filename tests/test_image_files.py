@@ -232,3 +232,18 @@ def encoded(image: Image.Image, name: str) -> bytes:
     """A file's content, in one of Pillow's formats."""
     image.save(content := io.BytesIO(), name)
     return content.getvalue()
+
+
+@pytest.mark.parametrize("as_zip", [False, True])
+def test_file_too_large_for_an_image_is_left_out(
+    as_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One of sixty has more bytes than an image may have; it is a sound picture all the same."""
+    monkeypatch.setattr("flatdiff.image_files.MAX_FILE_BYTES", 5000)
+    monkeypatch.setattr("flatdiff.image_files.is_held_out", lambda _: False)
+    paint(tmp_path / "a", 60)
+    noise = np.random.default_rng(0).integers(256, size=(90, 90), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a" / "0007.png")
+    root = zipped(tmp_path / "a", tmp_path / "a.zip") if as_zip else tmp_path / "a"
+    assert sorted(values_of(root)[:, 0, 0, 0]) == [i for i in range(60) if i != 7]
+    assert "1 of 60 images could not be read and are left out: 0007.png" in caplog.text
