@@ -31,10 +31,14 @@ FORMATS = (
 )  # what the suffixes say; Pillow knows some that run programs
 HELD_OUT_EVERY = 10  # of a collection without a split of its own
 MAX_FILE_BYTES = 64 << 20  # of one image
+MAX_PIXELS = 64 << 20  # of one image; a quarter of a gigabyte in memory
+MAX_ASPECT = 50  # of its sides: a line, enlarged to a network's size, would be as long as it likes
 # What Pillow and zipfile raise, by format and by the byte that is wrong.
 UNREADABLE_ERRORS = (
     OSError,
     ValueError,
+    MemoryError,
+    OverflowError,
     TypeError,
     SyntaxError,
     EOFError,
@@ -83,6 +87,7 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
     """
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _refuse_shape(*image.size)
             remarks = tuple(_remarks(image, image_size, channels))
             upright = ImageOps.exif_transpose(_eight_bits(image))
             plain = upright.convert("L" if channels == 1 else "RGB")
@@ -91,6 +96,12 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         return None
     shaped = values.reshape(image_size, image_size, channels).transpose(2, 0, 1)
     return Pixels(shaped, remarks)
+
+
+def _refuse_shape(width: int, height: int) -> None:
+    """Before anything is unpacked: a file of a kilobyte may declare gigabytes."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_ASPECT * min(width, height):
+        raise ValueError("not of an image's shape")
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:

@@ -247,3 +247,40 @@ def test_file_too_large_for_an_image_is_left_out(
     root = zipped(tmp_path / "a", tmp_path / "a.zip") if as_zip else tmp_path / "a"
     assert sorted(values_of(root)[:, 0, 0, 0]) == [i for i in range(60) if i != 7]
     assert "1 of 60 images could not be read and are left out: 0007.png" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "read"),
+    [
+        (1, 50, True),
+        (51, 1, False),
+        (1, 2_000_000, False),
+        (8192, 8192, True),
+        (8193, 8192, False),
+    ],
+)
+def test_shape_is_judged_before_it_is_unpacked(
+    width: int, height: int, read: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is within 64 x 2^20 pixels and 50 times as long as wide reaches the scaling."""
+    reached = []
+    monkeypatch.setattr(
+        "flatdiff.image_files._eight_bits",
+        lambda image: reached.append(image) or image.resize((8, 8)),
+    )
+    content = encoded(Image.new("1", (width, height)), "PNG")
+    assert (read_pixels(content, 8, 1) is not None) == read
+    assert len(reached) == read
+
+
+@pytest.mark.parametrize("error", [MemoryError, OverflowError])
+def test_memory_that_is_not_there_leaves_an_image_out(
+    error: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the end of the run."""
+
+    def full(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("flatdiff.image_files.centre_square", full)
+    assert read_pixels(encoded(Image.new("L", (8, 8)), "PNG"), 8, 1) is None
