@@ -6,6 +6,7 @@ does it. What else had to be done to it, or that it could not be read, is a rema
 
 import hashlib
 import io
+import lzma
 import struct
 import zipfile
 import zlib
@@ -46,6 +47,7 @@ UNREADABLE_ERRORS = (
     RuntimeError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
 )
@@ -145,18 +147,24 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def collection(root: Path, split: Split) -> Iterator[ImageFile]:
     """The image files of one split of a folder or a zip, in one fixed order.
 
+    Nothing is looked at before the first is asked for.
+
     Raises:
-        DataError: it is neither.
+        DataError: it is neither, or its list of files cannot be read.
     """
-    if root.is_dir():
-        found = (
-            (path.relative_to(root).as_posix(), partial(_read, path)) for path in image_paths(root)
-        )
-    elif zipfile.is_zipfile(root):
-        found = _zipped(root)
-    else:
-        raise DataError(f"{root} is neither a folder nor a zip of images")
-    return (entry for entry in found if is_held_out(entry[0]) == (split == "held_out"))
+    try:
+        for name, content in _zipped(root) if root.is_file() else _below(root):
+            if is_held_out(name) == (split == "held_out"):
+                yield name, content
+    except OSError as error:
+        raise DataError(f"{root} cannot be read: {error}") from None
+
+
+def _below(folder: Path) -> Iterator[ImageFile]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is neither a folder nor a zip of images")
+    for path in image_paths(folder):
+        yield path.relative_to(folder).as_posix(), partial(_read, path)
 
 
 def image_paths(root: Path) -> Iterator[Path]:
@@ -182,10 +190,19 @@ def _read(path: Path) -> bytes:
 
 
 def _zipped(path: Path) -> Iterator[ImageFile]:
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             if is_image(info.filename) and not info.is_dir():
                 yield info.filename, partial(_unpacked, archive, info)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is neither a folder nor a zip of images")
+    try:
+        return zipfile.ZipFile(path)
+    except UNREADABLE_ERRORS as error:
+        raise DataError(f"{path} is a damaged zip: {error}; get it again") from None
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -1,5 +1,6 @@
 """Folders and zips of images, painted by the test, so that every pixel is known."""
 
+import errno
 import io
 import zipfile
 from collections import Counter
@@ -180,9 +181,9 @@ def test_right_size_is_left_alone() -> None:
     assert np.array_equal(np.asarray(centre_square(Image.fromarray(pixels), 8)), pixels)
 
 
-def zipped(folder: Path, target: Path, *more: str) -> Path:
+def zipped(folder: Path, target: Path, *more: str, compression: int = zipfile.ZIP_STORED) -> Path:
     """A zip of a folder, and of further files that are no images."""
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(target, "w", compression) as archive:
         for path in sorted(folder.rglob("*.png"), reverse=True):
             archive.write(path, path.relative_to(folder))
         for name in more:
@@ -284,3 +285,40 @@ def test_memory_that_is_not_there_leaves_an_image_out(
 
     monkeypatch.setattr("flatdiff.image_files.centre_square", full)
     assert read_pixels(encoded(Image.new("L", (8, 8)), "PNG"), 8, 1) is None
+
+
+def test_zip_with_a_damaged_list_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """One byte of its central directory is wrong; it still ends as a zip does."""
+    paint(tmp_path / "a", 5)
+    archive = zipped(tmp_path / "a", tmp_path / "a.zip")
+    content = bytearray(archive.read_bytes())
+    content[content.index(b"PK\1\2")] = 0
+    archive.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.zip is a damaged zip"):
+        values_of(archive)
+
+
+def test_damaged_lzma_in_a_zip_leaves_one_image_out(tmp_path: Path) -> None:
+    """Of sixty; the bytes after its name are no stream that lzma knows."""
+    paint(tmp_path / "a", 60)
+    archive = zipped(tmp_path / "a", tmp_path / "a.zip", compression=zipfile.ZIP_LZMA)
+    content = bytearray(archive.read_bytes())
+    start = content.index(b"0007.png") + len("0007.png")
+    content[start : start + 40] = bytes(byte ^ 0xFF for byte in content[start : start + 40])
+    archive.write_bytes(content)
+    splits = [values_of(archive, split=s)[:, 0, 0, 0] for s in ("train", "held_out")]
+    assert sorted(np.concatenate(splits)) == [i for i in range(60) if i != 7]
+
+
+def test_folder_that_cannot_be_listed_is_to_blame_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the disk on which its images are kept."""
+
+    def broken(_: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("flatdiff.image_files.image_paths", broken)
+    paint(tmp_path / "pictures", 5)
+    with pytest.raises(DataError, match=r"pictures cannot be read: .*Input/output error"):
+        values_of(tmp_path / "pictures")
