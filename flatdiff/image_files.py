@@ -224,11 +224,19 @@ def lsun_images(folder: Path) -> Iterator[ImageFile]:
             "LSUN's databases are read by the package lmdb; install it with: pip install lmdb"
         ) from None
     try:
-        with (
-            closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env,
-            env.begin() as transaction,
-        ):
-            for key, value in transaction.cursor():
-                yield key.decode("ascii", "replace"), partial(bytes, value)
-    except lmdb.Error as error:
+        with closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env:
+            _refuse_cut(folder, env.stat()["psize"] * (env.info()["last_pgno"] + 1))
+            with env.begin() as transaction:
+                for key, value in transaction.cursor():
+                    yield key.decode("ascii", "replace"), partial(bytes, value)
+    except (lmdb.Error, OSError) as error:
         raise DataError(f"{folder} cannot be read as an LSUN database: {error}") from None
+
+
+def _refuse_cut(folder: Path, expected: int) -> None:
+    """Before a page that is not there is touched: that would end the process."""
+    if (there := (folder / "data.mdb").stat().st_size) < expected:
+        raise DataError(
+            f"{folder} cannot be read as an LSUN database: data.mdb has {there:,} bytes of "
+            f"{expected:,}; get it again"
+        )

@@ -3,7 +3,10 @@
 import hashlib
 import importlib.util
 import io
+import os
 import pickle
+import re
+import subprocess
 import sys
 import tarfile
 import zipfile
@@ -120,6 +123,23 @@ def test_damaged_lsun_is_refused_in_a_sentence(home: Path) -> None:
     (folder / "data.mdb").write_bytes(bytes(8192))
     with pytest.raises(DataError, match="tower_train_lmdb cannot be read as an LSUN database"):
         load_images("lsun_tower", "train", 64, 3)
+
+
+@needs_lmdb
+def test_lsun_that_was_cut_ends_no_process(home: Path) -> None:
+    """In a process of its own: a page that is not there would be a bus error, of all the tests."""
+    folder = home / "lsun" / "tower_train_lmdb"
+    write_lsun(folder, list(range(80)))
+    os.truncate(folder / "data.mdb", (folder / "data.mdb").stat().st_size // 2)
+    code = (
+        "import sys; from pathlib import Path; from flatdiff.image_files import lsun_images\n"
+        "print(sum(len(read()) for _, read in lsun_images(Path(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert re.search(r"DataError: .* data\.mdb has [\d,]+ bytes of [\d,]+", done.stderr)
 
 
 def test_lsun_without_lmdb_says_what_to_install(
