@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from flatdiff.datasets import ANY_NAME
 from flatdiff.errors import DataError
 from flatdiff.panel import Split
 
@@ -180,7 +181,7 @@ def is_image(name: str) -> bool:
 
 def is_held_out(name: str) -> bool:
     """By the name's own hash, so that adding an image never moves another one."""
-    return hashlib.sha256(name.encode()).digest()[0] < 256 // HELD_OUT_EVERY
+    return hashlib.sha256(name.encode("utf-8", ANY_NAME)).digest()[0] < 256 // HELD_OUT_EVERY
 
 
 def _read(path: Path) -> bytes:

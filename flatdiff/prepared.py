@@ -171,7 +171,7 @@ class _Tally:
                 self.counts[remark] = self.counts.get(remark, 0) + 1
                 examples = self.names.setdefault(remark, [])
                 if len(examples) < EXAMPLES:
-                    examples.append(name)
+                    examples.append(_printable(name))
             if pixels is not None:
                 self.kept += 1
                 yield pixels.values
@@ -181,6 +181,11 @@ class _Tally:
         return Outcome(
             num_seen=self.seen, num_kept=self.kept, counts=self.counts, examples=self.names
         )
+
+
+def _printable(name: str) -> str:
+    """A file's name may have bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _refuse(source: Source, outcome: Outcome) -> None:
