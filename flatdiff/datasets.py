@@ -58,11 +58,12 @@ def _path(text: str) -> Path:
 def _refuse_elsewhere(root: Path) -> None:
     """A card may come from a stranger, and what it names is shown to whoever visits.
 
-    Who is alone with the dashboard may name any folder; where visitors only look, it must be one
-    that the owner has named.
+    Who is alone with the dashboard may name any folder; where visitors come, by a password or to
+    look only, it must be one that the owner has named.
     """
     chosen = os.environ.get("FLATDIFF_FOLDERS")
-    if chosen is None and not read_only():
+    visited = read_only() or bool(os.environ.get("FLATDIFF_PASSWORD"))
+    if chosen is None and not visited:
         return
     allowed = [datasets_home(), *(Path(part) for part in (chosen or "").split(os.pathsep) if part)]
     try:

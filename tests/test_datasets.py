@@ -124,6 +124,18 @@ def test_folders_that_visitors_see_are_named_by_the_owner(
             act(tmp_path / name)
 
 
+def test_password_makes_visitors_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is set: who knows it is a guest, and sees what the owner has named."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    for name in ("FLATDIFF_READ_ONLY", "FLATDIFF_FOLDERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLATDIFF_PASSWORD", "sesame")
+    with pytest.raises(DataError, match="may not be read here: FLATDIFF_FOLDERS"):
+        fingerprint(tmp_path)
+    monkeypatch.setenv("FLATDIFF_FOLDERS", str(tmp_path))
+    assert len(fingerprint(tmp_path)) == 64
+
+
 def test_names_that_are_no_text_are_images_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
