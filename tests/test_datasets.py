@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,18 @@ def test_fingerprint_of_a_folder_does_not_depend_on_its_place(tmp_path: Path) ->
     before = fingerprint(tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
     assert fingerprint(tmp_path / "new") == before
+
+
+def test_copy_is_the_same_data_where_it_keeps_the_times(tmp_path: Path) -> None:
+    """As docs/machines.md says of another machine."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.png").write_bytes(b"1")
+    os.utime(tmp_path / "here" / "a.png", ns=(1, 1_234_567_891))
+    shutil.copytree(tmp_path / "here", tmp_path / "kept")
+    shutil.copytree(tmp_path / "here", tmp_path / "new", copy_function=shutil.copyfile)
+    here, kept, new = (fingerprint(tmp_path / name) for name in ("here", "kept", "new"))
+    assert here == kept
+    assert here != new
 
 
 def test_absent_folder_is_refused(tmp_path: Path) -> None:
