@@ -6,9 +6,11 @@ number depends on how many share the work.
 
 import dataclasses
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.data import ImageSet
@@ -83,12 +85,19 @@ def _epoch_order(recipe: Recipe, num_images: int, step: int) -> Tensor:
     first = step * recipe.batch_size
     positions = np.arange(first, first + recipe.batch_size)
     orders = {
-        epoch: np.random.Generator(
-            np.random.PCG64(seed_of(recipe.seed, ORDER, int(epoch)))
-        ).permutation(num_images)
+        epoch: _permutation(recipe.seed, int(epoch), num_images)
         for epoch in np.unique(positions // num_images)
     }
     return torch.tensor([orders[p // num_images][p % num_images] for p in positions])
+
+
+@lru_cache(maxsize=2)  # a batch is seldom of more; each of a large dataset takes megabytes
+def _permutation(seed: int, epoch: int, num_images: int) -> NDArray[np.int64]:
+    """Of one epoch; drawn at each step, it would take as long as a small network's step."""
+    generator = np.random.Generator(np.random.PCG64(seed_of(seed, ORDER, epoch)))
+    order = generator.permutation(num_images)
+    order.flags.writeable = False  # it is everybody's
+    return order
 
 
 def seed_of(*entropy: int) -> int:

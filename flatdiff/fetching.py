@@ -5,6 +5,7 @@ digest takes the target's name.
 """
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flatdiff.errors import DataError
+from flatdiff.locks import take
 
 TIMEOUT_S = 60  # without a byte
 CHUNK_BYTES = 1 << 20
@@ -35,18 +37,31 @@ def fetch(file: Published, target: Path) -> None:
 
     Raises:
         DataError: it could not be had whole, and what to do; what was at the target is intact.
+        FlatdiffError: the folder cannot be written.
     """
-    if target.is_file() and _digest(file, target) == file.digest:
+    if _is_there(file, target):
         return
+    if (lock := take(target.with_name(f"{target.name}.lock"))) is None:
+        raise DataError(f"{file.what} is being downloaded already, into {target.parent}")
+    with lock:
+        if not _is_there(file, target):
+            _get(file, target)
+
+
+def _is_there(file: Published, target: Path) -> bool:
+    return target.is_file() and _digest(file, target) == file.digest
+
+
+def _get(file: Published, target: Path) -> None:
     part = target.with_name(f"{target.name}.part")
     by_hand = f"without a network, place {target.name} in {target.parent}"
     try:
-        part.parent.mkdir(parents=True, exist_ok=True)
         _continue(file, part)
         size, got = part.stat().st_size, _digest(file, part)
-    except OSError as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         kept = " (what has come is kept; the same command goes on)" if part.exists() else ""
-        raise DataError(f"{file.what} could not be downloaded: {error}{kept}; {by_hand}") from None
+        why = f"{_words(error)}{kept}"
+        raise DataError(f"{file.what} could not be downloaded: {why}; {by_hand}") from None
     if got != file.digest:
         part.unlink()
         raise DataError(
@@ -57,11 +72,18 @@ def fetch(file: Published, target: Path) -> None:
     part.replace(target)
 
 
+def _words(error: Exception) -> str:
+    """In one line; what came from elsewhere may be anything."""
+    words = "".join(letter if letter.isprintable() else " " for letter in str(error)[:200])
+    return words.strip() or type(error).__name__
+
+
 def _continue(file: Published, part: Path) -> None:
     """Append what is missing, or begin again where the server cannot.
 
     Raises:
         OSError: it broke off.
+        HTTPException, ValueError: what answered does not keep to HTTP.
     """
     there = part.stat().st_size if part.exists() else 0
     if there >= file.num_bytes:

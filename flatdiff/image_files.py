@@ -6,6 +6,7 @@ does it. What else had to be done to it, or that it could not be read, is a rema
 
 import hashlib
 import io
+import lzma
 import struct
 import zipfile
 import zlib
@@ -19,16 +20,27 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from flatdiff.datasets import ANY_NAME
 from flatdiff.errors import DataError
 from flatdiff.panel import Split
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+FORMATS = (
+    "PNG",
+    "JPEG",
+    "WEBP",
+    "BMP",
+)  # what the suffixes say; Pillow knows some that run programs
 HELD_OUT_EVERY = 10  # of a collection without a split of its own
 MAX_FILE_BYTES = 64 << 20  # of one image
+MAX_PIXELS = 64 << 20  # of one image; a quarter of a gigabyte in memory
+MAX_ASPECT = 50  # of its sides: a line, enlarged to a network's size, would be as long as it likes
 # What Pillow and zipfile raise, by format and by the byte that is wrong.
 UNREADABLE_ERRORS = (
     OSError,
     ValueError,
+    MemoryError,
+    OverflowError,
     TypeError,
     SyntaxError,
     EOFError,
@@ -36,6 +48,7 @@ UNREADABLE_ERRORS = (
     RuntimeError,
     struct.error,
     zlib.error,
+    lzma.LZMAError,
     zipfile.BadZipFile,
     Image.DecompressionBombError,
 )
@@ -76,7 +89,8 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         channels: 1 or 3.
     """
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            _refuse_shape(*image.size)
             remarks = tuple(_remarks(image, image_size, channels))
             upright = ImageOps.exif_transpose(_eight_bits(image))
             plain = upright.convert("L" if channels == 1 else "RGB")
@@ -85,6 +99,12 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         return None
     shaped = values.reshape(image_size, image_size, channels).transpose(2, 0, 1)
     return Pixels(shaped, remarks)
+
+
+def _refuse_shape(width: int, height: int) -> None:
+    """Before anything is unpacked: a file of a kilobyte may declare gigabytes."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_ASPECT * min(width, height):
+        raise ValueError("not of an image's shape")
 
 
 def centre_square(image: Image.Image, size: int) -> Image.Image:
@@ -128,18 +148,24 @@ def _eight_bits(image: Image.Image) -> Image.Image:
 def collection(root: Path, split: Split) -> Iterator[ImageFile]:
     """The image files of one split of a folder or a zip, in one fixed order.
 
+    Nothing is looked at before the first is asked for.
+
     Raises:
-        DataError: it is neither.
+        DataError: it is neither, or its list of files cannot be read.
     """
-    if root.is_dir():
-        found = (
-            (path.relative_to(root).as_posix(), path.read_bytes) for path in image_paths(root)
-        )
-    elif zipfile.is_zipfile(root):
-        found = _zipped(root)
-    else:
-        raise DataError(f"{root} is neither a folder nor a zip of images")
-    return (entry for entry in found if is_held_out(entry[0]) == (split == "held_out"))
+    try:
+        for name, content in _zipped(root) if root.is_file() else _below(root):
+            if is_held_out(name) == (split == "held_out"):
+                yield name, content
+    except OSError as error:
+        raise DataError(f"{root} cannot be read: {error}") from None
+
+
+def _below(folder: Path) -> Iterator[ImageFile]:
+    if not folder.is_dir():
+        raise DataError(f"{folder} is neither a folder nor a zip of images")
+    for path in image_paths(folder):
+        yield path.relative_to(folder).as_posix(), partial(_read, path)
 
 
 def image_paths(root: Path) -> Iterator[Path]:
@@ -155,7 +181,7 @@ def is_image(name: str) -> bool:
 
 def is_held_out(name: str) -> bool:
     """By the name's own hash, so that adding an image never moves another one."""
-    return hashlib.sha256(name.encode()).digest()[0] < 256 // HELD_OUT_EVERY
+    return hashlib.sha256(name.encode("utf-8", ANY_NAME)).digest()[0] < 256 // HELD_OUT_EVERY
 
 
 def _read(path: Path) -> bytes:
@@ -165,10 +191,19 @@ def _read(path: Path) -> bytes:
 
 
 def _zipped(path: Path) -> Iterator[ImageFile]:
-    with zipfile.ZipFile(path) as archive:
+    with _opened(path) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.filename):
             if is_image(info.filename) and not info.is_dir():
                 yield info.filename, partial(_unpacked, archive, info)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is neither a folder nor a zip of images")
+    try:
+        return zipfile.ZipFile(path)
+    except UNREADABLE_ERRORS as error:
+        raise DataError(f"{path} is a damaged zip: {error}; get it again") from None
 
 
 def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
@@ -190,11 +225,19 @@ def lsun_images(folder: Path) -> Iterator[ImageFile]:
             "LSUN's databases are read by the package lmdb; install it with: pip install lmdb"
         ) from None
     try:
-        with (
-            closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env,
-            env.begin() as transaction,
-        ):
-            for key, value in transaction.cursor():
-                yield key.decode("ascii", "replace"), partial(bytes, value)
-    except lmdb.Error as error:
+        with closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env:
+            _refuse_cut(folder, env.stat()["psize"] * (env.info()["last_pgno"] + 1))
+            with env.begin() as transaction:
+                for key, value in transaction.cursor():
+                    yield key.decode("ascii", "replace"), partial(bytes, value)
+    except (lmdb.Error, OSError) as error:
         raise DataError(f"{folder} cannot be read as an LSUN database: {error}") from None
+
+
+def _refuse_cut(folder: Path, expected: int) -> None:
+    """Before a page that is not there is touched: that would end the process."""
+    if (there := (folder / "data.mdb").stat().st_size) < expected:
+        raise DataError(
+            f"{folder} cannot be read as an LSUN database: data.mdb has {there:,} bytes of "
+            f"{expected:,}; get it again"
+        )

@@ -40,6 +40,10 @@ class Source:
     image_size: int
     channels: int
 
+    def is_watched(self) -> bool:
+        """Whether other files have another fingerprint; a published set's is its name."""
+        return self.fingerprint != self.name
+
     def folder(self) -> Path:
         """Where they are kept; the same for every state of one collection."""
         place = digest({**dataclasses.asdict(self), "fingerprint": ""})[:16]
@@ -58,6 +62,7 @@ class Outcome:
     num_kept: int
     counts: dict[str, int] = field(default_factory=dict)  # of images by remark
     examples: dict[str, list[str]] = field(default_factory=dict)  # the first names of each
+    disk_failed: bool = False  # for one of them at least, which may be well next time
 
     def sentences(self) -> Iterator[str]:
         """One for each remark."""
@@ -103,8 +108,9 @@ def _found(source: Source) -> Prepared | None:
     try:
         text = source.stem().with_suffix(".json").read_text("utf-8")
         outcome = from_mapping(Outcome, json.loads(text), "outcome")
+        _refuse(source, outcome)
         return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=False)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None  # never made, or damaged: made again
 
 
@@ -123,8 +129,14 @@ def _made(source: Source, files: Iterable[ImageFile]) -> Prepared:
         if old.suffix in (".json", ".u8") or old.name.startswith(".making"):
             old.unlink(missing_ok=True)  # of the collection as it was, or of a killed attempt
     outcome = _written(source, files, stem.with_suffix(".u8"))
-    _refuse(source, outcome)
     text = json.dumps(dataclasses.asdict(outcome))
+    try:
+        _refuse(source, outcome)
+    except DataError:
+        stem.with_suffix(".u8").unlink()
+        if source.is_watched() and not outcome.disk_failed:
+            atomic_write(stem.with_suffix(".json"), text.encode())
+        raise
     atomic_write(stem.with_suffix(".json"), text.encode())  # last: with it the pair is whole
     return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=True)
 
@@ -155,7 +167,7 @@ class _Tally:
     """Counts what passes by."""
 
     def __init__(self) -> None:
-        self.seen, self.kept = 0, 0
+        self.seen, self.kept, self.disk_failed = 0, 0, False
         self.names: dict[str, list[str]] = {}
         self.counts: dict[str, int] = {}
 
@@ -165,13 +177,14 @@ class _Tally:
             self.seen += 1
             try:
                 pixels = read_pixels(content(), source.image_size, source.channels)
-            except UNREADABLE_ERRORS:
+            except UNREADABLE_ERRORS as error:
+                self.disk_failed |= isinstance(error, OSError)
                 pixels = None
             for remark in ("unreadable",) if pixels is None else pixels.remarks:
                 self.counts[remark] = self.counts.get(remark, 0) + 1
                 examples = self.names.setdefault(remark, [])
                 if len(examples) < EXAMPLES:
-                    examples.append(name)
+                    examples.append(_printable(name))
             if pixels is not None:
                 self.kept += 1
                 yield pixels.values
@@ -179,8 +192,17 @@ class _Tally:
     def outcome(self) -> Outcome:
         """So far."""
         return Outcome(
-            num_seen=self.seen, num_kept=self.kept, counts=self.counts, examples=self.names
+            num_seen=self.seen,
+            num_kept=self.kept,
+            counts=self.counts,
+            examples=self.names,
+            disk_failed=self.disk_failed,
         )
+
+
+def _printable(name: str) -> str:
+    """A file's name may have bytes that are no text."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _refuse(source: Source, outcome: Outcome) -> None:

@@ -1,9 +1,12 @@
 """A dataset's fingerprint: equal for equal files, another one as soon as anything could differ."""
 
+import errno
 import os
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from flatdiff import datasets
 from flatdiff.data import load_images
@@ -37,6 +40,18 @@ def test_fingerprint_of_a_folder_does_not_depend_on_its_place(tmp_path: Path) ->
     before = fingerprint(tmp_path / "old")
     (tmp_path / "old").rename(tmp_path / "new")
     assert fingerprint(tmp_path / "new") == before
+
+
+def test_copy_is_the_same_data_where_it_keeps_the_times(tmp_path: Path) -> None:
+    """As docs/machines.md says of another machine."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "a.png").write_bytes(b"1")
+    os.utime(tmp_path / "here" / "a.png", ns=(1, 1_234_567_891))
+    shutil.copytree(tmp_path / "here", tmp_path / "kept")
+    shutil.copytree(tmp_path / "here", tmp_path / "new", copy_function=shutil.copyfile)
+    here, kept, new = (fingerprint(tmp_path / name) for name in ("here", "kept", "new"))
+    assert here == kept
+    assert here != new
 
 
 def test_absent_folder_is_refused(tmp_path: Path) -> None:
@@ -120,3 +135,83 @@ def test_folders_that_visitors_see_are_named_by_the_owner(
     for act in (fingerprint, lambda folder: load_images(f"folder:{folder}", "train", 8, 1)):
         with pytest.raises(DataError, match="may not be read here: FLATDIFF_FOLDERS"):
             act(tmp_path / name)
+
+
+def test_password_makes_visitors_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing else is set: who knows it is a guest, and sees what the owner has named."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    for name in ("FLATDIFF_READ_ONLY", "FLATDIFF_FOLDERS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("FLATDIFF_PASSWORD", "sesame")
+    with pytest.raises(DataError, match="may not be read here: FLATDIFF_FOLDERS"):
+        fingerprint(tmp_path)
+    monkeypatch.setenv("FLATDIFF_FOLDERS", str(tmp_path))
+    assert len(fingerprint(tmp_path)) == 64
+
+
+def test_names_that_are_no_text_are_images_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Latin-1 from an old disk: one of thirty pictures, and one file that cannot be read."""
+    monkeypatch.setattr("flatdiff.prepared.MAX_UNREADABLE_SHARE", 1)
+    for i in range(30):
+        Image.new("L", (8, 8), i).save(tmp_path / f"{i}.png")
+    (tmp_path / "0.png").rename(tmp_path / os.fsdecode(b"caf\xe9.png"))
+    (tmp_path / os.fsdecode(b"na\xefve.png")).write_bytes(b"no image")
+    splits = [
+        load_images(f"folder:{tmp_path}", s, 8, 1).values[:, 0, 0, 0].tolist()
+        for s in ("train", "held_out")
+    ]
+    assert sorted(splits[0] + splits[1]) == list(range(30))
+    assert r"na\udcefve.png" in caplog.text
+
+
+def test_linked_folder_is_no_part_of_one(tmp_path: Path) -> None:
+    """Two links to itself: followed, they would be two to the power of forty folders."""
+    (tmp_path / "a.png").write_bytes(b"1")
+    before = fingerprint(tmp_path)
+    for name in ("l", "m"):
+        (tmp_path / name).symlink_to(".")
+    assert fingerprint(tmp_path) == before
+
+
+@pytest.mark.parametrize("folders", [None, "/tmp"])
+@pytest.mark.parametrize("name", ["\0", "/tmp/\0", "/tmp/\ud800", "/tmp/" + "a" * 5000])
+def test_what_is_no_path_is_refused_in_printable_words(
+    name: str, folders: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's card may say anything."""
+    monkeypatch.delenv("FLATDIFF_FOLDERS", raising=False)
+    if folders:
+        monkeypatch.setenv("FLATDIFF_FOLDERS", folders)
+    with pytest.raises(DataError) as refused:
+        dataset_fingerprint(f"folder:{name}", fresh=True)
+    assert str(refused.value).isprintable()
+
+
+def test_path_through_a_circle_of_links_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only some folders are allowed, too."""
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    monkeypatch.setenv("FLATDIFF_FOLDERS", str(tmp_path / "public"))
+    with pytest.raises(DataError, match="may not be read here"):
+        fingerprint(tmp_path / "a")
+
+
+def test_folder_that_is_not_open_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One below it; who tests may be root, so the refusal is the test's."""
+    (tmp_path / "mine").mkdir()
+    scan = os.scandir
+
+    def guarded(folder: Path) -> object:
+        if Path(folder).name == "mine":
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    monkeypatch.setattr(datasets.os, "scandir", guarded)
+    with pytest.raises(DataError, match=r"cannot be listed: .*Permission denied.*mine"):
+        fingerprint(tmp_path)

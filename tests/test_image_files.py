@@ -179,9 +179,9 @@ def test_right_size_is_left_alone() -> None:
     assert np.array_equal(np.asarray(centre_square(Image.fromarray(pixels), 8)), pixels)
 
 
-def zipped(folder: Path, target: Path, *more: str) -> Path:
+def zipped(folder: Path, target: Path, *more: str, compression: int = zipfile.ZIP_STORED) -> Path:
     """A zip of a folder, and of further files that are no images."""
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(target, "w", compression) as archive:
         for path in sorted(folder.rglob("*.png"), reverse=True):
             archive.write(path, path.relative_to(folder))
         for name in more:

@@ -1,5 +1,6 @@
 """A collection is looked through once; what is wrong with it is said, and never met again."""
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,8 @@ from PIL import Image
 
 from flatdiff import prepared
 from flatdiff.data import load_images
+from flatdiff.errors import DataError
+from flatdiff.prepared import Source, prepare
 from tests.test_image_files import paint, values_of
 
 
@@ -96,3 +99,82 @@ def test_writing_to_images_leaves_the_file_alone(tmp_path: Path) -> None:
     before = first.values.clone()
     first.values[:] = 255
     assert np.array_equal(values_of(tmp_path), before.numpy())
+
+
+def test_refusal_is_kept_as_long_as_the_files_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asked twice, looked through once, with no pixels kept; mended files are looked at again."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr("flatdiff.image_files.is_held_out", lambda _: False)
+    paint(tmp_path / "a", 20)
+    for i in range(20):
+        (tmp_path / "a" / f"bad{i}.png").write_bytes(b"no image")
+    with pytest.raises(DataError) as first:
+        values_of(tmp_path / "a")
+    assert not list((tmp_path / "home").rglob("*.u8"))
+    with monkeypatch.context() as patch:
+        patch.setattr(prepared, "read_pixels", lambda *_: pytest.fail("an image was read"))
+        with pytest.raises(DataError) as second:
+            values_of(tmp_path / "a")
+    assert str(second.value) == str(first.value)
+    for path in (tmp_path / "a").glob("bad*"):
+        path.unlink()
+    assert len(values_of(tmp_path / "a")) == 20
+
+
+@pytest.mark.parametrize("fingerprint", ["lsun_tower", "0" * 64])
+def test_refusal_that_time_may_heal_is_not_kept(
+    fingerprint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a published set, whose name is all that is known; and where the disk would not read."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    source = Source(
+        name="lsun_tower", fingerprint=fingerprint, split="train", image_size=8, channels=1
+    )
+    content = io.BytesIO()
+    Image.new("L", (8, 8), 7).save(content, "PNG")
+
+    def failing() -> bytes:
+        if fingerprint == "lsun_tower":
+            return b"no image"
+        raise PermissionError("not now")
+
+    with pytest.raises(DataError, match="1 of 1 images in lsun_tower cannot be read"):
+        prepare(source, [("a", failing)])
+    assert prepare(source, [("a", content.getvalue)]).values.tolist() == [[[[7] * 8] * 8]]
+
+
+def test_prepared_images_need_no_list_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of a million files is listed once, for its fingerprint, and not a second time."""
+    paint(tmp_path, 50)
+    first = values_of(tmp_path).copy()
+    monkeypatch.setattr(
+        "flatdiff.image_files.image_paths", lambda _: pytest.fail("the folder was listed")
+    )
+    assert np.array_equal(values_of(tmp_path), first)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "null",
+        "{",
+        '{"num_seen": 9, "num_kept": 9, "counts": []}',
+        '{"num_seen": 9, "num_kept": "x"}',
+        '{"num_seen": 9, "num_kept": 0, "counts": {"unreadable": 9}}',
+    ],
+)
+def test_damaged_remarks_are_made_again(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever stands in the file."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    paint(tmp_path / "a", 50)
+    whole = values_of(tmp_path / "a").copy()
+    (remarks,) = (tmp_path / "home").rglob("*.json")
+    remarks.write_text(text)
+    assert np.array_equal(values_of(tmp_path / "a"), whole)

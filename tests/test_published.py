@@ -3,15 +3,14 @@
 import hashlib
 import importlib.util
 import io
+import os
 import pickle
+import re
+import subprocess
 import sys
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +20,6 @@ from torchvision.datasets import CIFAR10
 from flatdiff import fetching
 from flatdiff.data import download_cifar10, load_images
 from flatdiff.errors import DataError
-from flatdiff.fetching import Published, fetch
 
 needs_lmdb = pytest.mark.skipif(
     importlib.util.find_spec("lmdb") is None,
@@ -122,6 +120,23 @@ def test_damaged_lsun_is_refused_in_a_sentence(home: Path) -> None:
         load_images("lsun_tower", "train", 64, 3)
 
 
+@needs_lmdb
+def test_lsun_that_was_cut_ends_no_process(home: Path) -> None:
+    """In a process of its own: a page that is not there would be a bus error, of all the tests."""
+    folder = home / "lsun" / "tower_train_lmdb"
+    write_lsun(folder, list(range(80)))
+    os.truncate(folder / "data.mdb", (folder / "data.mdb").stat().st_size // 2)
+    code = (
+        "import sys; from pathlib import Path; from flatdiff.image_files import lsun_images\n"
+        "print(sum(len(read()) for _, read in lsun_images(Path(sys.argv[1]))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert re.search(r"DataError: .* data\.mdb has [\d,]+ bytes of [\d,]+", done.stderr)
+
+
 def test_lsun_without_lmdb_says_what_to_install(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,82 +180,3 @@ def test_absent_dataset_says_where_to_place_it(dataset: str, words: str, home: P
         load_images(dataset, "train", 64, 3)
     assert str(home) in str(caught.value)
     assert not home.exists()
-
-
-CONTENT = bytes(range(256)) * 40
-FILE = Published(
-    what="Something",
-    url="",
-    num_bytes=len(CONTENT),
-    algorithm="sha256",
-    digest=hashlib.sha256(CONTENT).hexdigest(),
-)
-
-
-class Server(BaseHTTPRequestHandler):
-    """Breaks off after so many bytes; knows ranges, or not."""
-
-    breaks_at, knows_ranges, served = len(CONTENT), True, CONTENT
-    asked: list[str] = []  # noqa: RUF012
-
-    def do_GET(self) -> None:
-        """One answer."""
-        wanted = self.headers["Range"]
-        self.asked.append(wanted)
-        first = int(wanted.removeprefix("bytes=").rstrip("-")) if self.knows_ranges else 0
-        self.send_response(206 if self.knows_ranges else 200)
-        self.send_header("Content-Length", str(len(self.served) - first))
-        self.end_headers()
-        self.wfile.write(self.served[first : self.breaks_at])
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Nothing is said."""
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Server]]:
-    """On this machine, at a free port."""
-    monkeypatch.setattr(Server, "asked", [])
-    httpd = HTTPServer(("127.0.0.1", 0), Server)
-    Thread(target=httpd.serve_forever, daemon=True).start()
-    monkeypatch.setitem(vars(FILE), "url", f"http://127.0.0.1:{httpd.server_port}/file")
-    yield Server
-    httpd.shutdown()
-    httpd.server_close()
-
-
-@pytest.mark.parametrize("knows_ranges", [True, False])
-def test_broken_download_goes_on(
-    knows_ranges: bool, server: type[Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From the byte at which it broke off, where the server can; the whole file either way."""
-    target = tmp_path / "file"
-    monkeypatch.setattr(server, "knows_ranges", knows_ranges)
-    with monkeypatch.context() as patch:
-        patch.setattr(server, "breaks_at", 1000)
-        with pytest.raises(DataError, match=r"Something .* the same command goes on"):
-            fetch(FILE, target)
-    assert [path.name for path in tmp_path.iterdir()] == ["file.part"]
-    fetch(FILE, target)
-    assert server.asked == ["bytes=0-", "bytes=1000-"]
-    assert target.read_bytes() == CONTENT
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
-    fetch(FILE, target)
-    assert len(server.asked) == 2, "what is there is not fetched"
-
-
-@pytest.mark.parametrize(
-    "served", [CONTENT[:-1] + b"x", CONTENT + b"more", b"<html>"], ids=["bit", "longer", "page"]
-)
-def test_another_file_is_not_kept(
-    served: bytes, server: type[Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The digest decides; what was there stays."""
-    monkeypatch.setattr(server, "served", served)
-    monkeypatch.setattr(server, "breaks_at", len(served))
-    target = tmp_path / "file"
-    target.write_bytes(b"before")
-    with pytest.raises(DataError, match=f"is not Something's published file.*{tmp_path}"):
-        fetch(FILE, target)
-    assert target.read_bytes() == b"before"
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -102,6 +102,17 @@ def test_each_epoch_visits_every_image_once(batch_size: int) -> None:
     assert epochs[0] != epochs[1] != epochs[2]
 
 
+def test_order_of_an_epoch_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten steps of 5 in 20 images are three epochs; a large dataset's order takes its time."""
+    drawn = []
+    seeded = np.random.PCG64
+    monkeypatch.setattr(np.random, "PCG64", lambda seed: drawn.append(seed) or seeded(seed))
+    recipe = tiny_recipe(batch_size=5, seed=987)
+    for step in range(10):
+        draw_batch(recipe, numbered_images(20), PROCESS, step)
+    assert len(drawn) == len(set(drawn)) == 3
+
+
 def test_input_perturbation_leaves_the_target_alone() -> None:
     """With abar written out, xi is solved for: standard normal, and no part of the noise."""
     plain, perturbed = (
