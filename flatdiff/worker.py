@@ -95,7 +95,10 @@ def _subject(identity: str, root: str) -> "Subject":
     checkpoints, architecture, recipe, digest = json.loads(identity)
     panel = Panel(**recipe)
     if panel_digest(panel, fresh=True) != digest:
-        raise DataError(f"the images of {panel.dataset} have changed since this was asked for")
+        raise DataError(
+            f"the images of {panel.dataset} are others, or other copies, than where and when this "
+            "was asked for"
+        )
     (card, model), *partners = (
         _loaded(Path(root) if root else unpacked(name, sha, architecture), name, sha, architecture)
         for name, sha in checkpoints
