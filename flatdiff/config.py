@@ -119,9 +119,17 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         raise SettingsError(f"{what} is incomplete: {error}") from None
 
 
+PASSWORD = "FLATDIFF_PASSWORD"  # noqa: S105  (the name of a variable)
+
+
 def read_only() -> bool:
     """Whether $FLATDIFF_READ_ONLY is set: visitors measure and read, and change no checkpoint."""
     return os.environ.get("FLATDIFF_READ_ONLY", "") not in ("", "0")
+
+
+def serves_others() -> bool:
+    """Whether people come in who are not the owner: by a password, or to read only."""
+    return read_only() or bool(os.environ.get(PASSWORD))
 
 
 def require_writable(action: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
-from flatdiff.config import read_only
+from flatdiff.config import serves_others
 from flatdiff.errors import DataError
 from flatdiff.files import state_home
 
@@ -62,7 +62,7 @@ def _refuse_elsewhere(root: Path) -> None:
     look only, it must be one that the owner has named.
     """
     chosen = os.environ.get("FLATDIFF_FOLDERS")
-    visited = read_only() or bool(os.environ.get("FLATDIFF_PASSWORD"))
+    visited = serves_others()
     if chosen is None and not visited:
         return
     allowed = [datasets_home(), *(Path(part) for part in (chosen or "").split(os.pathsep) if part)]

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flatdiff.config import read_only
+from flatdiff.config import PASSWORD
 from pages.shared.guard import LOCAL_HOSTS, allowed_hosts
 
-PASSWORD = "FLATDIFF_PASSWORD"  # noqa: S105  (the name of a variable)
 UNLOCKED = "unlocked"  # in the session: the password was given
 
 
@@ -37,11 +36,6 @@ def open_door(address: str | None, environment: Mapping[str, str]) -> str:
         f"{' and '.join(missing)} (the names it is called by, and a password to come in), or "
         "leave --server.address at 127.0.0.1."
     )
-
-
-def serves_others() -> bool:
-    """Whether people come in who are not the owner: by a password, or to read only."""
-    return read_only() or bool(os.environ.get(PASSWORD))
 
 
 def knock() -> None:

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from flatdiff.config import serves_others
 from flatdiff.engine import Handle, Progress, shared_engine
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, DONE, FAILED
 from pages.shared.about import about
 from pages.shared.choose import plain
-from pages.shared.door import serves_others
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
 REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)

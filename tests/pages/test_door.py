@@ -7,10 +7,11 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from flatdiff.config import PASSWORD
 from flatdiff.engine import Engine
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.store import FAILED
-from pages.shared.door import PASSWORD, open_door
+from pages.shared.door import open_door
 from tests.pages.test_pages import engine, opened, requests_of, texts  # noqa: F401  (a fixture)
 
 NAMED = {"FLATDIFF_ALLOWED_HOSTS": "desk.local"}
