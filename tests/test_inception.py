@@ -147,7 +147,8 @@ def test_failed_download_keeps_nothing(
     path = place(b"before")
     with pytest.raises(DataError, match=r"could not be downloaded|is not Inception's published"):
         download_inception()
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
+    left = {file.name for file in path.parent.iterdir()}
+    assert left == {path.name, f"{path.name}.lock"}, "the lock stays for the next download"
     assert path.read_bytes() == b"before"
 
 
