@@ -14,6 +14,7 @@ import psutil
 import pytest
 import torch
 
+from flatdiff import cluster as cluster_module
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.cluster import Cluster
@@ -182,8 +183,11 @@ def test_failed_job_says_why(store: Store, tmp_path: Path, cluster: Cluster) -> 
     engine.dispatcher.stop()
 
 
-def test_unreachable_scheduler_is_a_sentence(store: Store, tiny_root: Path) -> None:
+def test_unreachable_scheduler_is_a_sentence(
+    store: Store, tiny_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing listens on the address, so the only right outcome is a failure that names it."""
+    monkeypatch.setattr(cluster_module, "CONNECT_TIMEOUT_S", 1)
     absent = Cluster("tcp://127.0.0.1:9")
     engine = Engine(store=store, cluster=absent, root=tiny_root)
     engine.start()
