@@ -25,12 +25,8 @@ from flatdiff.errors import DataError
 from flatdiff.panel import Split
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-FORMATS = (
-    "PNG",
-    "JPEG",
-    "WEBP",
-    "BMP",
-)  # what the suffixes say; Pillow knows some that run programs
+# What the suffixes say; Pillow knows some that run programs.
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 HELD_OUT_EVERY = 10  # of a collection without a split of its own
 MAX_FILE_BYTES = 64 << 20  # of one image
 MAX_PIXELS = 64 << 20  # of one image; a quarter of a gigabyte in memory

@@ -1,5 +1,7 @@
 """Checkpoints: what is there to measure?"""
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from flatdiff.cards import Card
@@ -13,7 +15,7 @@ from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
 from pages.gallery.known import gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
-from pages.shared.choose import all_cards, plain, sorted_out
+from pages.shared.choose import plain, shown_cards, sorted_out
 from pages.shared.job import job_panel
 
 MAX_CARDS = 24  # as pictures, and to be measured together
@@ -55,9 +57,8 @@ def training(cards: list[Card]) -> None:
     show_histories(runs[:MAX_RUNS])
 
 
-def broken_ones() -> None:
+def broken_ones(reasons: Mapping[str, str]) -> None:
     """A way to be rid of what every page leaves out."""
-    _, reasons = sorted_out(shared_engine().root)
     if read_only() or not reasons:
         return
     with st.container(horizontal=True):
@@ -69,8 +70,9 @@ def broken_ones() -> None:
 st.title("Checkpoints")
 if SAID in st.session_state:
     st.success(st.session_state.pop(SAID))
-broken_ones()
-cards = all_cards()
+sorted_cards, reasons = sorted_out(shared_engine().root)
+broken_ones(reasons)
+cards = shown_cards(sorted_cards, reasons)
 there = {card.id for card in cards}
 st.markdown(f"What there is to measure.{BUNDLED if there.issuperset(METHOD_PLANE) else ''}")
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -34,7 +34,11 @@ def sorted_out(root: Path) -> tuple[list[Card], dict[str, str]]:
 
 def all_cards() -> list[Card]:
     """Every usable checkpoint; a sentence for each that is not, and a stop where there is none."""
-    cards, reasons = sorted_out(shared_engine().root)
+    return shown_cards(*sorted_out(shared_engine().root))
+
+
+def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
+    """The usable ones of `sorted_out`, when the others have been named."""
     for name, reason in reasons.items():
         st.warning(f"Checkpoint {plain(name)} is left out: {plain(reason)}")
     if not cards:
