@@ -125,13 +125,17 @@ def num_gpus() -> int:
     return int(answer.stdout) if answer.stdout.strip().isdecimal() else 0
 
 
+def child_environment() -> dict[str, str]:
+    """Of Dask's processes, which import flatdiff whatever folder they are started in."""
+    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+    joined = os.pathsep.join(filter(None, dict.fromkeys(paths)))
+    return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined}
+
+
 def _start_processes(num_workers: int):
     from distributed.deploy.subprocess import SubprocessCluster
 
-    # The children import flatdiff whatever folder the program was started in.
-    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
-    os.environ.update(CHILD_ENVIRONMENT)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, dict.fromkeys(paths)))
+    os.environ.update(child_environment())
     return SubprocessCluster(
         host="127.0.0.1",
         n_workers=num_workers,

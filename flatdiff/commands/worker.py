@@ -6,8 +6,7 @@ import sys
 
 import tyro
 
-from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, default_num_workers
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.cluster import WORKER_ENVIRONMENT, child_environment, default_num_workers
 
 
 def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None) -> int:
@@ -18,13 +17,7 @@ def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None)
         num_workers: processes; default: one a GPU, or one a processor core up to four.
     """
     count = num_workers or default_num_workers()
-    paths = filter(None, [str(PROJECT_ROOT), os.environ.get("PYTHONPATH")])
-    environment = {
-        **os.environ,
-        **CHILD_ENVIRONMENT,
-        **WORKER_ENVIRONMENT,
-        "PYTHONPATH": os.pathsep.join(paths),
-    }
+    environment = {**os.environ, **child_environment(), **WORKER_ENVIRONMENT}
     # Dask numbers several workers itself; GPUs are shared out by the number that ends a name.
     name = f"{socket.gethostname()}-{os.getpid()}" + ("-0" if count == 1 else "")
     options = {"nworkers": count, "nthreads": 1, "memory-limit": 0, "name": name}
