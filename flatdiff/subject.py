@@ -8,7 +8,7 @@ are back bit by bit when a question has been answered or has failed.
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
@@ -189,11 +189,6 @@ class Subject:
     def losses(self) -> Losses:
         """Epsilon-MSE of each panel member at the current point, (N,)."""
         return self._losses(self.tensors)
-
-    def losses_of_panel(self, seed: int) -> Losses:
-        """The same on another draw of the panel, for the noise floor."""
-        panel = replace(self.panel, seed=seed)
-        return self._losses(draw_panel(self.card, self.images, panel, self.process, self.device))
 
     def losses_and_bounds(self) -> tuple[Losses, Losses | None]:
         """Beside the losses the variational bounds in bits per dimension, from the same pass.

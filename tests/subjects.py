@@ -109,10 +109,6 @@ class QuadraticSubject(Subject):
         self.calls += 1
         return self.truth((self.weights.theta - self.weights.origin).numpy())
 
-    def losses_of_panel(self, seed: int) -> Any:
-        """Another panel shifts every loss by its seed."""
-        return self.losses() + seed
-
     def losses_and_bounds(self) -> Any:
         """Told apart from the losses by their sign."""
         losses = self.losses()
@@ -158,8 +154,8 @@ def computed(subject: Subject, measure: str, settings: Any, num_items: int | Non
 
 
 def surface_request(**changes: Any) -> Request:
-    """A request of five cells, its base and its noise floor: 14 items."""
-    settings = {"dimensions": 1, "resolution": 5, **changes}
+    """A request of thirteen cells and their base: 14 items."""
+    settings = {"dimensions": 1, "resolution": 13, **changes}
     return Request(
         measure="surface",
         checkpoint="digits/adm",

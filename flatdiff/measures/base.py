@@ -91,6 +91,28 @@ def standard_error(values: NDArray[Any]) -> float:
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
+def panel_error(losses: NDArray[Any], timesteps: NDArray[Any]) -> float:
+    """Standard deviation of the panel's mean loss over other draws of the panel.
+
+    A panel has one timestep in each equal bin of [0, T), so its mean moves less than the spread of
+    its members suggests. By successive differences in the order of the timesteps (Wolter 2007,
+    Introduction to Variance Estimation, 8.2.1, estimator v2): neighbours share the timestep's
+    level and differ by image and noise alone.
+
+    Args:
+        losses: of the members, (n,).
+        timesteps: theirs, (n,).
+
+    Returns:
+        NaN for fewer than two members or not finite losses.
+    """
+    n = len(losses)
+    if n < 2 or not np.isfinite(losses).all():
+        return float("nan")
+    steps = np.diff(np.asarray(losses, dtype=np.float64)[np.argsort(timesteps, kind="stable")])
+    return float(np.sqrt((steps**2).sum() / (2 * n * (n - 1))))
+
+
 def mean_and_error(
     values: NDArray[Any],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -43,8 +43,6 @@ def _evaluate(subject: "Subject", settings: SurfaceSettings, item: Item) -> Arra
     match item:
         case ("base",):
             return _base(subject, settings)
-        case ("floor", int(k)):
-            return {"losses": subject.losses_of_panel(subject.panel.seed + k)}
         case ("mark", int(k)):
             with subject.at((1.0, subject.partner_offset(k))):
                 return {"losses": subject.losses()}
@@ -83,7 +81,7 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
     if settings.mode == "exact":
         return range(len(items))
     grids, where = GRIDS[settings.dimensions], {item: k for k, item in enumerate(items)}
-    stage = [k for k, item in enumerate(items) if item[0] in ("base", "mark", "floor")]
+    stage = [k for k, item in enumerate(items) if item[0] in ("base", "mark")]
     for level in range(grids.num_levels):
         known = set(stage)
         added = (where["node", *node] for node in grids.known(level))
@@ -98,7 +96,7 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
 MEASURE = Measure(
     name="surface",
     question="How does the loss rise along directions through the weights?",
-    version=3,
+    version=4,
     settings_type=SurfaceSettings,
     items=surface_items,
     evaluate=_evaluate,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.interpolation import Grids, Node, display_matrix, error_matrix
-from flatdiff.measures.base import NO_BASE, Arrays, mean, standard_error
+from flatdiff.measures.base import NO_BASE, Arrays, mean, panel_error, standard_error
 from flatdiff.measures.surface_settings import (
     GRIDS,
     SurfaceMode,
@@ -39,7 +39,7 @@ class SurfaceResult:
     base_loss: float  # at the checkpoint itself
     base_stderr: float
     base_vb: float  # variational bound there, bits/dim; NaN without learned variance
-    noise_floor: float  # SD of base_loss over panel draws
+    noise_floor: float  # SD of base_loss over draws of the panel, from the timesteps' strata
     nonfinite_fraction: float  # of the computed cells
     axes_cosine: float  # between the two directions
     relative_step: float  # ||d1|| / ||theta||: what a = 1 is on the perturbation-norm scale
@@ -127,7 +127,7 @@ class _Surface:
 
 def assemble_surface(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> SurfaceResult:
     """Losses with their errors, exact or interpolated as far as is known."""
-    base, floor = done.get(0, NO_BASE), _losses_of(settings, done, "floor")
+    base = done.get(0, NO_BASE)
     found = _interpolated(settings, done) or _exact(settings, done)
     finite = np.isfinite(found.loss[found.computed])
     marks = [losses for _, losses in sorted(_losses_of(settings, done, "mark").items())]
@@ -146,8 +146,7 @@ def assemble_surface(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> S
         base_loss=mean(base["losses"]),
         base_stderr=standard_error(base["losses"]),
         base_vb=mean(base["vb"]),
-        noise_floor=standard_error(np.array([mean(f) for f in floor.values()]))
-        * len(floor) ** 0.5,
+        noise_floor=panel_error(base["losses"], base["timesteps"]),
         nonfinite_fraction=float(1 - finite.mean()) if finite.size else 0.0,
         axes_cosine=float(base.get("axes_cosine", np.nan)),
         relative_step=float(base.get("relative_step", np.nan)),

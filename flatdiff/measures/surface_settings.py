@@ -19,7 +19,6 @@ AXES: tuple[Axes, ...] = ("random", "checkpoints", "eigenvectors")
 SURFACE_MODES: tuple[SurfaceMode, ...] = ("interpolated", "exact")
 MAX_CELLS = 256 * 256
 MAX_SPAN = 1e6  # far beyond any weights, far below what float32 can hold
-NUM_FLOOR_PANELS = 8  # panel draws behind the noise floor
 MARGIN = 0.25  # beyond two checkpoints, as a share of their distance
 FALLBACK_RESOLUTION = 25  # of a surface that turns out not to be smooth
 
@@ -120,25 +119,20 @@ def grid(resolution: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=64)  # asked for whenever something is done or drawn
 def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
-    """The checkpoint itself, its partners, the noise floor, then points from coarse to fine.
+    """The checkpoint itself, its partners, then points from coarse to fine.
 
     Of an interpolated surface: nodes and held-out points level by level, then the exact cells that
     are needed only where the surface is not smooth.
     """
     items: list[Item] = [("base",), *(("mark", k) for k in range(settings.num_marks))]
     if settings.mode == "interpolated":
-        items += [("floor", k) for k in range(1, NUM_FLOOR_PANELS + 1)]
         nodes: dict[Item, None] = {}  # a set that keeps its order
         grids = GRIDS[settings.dimensions]
         for level in range(grids.num_levels):
             nodes.update({("node", *node): None for node in _coarse_first(grids, level)})
             nodes.update({("node", *node): None for node in grids.held_out(level)})
         return (*items, *nodes, *_cells(settings.shape))
-    return (
-        *items,
-        *_cells(settings.shape),
-        *(("floor", k) for k in range(1, NUM_FLOOR_PANELS + 1)),
-    )
+    return (*items, *_cells(settings.shape))
 
 
 def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:

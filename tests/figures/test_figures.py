@@ -176,7 +176,7 @@ def test_lines_and_noise_floor_of_one_dimension() -> None:
 def test_lines_draw_only_what_is_computed() -> None:
     """Three cells of five, in the order of the axis and not of their arrival."""
     result = surface(4, dimensions=1)
-    (line,) = traces(surface_lines([Series("ADM", "adm", result)]))
+    _, line = traces(surface_lines([Series("ADM", "adm", result)]))
     assert list(line.x) == sorted(result.a[result.computed[0]])
     assert len(line.x) == 3
     assert np.isfinite(np.array(line.y)).all()

@@ -61,13 +61,13 @@ def test_every_cell_of_a_quadratic_loss(changes: dict[str, Any]) -> None:
 
 
 def test_base_floor_and_axes_of_a_quadratic_loss() -> None:
-    """By hand: constants 1/4, 2/4, 3/4; a floor panel k adds k, and 1 to 8 have SD sqrt(6)."""
+    """By hand: constants 1/4, 2/4, 3/4; the floor is sqrt of two squared steps over 2 * 3 * 2."""
     subject = QuadraticSubject(random_hessians())
     result = computed(subject, "surface", SurfaceSettings(resolution=2))
     assert result.base_loss == 0.5
     assert result.base_stderr == pytest.approx(0.25 / 3**0.5)
     assert result.base_vb == -0.5
-    assert result.noise_floor == pytest.approx(6**0.5)
+    assert result.noise_floor == pytest.approx((2 / 16 / 12) ** 0.5)
     first, second = subject.plane(0, "filter")
     assert result.axes_cosine == pytest.approx(0, abs=1e-6)
     theta = subject.weights.origin.norm()
@@ -95,7 +95,7 @@ def test_each_cell_once_and_coarse_before_fine(shape: tuple[int, int]) -> None:
     cells = [item[1:] for item in items if item[0] == "cell"]
     assert items[0] == ("base",)
     assert sorted(cells) == [(i, j) for i in range(rows) for j in range(columns)]
-    assert [item[0] for item in items[-8:]] == ["floor"] * 8
+    assert len(items) == 1 + len(cells)
     for stride in (1, 2, 4):
         coarse = [(i, j) for i in range(0, rows, stride) for j in range(0, columns, stride)]
         assert set(cells[: len(coarse)]) == set(coarse) or len(coarse) < 4
@@ -151,7 +151,7 @@ def partial(count: int) -> tuple[SurfaceResult, SurfaceResult]:
     return computed(subject, "surface", settings, count), computed(subject, "surface", settings)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 4, 9, 16, 18])
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 9, 16])
 def test_what_is_not_computed_is_not_a_number(count: int) -> None:
     """The losses are negative, so "not computed" cannot be told by a sign."""
     some, whole = partial(count)
@@ -160,7 +160,7 @@ def test_what_is_not_computed_is_not_a_number(count: int) -> None:
     assert (whole.loss < 0).all()
     assert np.isnan(some.loss[~some.computed]).all()
     assert np.array_equal(some.loss[some.computed], whole.loss[some.computed])
-    assert np.isnan(some.noise_floor) == (count < 18)
+    np.testing.assert_equal(some.noise_floor, whole.noise_floor if count else np.nan)
     np.testing.assert_equal(some.base_loss, whole.base_loss if count else np.nan)
 
 

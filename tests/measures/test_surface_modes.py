@@ -93,7 +93,7 @@ def test_parabolas_are_interpolated_at_once() -> None:
     """They are reproduced: the first level is enough, everywhere, errors included."""
     subject = QuadraticSubject(0.1 * random_hessians())
     result, evaluations = planned(subject, INTERPOLATED)
-    assert evaluations == 1 + 8 + 81 + 16
+    assert evaluations == 1 + 81 + 16
     assert (result.mode, result.note, result.num_evaluations) == ("interpolated", "", 97)
     assert result.error_estimate < 1e-8
     size = DISPLAY_RESOLUTION[2]
@@ -149,7 +149,7 @@ def test_what_one_level_misses_the_next_one_finds() -> None:
     """A wave too short for nine nodes and long enough for seventeen."""
     subject = Shaped(lambda a: np.sin(6.5 * a))
     result, evaluations = planned(subject, INTERPOLATED)
-    assert evaluations == 1 + 8 + 289 + 16
+    assert evaluations == 1 + 289 + 16
     assert result.mode == "interpolated"
     truth = np.sin(6.5 * result.a)
     missed = np.abs(result.loss - truth).max()
@@ -178,7 +178,7 @@ def test_what_is_not_smooth_is_computed_in_every_cell_and_says_so(shape: Any) ->
     assert len(result.a) == 25
 
 
-@pytest.mark.parametrize("count", [0, 1, 9, 30, 34, 80, 105])
+@pytest.mark.parametrize("count", [0, 1, 22, 26, 72, 97])
 def test_surface_in_the_making(count: int) -> None:
     """Nothing at first, then the coarsest nodes; never a number that was not computed."""
     subject = QuadraticSubject(random_hessians())
@@ -186,8 +186,8 @@ def test_surface_in_the_making(count: int) -> None:
     assert result.mode == "exact"
     assert result.loss.shape == (9, 9)
     assert np.isnan(result.loss[~result.computed]).all()
-    assert result.computed.sum() == min(max(count - 9, 0), 81)
-    if count >= 34:
+    assert result.computed.sum() == min(max(count - 1, 0), 81)
+    if count >= 26:
         assert result.computed[::2, ::2].all(), "every second node comes first"
 
 
