@@ -205,14 +205,14 @@ def test_provenance_of_a_stored_measurement(store: Store, tmp_path: Path) -> Non
     store.submit(request)
     assert measured(handle).provenance["computed_at"] is None
     assert not measured(handle).done
-    arrays = {"losses": arrays_of(0)["losses"][4:], "vb": np.array([])}
+    arrays = {"losses": arrays_of(0)["losses"][4:], "vb": np.array([]), "timesteps": np.arange(2)}
     store.put_tile(request.key, 0, [arrays] * 14, 2.5, '{"torch": "x"}')
     store.finish(request.key, "done")
     found = measured(handle).provenance
     assert found["checkpoint_digest"] == "0" * 64
     assert found["panel"] == {"dataset": "digits", "split": "held_out", "size": 4, "seed": 0}
     assert found["panel_digest"] == panel_digest(Panel(size=4))
-    assert found["settings"]["resolution"] == 5
+    assert found["settings"]["resolution"] == 13
     assert (found["evaluations"], found["seconds"]) == ([14, 14], 2.5)
     assert found["environment"] == {"torch": "x"}
     assert pd.Timestamp(found["computed_at"]).tzinfo is not None
@@ -230,7 +230,7 @@ def test_command_names_what_is_not_default() -> None:
     request = surface_request(span=0.5)
     assert words_of(request) == [
         *("python", "-m", "flatdiff", "measure", "surface", "--checkpoint", "digits/adm"),
-        *("--dimensions", "1", "--resolution", "5", "--span", "0.5"),
+        *("--dimensions", "1", "--resolution", "13", "--span", "0.5"),
         *("--panel-size", "4", "--out", "surface.json"),
     ]
     default = changed(request, settings=MEASURES["surface"].settings_type(), panel=Panel())

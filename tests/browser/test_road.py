@@ -36,7 +36,7 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     set_number(page, "Resolution", 41)
     expect(page).to_have_url(re.compile("resolution=41"))
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text(re.compile(r"\d+ of 3,380 evaluations"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ of 3,364 evaluations"))).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()  # coarse, while it runs
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
