@@ -54,6 +54,13 @@ def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
     return card
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of several processes one takes all browser tests, as they share servers; others, files."""
+    for item in items:
+        group = "browser" if "browser" in item.path.parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint root with tiny/adm and tiny/sam; only read."""
