@@ -18,7 +18,7 @@ from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure
 from flatdiff.figures.frechet import frechet_dots
 from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
 from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
-from flatdiff.figures.radius import SIZE_TITLES, radius_lines, timestep_map
+from flatdiff.figures.radius import SIZE_TITLES, radius_lines, rises_of, timestep_map
 from flatdiff.figures.relief import surface_3d
 from flatdiff.figures.rescaling import highest_loss, rescaling_lines
 from flatdiff.figures.style import Series
@@ -30,6 +30,7 @@ from flatdiff.figures.surface import (
     surface_contour,
     surface_lines,
 )
+from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
 from flatdiff.pictures import image_grid
 
 GRID_COLUMNS = 8
@@ -42,6 +43,7 @@ class View:
     log: bool = False  # the loss on a logarithmic scale
     relative: bool = False  # distances as a share of the norm of the weights
     spaghetti: bool = False  # every direction beside the mean
+    timestep_bins: int = NUM_TIMESTEP_BINS  # that rises are sorted into
     names: Sequence[str] = ()  # of the checkpoints of a line or plane, to be written at them
     trajectory: Sequence[int] = ()  # which of these are states of one run, in their order
     point: Point | None = None  # of a surface, that somebody chose
@@ -100,7 +102,7 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
         )
 
 
-def lpf_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+def lpf_pictures(series: Sequence[Series], _settings: Any, view: View) -> Iterator[Picture]:
     """Loss and LPF, and where the loss rises."""
     yield Picture(
         key="dots",
@@ -109,7 +111,7 @@ def lpf_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Itera
     )
     yield Picture(
         key="timesteps",
-        content=lpf_by_timestep(series),
+        content=lpf_by_timestep(series, view.timestep_bins),
         alt="Rise of the loss under weight noise by timestep, one line a checkpoint",
         heading="At which timesteps?",
     )
@@ -130,13 +132,16 @@ def radius_pictures(series: Sequence[Series], settings: Any, view: View) -> Iter
         alt="Loss against the size of the perturbation, one line a checkpoint",
         caption="Bands are two standard errors over directions; the panel is frozen.",
     )
-    rises = np.concatenate([entry.result.gap_by_timestep.ravel() for entry in series])
-    if not np.isfinite(rises).any():
+    rises = [rises_of(entry.result, view.timestep_bins) for entry in series]
+    gaps = np.concatenate([each.gap.ravel() for each in rises])
+    if not np.isfinite(gaps).any():
         return
-    for entry in series:
+    for entry, each in zip(series, rises, strict=True):
         yield Picture(
             key=f"timesteps-{entry.title}",
-            content=timestep_map(entry.result, float(np.nanmax(rises)), x_title=size_title),
+            content=timestep_map(
+                entry.result.sizes, each, float(np.nanmax(gaps)), x_title=size_title
+            ),
             alt=f"Rise of the loss of {entry.title} by timestep and size",
             heading=f"{entry.title}, by timestep",
             row="timesteps",

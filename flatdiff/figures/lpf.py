@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from flatdiff.figures.style import Series, laid_out, style_of
 from flatdiff.measures.lpf import LpfResult
+from flatdiff.measures.timesteps import by_timestep
 
 
 def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
@@ -34,17 +35,17 @@ def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
     return laid_out(figure, height=90 + 42 * len(series))
 
 
-def lpf_by_timestep(series: Sequence[Series[LpfResult]]) -> go.Figure:
+def lpf_by_timestep(series: Sequence[Series[LpfResult]], num_bins: int) -> go.Figure:
     """Rise of the loss under noise by timestep, one line a checkpoint."""
     figure = go.Figure()
     for entry in series:
         result, style = entry.result, style_of(entry.method)
-        edges = result.timestep_edges
+        rises = by_timestep(result.pair_gaps, result.timesteps, result.num_steps, num_bins)
         figure.add_trace(
             go.Scatter(
-                x=(edges[1:] + edges[:-1]) / 2,
-                y=result.gap_by_timestep,
-                error_y={"array": result.gap_by_timestep_stderr},
+                x=(rises.edges[1:] + rises.edges[:-1]) / 2,
+                y=rises.gap,
+                error_y={"array": rises.stderr},
                 name=entry.title,
                 mode="lines+markers",
                 line={"color": style.color, "dash": style.dash},

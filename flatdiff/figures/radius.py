@@ -6,10 +6,12 @@ from typing import Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from flatdiff.config import Noise
 from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.radius import RadiusResult
+from flatdiff.measures.timesteps import ByTimestep, by_timestep
 
 Axis = Literal["sizes", "relative_norms"]
 SIZE_TITLES: dict[Noise, str] = {
@@ -71,21 +73,28 @@ def _every_direction(entry: Series[RadiusResult], x: np.ndarray) -> go.Scatter:
     )
 
 
-def timestep_map(result: RadiusResult, highest: float, *, x_title: str) -> go.Figure:
+def rises_of(result: RadiusResult, num_bins: int) -> ByTimestep:
+    """The curve's rise by timestep, (S, bins)."""
+    return by_timestep(result.member_gaps, result.timesteps, result.num_steps, num_bins)
+
+
+def timestep_map(
+    sizes: NDArray[np.float64], rises: ByTimestep, highest: float, *, x_title: str
+) -> go.Figure:
     """Rise of the loss by timestep and size as a heat map.
 
     Args:
-        result: of one checkpoint.
+        sizes: (S,).
+        rises: of one checkpoint, (S, bins).
         highest: rise at the end of the colour scale, shared by all that is compared.
         x_title: what a size is.
     """
-    edges = result.timestep_edges
     figure = go.Figure(
         go.Heatmap(
-            x=[f"{size:g}" for size in result.sizes],
-            y=[f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(edges)],
-            z=result.gap_by_timestep,
-            customdata=result.gap_by_timestep_stderr,
+            x=[f"{size:g}" for size in sizes],
+            y=[f"{low:.0f} to {high:.0f}" for low, high in itertools.pairwise(rises.edges)],
+            z=rises.gap.T,
+            customdata=rises.stderr.T,
             zmin=0,
             zmax=highest,
             colorscale="Viridis",

@@ -24,10 +24,9 @@ from flatdiff.measures.base import (
     base_arrays,
     complete,
     mean,
-    mean_and_error,
     standard_error,
 )
-from flatdiff.measures.timesteps import binned, timestep_edges
+from flatdiff.measures.timesteps import by_timestep
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
@@ -80,9 +79,11 @@ class LpfResult:
     num_perturbations: int  # done so far
     relative_perturbation_norm: float  # mean ||delta|| / ||theta||
     perturbed_losses: NDArray[np.float64]  # (M,), + and - of each pair in turn
-    timestep_edges: NDArray[np.float64]  # (bins + 1,)
-    gap_by_timestep: NDArray[np.float64]  # (bins,), rise of the loss of the members in each
-    gap_by_timestep_stderr: NDArray[np.float64]  # (bins,), over antithetic pairs
+    timestep_edges: NDArray[np.float64]  # (11,), of ten equal bins
+    gap_by_timestep: NDArray[np.float64]  # (10,), rise of the loss of the members in each
+    gap_by_timestep_stderr: NDArray[np.float64]  # (10,), over antithetic pairs
+    timesteps: NDArray[np.int64]  # (N,), of the panel members, in [0, num_steps)
+    num_steps: int
     # (pairs, N): rise of each panel member's loss under each pair, for paired comparisons.
     pair_gaps: NDArray[np.float64] = field(metadata={"json": False})
 
@@ -111,7 +112,7 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
     half = stderr * float(stdtrit(max(len(pairs) - 1, 1), (1 + CONFIDENCE) / 2))
     gaps = _pair_gaps(base, pairs)
     num_steps = int(base["num_steps"])
-    by_timestep = mean_and_error(binned(gaps, base["timesteps"], num_steps))
+    rises = by_timestep(gaps, base["timesteps"], num_steps)
     return LpfResult(
         lpf=lpf,
         stderr=stderr,
@@ -123,9 +124,11 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
         num_perturbations=2 * len(pairs),
         relative_perturbation_norm=mean(np.array([pair["relative_norm"] for pair in pairs])),
         perturbed_losses=perturbed.ravel(),
-        timestep_edges=timestep_edges(num_steps),
-        gap_by_timestep=by_timestep[0],
-        gap_by_timestep_stderr=by_timestep[1],
+        timestep_edges=rises.edges,
+        gap_by_timestep=rises.gap,
+        gap_by_timestep_stderr=rises.stderr,
+        timesteps=base["timesteps"],
+        num_steps=num_steps,
         pair_gaps=gaps,
     )
 

@@ -25,7 +25,7 @@ from flatdiff.measures.base import (
     mean_and_error,
     standard_error,
 )
-from flatdiff.measures.timesteps import binned, timestep_edges
+from flatdiff.measures.timesteps import by_timestep
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
@@ -82,9 +82,11 @@ class RadiusResult:
     slope: float  # of gap over relative_norms: least squares through the origin
     slope_stderr: float  # over directions
     num_directions: int  # done so far
-    timestep_edges: NDArray[np.float64]  # (bins + 1,)
-    gap_by_timestep: NDArray[np.float64]  # (bins, S)
-    gap_by_timestep_stderr: NDArray[np.float64]  # (bins, S)
+    timestep_edges: NDArray[np.float64]  # (11,), of ten equal bins
+    gap_by_timestep: NDArray[np.float64]  # (10, S), rise of the loss of the members in each
+    gap_by_timestep_stderr: NDArray[np.float64]  # (10, S), over directions
+    timesteps: NDArray[np.int64]  # (N,), of the panel members, in [0, num_steps)
+    num_steps: int
     # (directions, S, N): rise of each panel member's loss, for paired comparisons.
     member_gaps: NDArray[np.float64] = field(metadata={"json": False})
 
@@ -114,7 +116,7 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
     base_loss, num_steps = mean(base["losses"]), int(base["num_steps"])
     relative = sizes * mean(np.array([arrays["relative_norm"] for arrays in directions]))
     gaps = _member_gaps(base, directions, len(sizes))
-    by_timestep = mean_and_error(binned(gaps, base["timesteps"], num_steps))
+    rises = by_timestep(gaps, base["timesteps"], num_steps)
     slopes = ((curves.mean(axis=2) - base_loss) @ relative) / (relative @ relative)
     return RadiusResult(
         sizes=sizes,
@@ -128,9 +130,11 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
         slope=mean(slopes),
         slope_stderr=standard_error(slopes),
         num_directions=len(directions),
-        timestep_edges=timestep_edges(num_steps),
-        gap_by_timestep=by_timestep[0].T,
-        gap_by_timestep_stderr=by_timestep[1].T,
+        timestep_edges=rises.edges,
+        gap_by_timestep=rises.gap.T,
+        gap_by_timestep_stderr=rises.stderr.T,
+        timesteps=base["timesteps"],
+        num_steps=num_steps,
         member_gaps=gaps,
     )
 

@@ -9,9 +9,9 @@ from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_nam
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.paper import TABLE_3
 from flatdiff.requests import make_request
-from flatdiff.sections import pictures_of
+from flatdiff.sections import View, pictures_of
 from flatdiff.store import ACTIVE
-from pages.shared.choose import choose_checkpoints, plain, seed_input
+from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
@@ -87,7 +87,7 @@ for family in dict.fromkeys(card.family for card, _ in known):
     st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
 if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
     st.caption("Preliminary: not all perturbations are done.")
-dots, timesteps = pictures_of("lpf", series, settings)
+dots, _ = pictures_of("lpf", series, settings)
 draw(dots)
 norms = [entry.result.relative_perturbation_norm for entry in series]
 st.caption(
@@ -101,6 +101,8 @@ if mode == "absolute":
     )
 comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 st.subheader("At which timesteps?", divider="gray")
+view = View(timestep_bins=timestep_bins_input())
+_, timesteps = pictures_of("lpf", series, settings, view)
 draw(timesteps)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
     st.table(TABLE_3.style.format("{:.3f}"))
@@ -109,4 +111,4 @@ with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
         "of the rows, not the values."
     )
 numbers(cards, handles)
-record(handles)
+record(handles, view)

@@ -7,7 +7,12 @@ from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.sections import SECTIONS, View, pictures_of
-from pages.shared.choose import choose_checkpoints, seed_input, whole_number
+from pages.shared.choose import (
+    choose_checkpoints,
+    seed_input,
+    timestep_bins_input,
+    whole_number,
+)
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
@@ -75,7 +80,8 @@ with st.container(horizontal=True):
     relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
     spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-view = View(log=log, relative=relative, spaghetti=spaghetti)
+    bins = timestep_bins_input()
+view = View(log=log, relative=relative, spaghetti=spaghetti, timestep_bins=bins)
 curves, *timesteps = pictures_of("radius", series, settings, view)
 draw_all([curves])
 st.dataframe(
@@ -90,7 +96,7 @@ st.subheader("At which timesteps?", divider="gray")
 if timesteps:
     draw_all(timesteps)
     st.caption(
-        "Rise of the loss of the panel members in each tenth of the timesteps, on one colour "
+        "Rise of the loss of the panel members in each bin of the timesteps, on one colour "
         "scale; the same passes as above, sorted."
     )
 numbers(cards, handles)

@@ -11,6 +11,7 @@ from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.datasets import dataset_fingerprint
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
 from pages.shared.differs import what_differs
 
 
@@ -147,6 +148,19 @@ def whole_number(
         title, low, high, default, step=step, key=key, bind="query-params", help=help_text
     )
     return int(value)
+
+
+def timestep_bins_input() -> int:
+    """How many bins the rises of the loss are sorted into; the passes are the same."""
+    return whole_number(
+        "Timestep bins",
+        "timestep_bins",
+        NUM_TIMESTEP_BINS,
+        1,
+        MAX_TIMESTEP_BINS,
+        help_text="Equal shares of [0, T). Nothing is computed again; more bins hold fewer "
+        "panel members each.",
+    )
 
 
 def seed_input(help_text: str) -> int:

@@ -7,15 +7,19 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.figures.lpf import lpf_by_timestep
-from flatdiff.figures.radius import radius_lines, timestep_map
+from flatdiff.figures.radius import radius_lines, rises_of, timestep_map
 from flatdiff.figures.ruler import ruler_dots
 from flatdiff.figures.style import Series, style_of
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.radius import RadiusSettings
 from flatdiff.ruler import Mark
+from flatdiff.views import View, lpf_pictures, radius_pictures
 from tests.results import lpf, radius
 
 
-def drawn(figure: go.Figure) -> list[Any]:
+def drawn(figure: object) -> list[Any]:
     """Its traces; a figure that is no valid JSON raises here."""
+    assert isinstance(figure, go.Figure)
     assert json.loads(figure.to_json(engine="json") or "")
     return list(figure.data)
 
@@ -57,7 +61,8 @@ def test_curve_in_the_making_has_no_ribbon() -> None:
 def test_map_is_not_transposed() -> None:
     """Rows are timesteps from 0 up, columns sizes; the scale is the comparison's."""
     result = radius()
-    (trace,) = drawn(timestep_map(result, 0.7, x_title="size"))
+    rises = rises_of(result, 10)
+    (trace,) = drawn(timestep_map(result.sizes, rises, 0.7, x_title="size"))
     assert list(trace.x) == ["0.5", "1", "2"]
     assert trace.y[0] == "0 to 100"
     assert trace.y[-1] == "900 to 1000"
@@ -65,10 +70,21 @@ def test_map_is_not_transposed() -> None:
     assert (trace.zmin, trace.zmax) == (0, 0.7)
 
 
+def test_bins_are_the_readers_choice() -> None:
+    """The widget's number reaches both pictures; nothing is measured again."""
+    view = View(timestep_bins=4)
+    (_, by_size) = radius_pictures([Series("A", "adm", radius())], RadiusSettings(), view)
+    (trace,) = drawn(by_size.content)
+    assert trace.y == ("0 to 250", "250 to 500", "500 to 750", "750 to 1000")
+    (_, lines) = lpf_pictures([Series("A", "adm", lpf())], LpfSettings(), view)
+    (line,) = drawn(lines.content)
+    assert list(line.x) == [125, 375, 625, 875]
+
+
 def test_lpf_by_timestep_sits_in_the_middle_of_bins() -> None:
     """Ten bins of a hundred steps."""
     result = lpf()
-    (trace,) = drawn(lpf_by_timestep([Series("A", "ip-ema", result)]))
+    (trace,) = drawn(lpf_by_timestep([Series("A", "ip-ema", result)], 10))
     np.testing.assert_allclose(trace.x, np.arange(50, 1000, 100))
     np.testing.assert_allclose(np.array(trace.y, float), result.gap_by_timestep)
     np.testing.assert_allclose(trace.error_y.array, result.gap_by_timestep_stderr)

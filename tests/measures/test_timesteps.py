@@ -1,19 +1,26 @@
 """Bins of timesteps, against a loop over members."""
 
 import numpy as np
+import pytest
+from scipy import stats
 
-from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS, binned, timestep_edges
+from flatdiff.errors import SettingsError
+from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS, binned, by_timestep
 
 
-def test_each_member_counts_in_its_bin() -> None:
+@pytest.mark.parametrize("num_bins", [1, 4, NUM_TIMESTEP_BINS])
+def test_each_member_counts_in_its_bin(num_bins: int) -> None:
     """A loop that asks the edges, not the formula that makes them."""
     draw = np.random.default_rng(0)
     values, timesteps = draw.normal(size=(4, 3, 60)), draw.integers(0, 1000, 60)
-    edges, found = timestep_edges(1000), binned(values, timesteps, 1000)
-    assert found.shape == (4, 3, NUM_TIMESTEP_BINS)
-    for k in range(NUM_TIMESTEP_BINS):
-        inside = [n for n, t in enumerate(timesteps) if edges[k] <= t < edges[k + 1]]
-        np.testing.assert_allclose(found[..., k], values[..., inside].mean(axis=-1))
+    found = by_timestep(values, timesteps, 1000, num_bins)
+    assert found.gap.shape == found.stderr.shape == (3, num_bins)
+    for k in range(num_bins):
+        low, high = found.edges[k : k + 2]
+        inside = [n for n, t in enumerate(timesteps) if low <= t < high]
+        draws = values[..., inside].mean(axis=-1)
+        np.testing.assert_allclose(found.gap[:, k], draws.mean(axis=0))
+        np.testing.assert_allclose(found.stderr[:, k], stats.sem(draws))
 
 
 def test_an_infinite_member_stays_in_its_bin() -> None:
@@ -22,6 +29,13 @@ def test_an_infinite_member_stays_in_its_bin() -> None:
     assert found[0] == np.inf
     assert found[1] == 1
     assert np.isnan(found[2:]).all()
+
+
+@pytest.mark.parametrize("num_bins", [0, -1, 101])
+def test_bins_that_make_no_sense(num_bins: int) -> None:
+    """A sentence that says what was expected."""
+    with pytest.raises(SettingsError, match=r"timestep bins.*\[1, 100\]"):
+        by_timestep(np.zeros((1, 2)), np.arange(2), 10, num_bins)
 
 
 def test_odd_numbers_of_steps_fill_every_bin() -> None:
