@@ -1,5 +1,7 @@
 """Radius: how high is the loss at a given distance from the weights?"""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from flatdiff.config import NOISES
@@ -80,10 +82,8 @@ with st.container(horizontal=True):
     relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
     spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-    bins = timestep_bins_input()
-view = View(log=log, relative=relative, spaghetti=spaghetti, timestep_bins=bins)
-curves, *timesteps = pictures_of("radius", series, settings, view)
-draw_all([curves])
+view = View(log=log, relative=relative, spaghetti=spaghetti)
+draw_all(pictures_of("radius", series, settings, view)[:1])
 st.dataframe(
     reading("radius", [(entry.title, entry.result) for entry in series]),
     hide_index=True,
@@ -93,6 +93,8 @@ st.caption(SECTIONS["radius"].caveat)
 comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 
 st.subheader("At which timesteps?", divider="gray")
+view = replace(view, timestep_bins=timestep_bins_input())
+_, *timesteps = pictures_of("radius", series, settings, view)
 if timesteps:
     draw_all(timesteps)
     st.caption(

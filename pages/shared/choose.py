@@ -152,15 +152,16 @@ def whole_number(
 
 def timestep_bins_input() -> int:
     """How many bins the rises of the loss are sorted into; the passes are the same."""
-    return whole_number(
-        "Timestep bins",
-        "timestep_bins",
-        NUM_TIMESTEP_BINS,
-        1,
-        MAX_TIMESTEP_BINS,
-        help_text="Equal shares of [0, T). Nothing is computed again; more bins hold fewer "
-        "panel members each.",
-    )
+    with st.columns(4)[0]:
+        return whole_number(
+            "Timestep bins",
+            "timestep_bins",
+            NUM_TIMESTEP_BINS,
+            1,
+            MAX_TIMESTEP_BINS,
+            help_text="Equal shares of [0, T). Nothing is computed again; more bins hold fewer "
+            "panel members each.",
+        )
 
 
 def seed_input(help_text: str) -> int:
