@@ -21,11 +21,13 @@ from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
-from flatdiff.diagnosis import diagnose
+from flatdiff.deadline import Deadline
+from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.files import sha256_of
 from flatdiff.foreign import ForeignWeights, open_weights
 from flatdiff.headers import Header
+from flatdiff.members import load_members
 from flatdiff.packaging import WeightSet, packed_names, unpacked
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -71,7 +73,9 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
 def diagnosed(card: Card, weights: Path) -> dict[str, str]:
     """What a diagnosis of written weights says, or why there is none; see `diagnosis`."""
     try:
-        found = diagnose(card.flags, load_file(weights), card.dataset)
+        deadline = Deadline(DEADLINE_S)  # looking through a folder of images takes time too
+        members = load_members(card.dataset, card.flags, NUM_MEMBERS)
+        found = diagnose(card.flags, load_file(weights), members, deadline)
         return {"diagnosis": str(found), "levels": found.by_noise_level}
     except FlatdiffError as error:
         return {"diagnosis": f"not diagnosed: {error}"}
