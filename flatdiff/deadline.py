@@ -29,6 +29,7 @@ class Deadline:
         now = self.clock()
         if self._num_images:
             self.seconds_an_image = (now - self._since) / self._num_images
-        self._since, self._num_images = now, num_images
+        self._num_images = 0
         if now + num_images * self.seconds_an_image > self.end:
             raise OutOfTimeError(f"the machine is too busy: {self.limit_s:.0f} s were not enough")
+        self._since, self._num_images = now, num_images

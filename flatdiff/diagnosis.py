@@ -62,12 +62,15 @@ def diagnose(
     for size, most in ROUNDS:
         rows = max(MIN_MEMBERS, round(size * share))
         followed = list(_followed(fits, readings, rows))
-        if len(followed) < len(fits) and len(fits[0].losses):
-            break  # what a part of them has lost more than the others compares nothing
+        in_time = len(followed) == len(fits)
+        if not in_time and len(fits[0].losses):
+            break  # who has seen more images than the others cannot be compared with them
         if not np.isfinite(followed[0].losses).all():
             raise DataError("its losses are not finite")
         fits, left = _promising(followed, most)
         dropped += left
+        if not in_time:
+            break
     tried = {fit.flags for fit in (*fits, *dropped)}
     untried = tuple(flags for flags in candidates(given) if flags not in tried)
     diagnosis = Diagnosis((*fits, *dropped), untried=untried)
