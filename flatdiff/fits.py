@@ -21,6 +21,7 @@ NOTABLE = 0.01  # of the loss
 NAMED = 2  # of many readings
 REFUTED = "the flags are most likely wrong"
 SENSELESS = "no reading fits"
+OUTDONE = "other weights in the file denoise better"
 PARTED = "squared error of the noise in x_t"
 
 
@@ -219,5 +220,5 @@ class Diagnosis:
 
 
 def is_warning(sentence: str) -> bool:
-    """Whether what a card says of its diagnosis puts every number of the checkpoint in doubt."""
-    return sentence.startswith((REFUTED, SENSELESS))
+    """Whether what a card says of its diagnosis calls out a choice that was made for it."""
+    return sentence.startswith((REFUTED, SENSELESS, OUTDONE))
