@@ -21,16 +21,17 @@ from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
+from flatdiff.data import load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.files import sha256_of
 from flatdiff.foreign import ForeignWeights, open_weights
 from flatdiff.headers import Header
-from flatdiff.members import load_members
+from flatdiff.members import draw_members
 from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.rival_sets import FileSets, Rival, compare, title
-from flatdiff.set_comparison import RIVALS, alone
+from flatdiff.set_comparison import alone
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # The program itself and its largest tensors; then the file and what is written, both mapped.
@@ -100,7 +101,9 @@ def diagnosed(card: Card, folder: Path, sets: FileSets) -> Iterator[dict[str, st
     """
     deadline = Deadline(DEADLINE_S)  # looking through a folder of images takes time too
     try:
-        members = load_members(card.dataset, card.flags, NUM_MEMBERS)
+        size, channels = card.flags.image_size, card.flags.in_channels
+        images = load_images(card.dataset, "held_out", size, channels)
+        members = draw_members(images, card.flags, NUM_MEMBERS)
         found = diagnose(card.flags, load_file(folder / WEIGHTS_FILE), members, deadline)
     except (FlatdiffError, MemoryError, RuntimeError) as error:
         yield {"diagnosis": f"not diagnosed: {_reason(error)}"}
@@ -109,7 +112,7 @@ def diagnosed(card: Card, folder: Path, sets: FileSets) -> Iterator[dict[str, st
     if not sets.rivals:
         return
     try:
-        yield {"sets": str(compare(found.best, sets, folder / RIVALS, members, deadline))}
+        yield {"sets": str(compare(found.best.flags, sets, folder, images, deadline))}
     except (FlatdiffError, MemoryError, RuntimeError) as error:
         yield {"sets": f"{NOT_COMPARED}: {_reason(error)}"}
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flatdiff.data import ImageSet, load_images
+from flatdiff.data import ImageSet
 from flatdiff.deadline import Deadline
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.fits import Losses, noise_levels
@@ -32,16 +32,6 @@ class Members:
     y: Int[Tensor, " n"] | None  # only for class-conditional networks
     mean: float  # of all pixels of the dataset
     variance: float
-
-
-def load_members(dataset: str, flags: AdmFlags, count: int) -> Members:
-    """Of a dataset's held-out images; see `draw_members`.
-
-    Raises:
-        DataError: the images are absent or do not fit.
-    """
-    images = load_images(dataset, "held_out", flags.image_size, flags.in_channels)
-    return draw_members(images, flags, count)
 
 
 def draw_members(images: ImageSet, flags: AdmFlags, count: int) -> Members:

@@ -14,16 +14,21 @@ from safetensors.torch import load_file
 
 from flatdiff.cards import WEIGHTS_FILE
 from flatdiff.checkpoints import weight_parts, write_weights
+from flatdiff.data import ImageSet
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.diagnosis import read_network
-from flatdiff.fits import Fit, Losses
+from flatdiff.fits import Fit
+from flatdiff.flags import AdmFlags
 from flatdiff.foreign import ForeignWeights
 from flatdiff.headers import Header
-from flatdiff.members import Members, member_losses
+from flatdiff.members import Members, draw_members, member_losses
 from flatdiff.packaging import WeightSet, packed_names, unpacked
-from flatdiff.set_comparison import ScoredSet, SetComparison
+from flatdiff.set_comparison import RIVALS, ScoredSet, SetComparison
 
 UNNAMED = "the unnamed set"
+MAX_MEMBERS = 256
+MIN_MEMBERS = 8
+BUDGET_S = 45.0  # for all sets together
 
 
 @dataclass(frozen=True)
@@ -65,38 +70,47 @@ class FileSets:
 
 
 def compare(
-    taken: Fit, sets: FileSets, folder: Path, members: Members, deadline: Deadline
+    flags: AdmFlags, sets: FileSets, folder: Path, images: ImageSet, deadline: Deadline
 ) -> SetComparison:
-    """Show every rival what the taken weights were shown.
+    """Show all sets of a file the same noisy images, as many as there is time for.
+
+    Averages differ by less than wrong flags do: it takes more images than a diagnosis.
 
     Args:
-        taken: losses on a beginning of the members, and the flags that all are read with.
+        flags: that all are read with.
         sets: of the file.
-        folder: to convert rivals in, one at a time; removed in the end.
-        members: noisy images.
+        folder: where the taken one lies; rivals are converted below it, one at a time.
+        images: of the dataset that they were trained on.
         deadline: where it comes first, the rivals that are left are named and not compared.
 
     Raises:
-        FlatdiffError: one cannot be read or written.
+        FlatdiffError: one cannot be read or written, or there is no time for any.
     """
+    members = draw_members(images, flags, _num_members(1 + len(sets.rivals), deadline))
+    taken = _scored(sets.taken, folder / WEIGHTS_FILE, flags, members, deadline)
     scored: list[ScoredSet] = []
     with contextlib.suppress(OutOfTimeError):
         for rival in sets.rivals:
-            losses = _losses(rival, taken, folder, members, deadline)
-            scored.append(ScoredSet(rival.title, Fit(taken.flags, losses)))
+            deadline.require_time_for(0)  # what a conversion takes is no image's time
+            with _converted(rival, folder / RIVALS) as path:
+                scored.append(_scored(rival.title, path, flags, members, deadline))
     untried = tuple(rival.title for rival in sets.rivals[len(scored) :])
-    return SetComparison(ScoredSet(sets.taken, taken), tuple(scored), untried, sets.unlike)
+    return SetComparison(taken, tuple(scored), untried, sets.unlike)
 
 
-def _losses(
-    rival: Rival, taken: Fit, folder: Path, members: Members, deadline: Deadline
-) -> Losses:
-    deadline.require_time_for(0)  # a conversion takes its own
-    rows = slice(0, len(taken.losses))
-    with _converted(rival, folder) as path:
-        model = read_network(taken.flags, load_file(path))
-        found = member_losses(model, taken.flags, members, rows, deadline)
-    return found[taken.flags.predict_xstart]
+def _num_members(num_sets: int, deadline: Deadline) -> int:
+    """So many that all sets see them in time, at the speed of the last batch."""
+    budget_s = min(BUDGET_S, deadline.end - deadline.clock())
+    affordable = int(budget_s / max(num_sets * deadline.seconds_an_image, 1e-9))
+    return max(MIN_MEMBERS, min(affordable, MAX_MEMBERS))
+
+
+def _scored(
+    name: str, path: Path, flags: AdmFlags, members: Members, deadline: Deadline
+) -> ScoredSet:
+    model, rows = read_network(flags, load_file(path)), slice(0, len(members.x_start))
+    losses = member_losses(model, flags, members, rows, deadline)[flags.predict_xstart]
+    return ScoredSet(name, Fit(flags, losses))
 
 
 @contextlib.contextmanager

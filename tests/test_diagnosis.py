@@ -27,7 +27,6 @@ from flatdiff.members import (
     Members,
     draw_members,
     guess_losses,
-    load_members,
     nearest_steps,
 )
 from flatdiff.recipe import PRESETS
@@ -57,7 +56,8 @@ def diagnose(
 ) -> Diagnosis:
     """As the converter does it."""
     deadline = Deadline(diagnosis.DEADLINE_S, clock)
-    members = load_members(dataset, given, diagnosis.NUM_MEMBERS)
+    images = load_images(dataset, "held_out", given.image_size, given.in_channels)
+    members = draw_members(images, given, diagnosis.NUM_MEMBERS)
     return diagnosis.diagnose(given, state, members, deadline)
 
 

@@ -14,7 +14,7 @@ from flatdiff.deadline import Deadline
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.fits import Diagnosis, Fit, lowest_of, noise_levels
 from flatdiff.flags import AdmFlags
-from flatdiff.members import draw_members, load_members, member_losses
+from flatdiff.members import draw_members, member_losses
 from flatdiff.unet import AdmUNet
 from tests.tiny import BAR, LINEAR, TINY, exact_denoiser
 
@@ -42,7 +42,8 @@ def of_images() -> dict[str, Tensor]:
 
 def diagnosed(flags: AdmFlags, state: dict[str, Tensor]) -> Diagnosis:
     """Of digits."""
-    members = load_members("digits", flags, diagnosis.NUM_MEMBERS)
+    images = load_images("digits", "held_out", flags.image_size, flags.in_channels)
+    members = draw_members(images, flags, diagnosis.NUM_MEMBERS)
     return diagnosis.diagnose(flags, state, members, Deadline(diagnosis.DEADLINE_S))
 
 

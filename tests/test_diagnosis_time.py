@@ -9,10 +9,11 @@ from torch import Tensor
 from flatdiff import diagnosis
 from flatdiff.candidates import candidates
 from flatdiff.cards import WEIGHTS_FILE
+from flatdiff.data import load_images
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.fits import Diagnosis
-from flatdiff.members import load_members
+from flatdiff.members import draw_members
 from flatdiff.recipe import PRESETS
 from flatdiff.unet import AdmUNet
 
@@ -51,7 +52,8 @@ def diagnosed(clock: Clock, patch: pytest.MonkeyPatch, chunk: int = 64) -> Diagn
     patch.setattr(AdmUNet, "forward", timed)
     values = GIVEN.num_channels * GIVEN.image_size**2
     patch.setattr("flatdiff.members.MAX_CACHED_VALUES", chunk * values)
-    members = load_members("digits", GIVEN, diagnosis.NUM_MEMBERS)
+    images = load_images("digits", "held_out", GIVEN.image_size, GIVEN.in_channels)
+    members = draw_members(images, GIVEN, diagnosis.NUM_MEMBERS)
     return diagnosis.diagnose(GIVEN, state, members, Deadline(diagnosis.DEADLINE_S, clock))
 
 

@@ -85,7 +85,7 @@ def _actions(card: Card) -> None:
 
 
 def _banner(card: Card) -> None:
-    """What makes every number of this checkpoint meaningless, or those of others better."""
+    """What makes every number of this checkpoint meaningless, or another choice the better one."""
     if card.num_non_finite:
         st.warning(
             f"{card.num_non_finite:,} of its {card.num_parameters:,} weights are NaN or infinite: "
