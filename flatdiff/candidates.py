@@ -1,6 +1,7 @@
 """A candidate is one way to read weights: flags that fit their shapes, of which one set is true.
 
-Heads, attention order and the diffusion process leave no trace in names and shapes. Here are the
+Heads, attention order, the diffusion process and what is predicted, the noise or the image
+(predict_xstart), leave no trace in names and shapes. Here are the
 values that published ADM networks have, next to those that somebody gave.
 """
 
@@ -29,11 +30,12 @@ OPEN = (
     "noise_schedule",
     "diffusion_steps",
     "rescale_timesteps",
+    "predict_xstart",
 )
 
 
 def candidates(given: AdmFlags, jointly: bool = True) -> list[AdmFlags]:
-    """All that compute differently, the given one first.
+    """All that compute differently, the given one first, each beside its `twin`.
 
     Args:
         given: as somebody stated the flags.
@@ -48,7 +50,12 @@ def candidates(given: AdmFlags, jointly: bool = True) -> list[AdmFlags]:
         except SettingsError:  # heads that do not divide the widths
             continue
         found.setdefault(_reading(flags), flags)
-    return list(found.values())
+    return [one for flags in found.values() for one in (flags, twin(flags))]
+
+
+def twin(flags: AdmFlags) -> AdmFlags:
+    """The same network, whose output is the image where it was the noise, or the other way."""
+    return dataclasses.replace(flags, predict_xstart=not flags.predict_xstart)
 
 
 def _attentions(given: AdmFlags) -> Iterator[Mapping[str, Any]]:

@@ -7,6 +7,7 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from flatdiff.cards import CARD_FILE, Card
 from flatdiff.errors import CheckpointError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.headers import Header, read_header
+from flatdiff.set_comparison import RIVALS
 from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300
@@ -55,7 +57,8 @@ def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
     except CheckpointError as error:
         if not (folder / CARD_FILE).is_file():
             raise
-        log.warning("%s is converted and not diagnosed: %s", card.id, error)
+        shutil.rmtree(folder / RIVALS, ignore_errors=True)  # of a process that was killed
+        log.warning("%s is converted and not diagnosed to the end: %s", card.id, error)
 
 
 def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,18 +21,24 @@ from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
-from flatdiff.diagnosis import diagnose
+from flatdiff.data import load_images
+from flatdiff.deadline import Deadline
+from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.files import sha256_of
 from flatdiff.foreign import ForeignWeights, open_weights
 from flatdiff.headers import Header
-from flatdiff.packaging import WeightSet, packed_names, unpacked
+from flatdiff.members import draw_members
+from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
+from flatdiff.rival_sets import FileSets, Rival, compare, title
+from flatdiff.set_comparison import alone
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # The program itself and its largest tensors; then the file and what is written, both mapped.
 PROGRAM_BYTES = 4 << 30
 COPIES = 4
 NOT_ENDED = "not diagnosed: the diagnosis was ended, for want of time or memory"
+NOT_COMPARED = "the sets of weights in the file were not compared"
 
 
 def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
@@ -56,29 +62,68 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     _require_own_bytes(header, path.stat().st_size)
     reader = _Reader(weights, packed_names(weights.header, chosen))
     digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
+    sets = file_sets(weights, chosen, card, path.stat().st_size)
+    told = NOT_COMPARED if sets.rivals else alone(card.weights, sets.unlike)
     origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
+    origin |= {"diagnosis": NOT_ENDED, "sets": told}
     whole = dataclasses.replace(
-        card,
-        digest=digest,
-        num_non_finite=reader.num_non_finite,
-        origin={**origin, "diagnosis": NOT_ENDED},
+        card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
     )
     write_card(folder, whole)
-    origin |= diagnosed(card, folder / WEIGHTS_FILE)
-    write_card(folder, dataclasses.replace(whole, origin=origin))
+    for found in diagnosed(card, folder, sets):
+        origin |= found
+        write_card(folder, dataclasses.replace(whole, origin=origin))
 
 
-def diagnosed(card: Card, weights: Path) -> dict[str, str]:
-    """What a diagnosis of written weights says, or why there is none; see `diagnosis`."""
+def file_sets(weights: ForeignWeights, chosen: WeightSet, card: Card, num_bytes: int) -> FileSets:
+    """What else lies in a file of so many bytes, and whether it is weights of this network."""
+    rivals, unlike = [], []
+    for found in weight_sets(weights.header.tensors):
+        rival = Rival(weights, found)
+        if found == chosen:
+            continue
+        try:
+            require_fit(rival.header, card)
+            _require_own_bytes(rival.header, num_bytes)
+            rivals.append(rival)
+        except CheckpointError:
+            unlike.append(rival.title)
+    return FileSets(title(chosen), tuple(rivals), tuple(unlike))
+
+
+def diagnosed(card: Card, folder: Path, sets: FileSets) -> Iterator[dict[str, str]]:
+    """What is found out about written weights, entry by entry, or why it is not.
+
+    Args:
+        card: with the flags as stated.
+        folder: where the weights lie.
+        sets: they and the others of their file, which are compared last.
+    """
+    deadline = Deadline(DEADLINE_S)  # looking through a folder of images takes time too
     try:
-        found = diagnose(card.flags, load_file(weights), card.dataset)
-        return {"diagnosis": str(found), "levels": found.by_noise_level}
-    except FlatdiffError as error:
-        return {"diagnosis": f"not diagnosed: {error}"}
-    except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and "alloc" not in str(error):
-            raise
-        return {"diagnosis": "not diagnosed: the network does not fit into memory beside images"}
+        size, channels = card.flags.image_size, card.flags.in_channels
+        images = load_images(card.dataset, "held_out", size, channels)
+        members = draw_members(images, card.flags, NUM_MEMBERS)
+        found = diagnose(card.flags, load_file(folder / WEIGHTS_FILE), members, deadline)
+    except (FlatdiffError, MemoryError, RuntimeError) as error:
+        yield {"diagnosis": f"not diagnosed: {_reason(error)}"}
+        return
+    yield {"diagnosis": str(found), "levels": found.by_noise_level}
+    if not sets.rivals:
+        return
+    try:
+        yield {"sets": str(compare(found.best.flags, sets, folder, images, deadline))}
+    except (FlatdiffError, MemoryError, RuntimeError) as error:
+        yield {"sets": f"{NOT_COMPARED}: {_reason(error)}"}
+
+
+def _reason(error: Exception) -> str:
+    """Why something was not diagnosed; raises what nobody has foreseen."""
+    if isinstance(error, FlatdiffError):
+        return str(error)
+    if isinstance(error, RuntimeError) and "alloc" not in str(error):
+        raise error
+    return "the network does not fit into memory beside images"
 
 
 @dataclass

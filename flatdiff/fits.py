@@ -1,7 +1,7 @@
 """A fit is how well one reading of some weights denoises; a diagnosis compares several of them."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,12 +13,22 @@ from flatdiff.flags import AdmFlags
 
 Losses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed
 
+MAX_LOG_SNR = 6.0  # signal over noise, log(alpha_bar / (1 - alpha_bar)), to either side
+GOLDEN = (5**0.5 - 1) / 2
 NUM_BINS = 8  # of noise levels
 SIGNIFICANT = 3.0  # standard errors
 NOTABLE = 0.01  # of the loss
-EQUALS_SHOWN = 2
+NAMED = 2  # of many readings
 REFUTED = "the flags are most likely wrong"
 SENSELESS = "no reading fits"
+OUTDONE = "other weights in the file denoise better"
+PARTED = "squared error of the noise in x_t"
+
+
+def noise_levels(count: int) -> NDArray[np.float64]:
+    """The log SNR at which each image is shown, (count,); every beginning covers all levels."""
+    spread = (np.arange(count, dtype=np.float64) + 0.5) * GOLDEN % 1
+    return MAX_LOG_SNR * (2 * spread - 1)
 
 
 @dataclass(frozen=True)
@@ -26,24 +36,61 @@ class Fit:
     """A candidate and its losses; all candidates see the same images in the same order."""
 
     flags: AdmFlags
-    losses: Losses
+    losses: Losses  # of what it predicts: the noise, or with predict_xstart the image
 
     @property
     def loss(self) -> float:
         """Mean squared error of the prediction; infinite where it is no number."""
-        mean = float(self.losses.mean())
-        return mean if math.isfinite(mean) else math.inf
+        return _mean(self.losses)
+
+    @property
+    def parted(self) -> Losses:
+        """Squared errors of the noise as it stands in x_t, (n,), whatever is predicted.
+
+        x_t = sqrt(bar) x_start + sqrt(1 - bar) noise is known, so what is missing in one of the
+        two parts is too much in the other: the errors of both are one.
+        """
+        bar = 1 / (1 + np.exp(-noise_levels(len(self.losses))))
+        return self.losses * (bar if self.flags.predict_xstart else 1 - bar)
+
+    def predicts_as(self, other: "Fit") -> bool:
+        """The noise both, or the image both."""
+        return self.flags.predict_xstart == other.flags.predict_xstart
+
+    def beside(self, other: "Fit") -> tuple[Losses, Losses]:
+        """Its losses and another's on shared images, in one unit."""
+        ours, theirs = self.losses, other.losses
+        if not self.predicts_as(other):
+            ours, theirs = self.parted, other.parted
+        shared = min(len(ours), len(theirs))
+        return ours[:shared], theirs[:shared]
 
     def above(self, other: "Fit") -> tuple[float, float]:
         """How much higher its loss is than another's on shared images, and the standard error."""
-        shared = min(len(self.losses), len(other.losses))
-        gaps = self.losses[:shared] - other.losses[:shared]
-        return float(gaps.mean()), float(gaps.std(ddof=1) / shared**0.5)
+        ours, theirs = self.beside(other)
+        gaps = ours - theirs
+        return float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5)
 
     def worse_than(self, other: "Fit") -> bool:
         """By more than chance, and by enough to matter; also where a loss is no number."""
         gap, stderr = self.above(other)
-        return not (gap <= SIGNIFICANT * stderr or gap <= NOTABLE * other.loss)
+        notable = NOTABLE * _mean(self.beside(other)[1])
+        return not (gap <= SIGNIFICANT * stderr or gap <= notable)
+
+
+def _mean(losses: Losses) -> float:
+    mean = float(losses.mean())
+    return mean if math.isfinite(mean) else math.inf
+
+
+def lowest_of(fits: Iterable[Fit]) -> Fit:
+    """By the loss of what they predict; of the two that predict otherwise in their one unit."""
+    bests: dict[bool, Fit] = {}
+    for fit in fits:
+        best = bests.setdefault(fit.flags.predict_xstart, fit)
+        if fit.loss < best.loss:
+            bests[fit.flags.predict_xstart] = fit
+    return min(bests.values(), key=lambda fit: _mean(fit.parted))
 
 
 @dataclass(frozen=True)
@@ -61,6 +108,7 @@ class Diagnosis:
 
     fits: tuple[Fit, ...]  # the given one first
     levels: tuple[Level, ...] = ()  # from noise to image
+    untried: tuple[AdmFlags, ...] = ()  # for want of time
 
     @property
     def bins_above(self) -> int:
@@ -81,7 +129,7 @@ class Diagnosis:
     @cached_property
     def best(self) -> Fit:
         """Of all that are as good as the lowest, the one closest to what was given."""
-        lowest = min(self._followed, key=lambda fit: fit.loss)
+        lowest = lowest_of(self._followed)
         return min(self._as_good_as(lowest), key=lambda fit: (self._distance(fit), fit.loss))
 
     @property
@@ -100,17 +148,19 @@ class Diagnosis:
                 f"{SENSELESS}: at {self.bins_above} of {NUM_BINS} noise levels the lowest "
                 f"loss of {len(self.fits)} readings, {self.best.loss:.4f}, is above that of a "
                 "guess from mean and variance; these weights were not trained on these images, or "
-                "not for what the flags say"
+                f"not for what the flags say{self._left_out}"
             )
-        return self._refuted() if self.wrong else self._confirmed()
+        return (self._refuted() if self.wrong else self._confirmed()) + self._left_out
 
     def _refuted(self) -> str:
         best, given = self.best, self.given
         gap, stderr = given.above(best)
+        theirs, ours = (float(losses.mean()) for losses in given.beside(best))
+        loss = "loss" if best.predicts_as(given) else PARTED
         return (
             f"{REFUTED}: the file fits {self._named(best)} better than "
-            f"{spelled(difference(given.flags, best.flags))}, loss {best.loss:.4f} against "
-            f"{given.loss:.4f}, {gap:.4f} ± {stderr:.4f} lower{self._ties(best)}"
+            f"{spelled(difference(given.flags, best.flags))}, {loss} {ours:.4f} against "
+            f"{theirs:.4f}, {gap:.4f} ± {stderr:.4f} lower{self._ties(best)}"
         )
 
     def _confirmed(self) -> str:
@@ -118,11 +168,12 @@ class Diagnosis:
         worse = [fit for fit in self.fits if fit.worse_than(given)]
         text = f"the flags fit: loss {given.loss:.4f} on {len(given.losses)} held-out images"
         if worse:
-            closest = min(worse, key=lambda fit: fit.above(given)[0])
+            closest = min(worse, key=self._remoteness)
             gap, stderr = closest.above(given)
+            unit = "" if closest.predicts_as(given) else f" in {PARTED}"
             text += (
-                f", {gap:.4f} ± {stderr:.4f} lower than with {self._named(closest)}, the next "
-                f"best of {len(self.fits)} readings"
+                f", {gap:.4f} ± {stderr:.4f} lower{unit} than with {self._named(closest)}, the "
+                f"next best of {len(self.fits)} readings"
             )
         better = NUM_BINS - self.bins_above
         guess = (
@@ -132,12 +183,22 @@ class Diagnosis:
 
     def _ties(self, one: Fit) -> str:
         """What is as good on these images."""
-        equal = [fit for fit in self._as_good_as(one) if fit is not one]
-        if not equal:
+        equal = [fit.flags for fit in self._as_good_as(one) if fit is not one]
+        return f"; not told apart from {self._listed(equal, ' or ')}" if equal else ""
+
+    @property
+    def _left_out(self) -> str:
+        """What might fit as well, or better."""
+        if not self.untried:
             return ""
-        shown = sorted(equal, key=self._distance)[:EQUALS_SHOWN]
-        more = f", and {len(equal) - len(shown)} more" if len(equal) > len(shown) else ""
-        return f"; not told apart from {' or '.join(self._named(fit) for fit in shown)}{more}"
+        return f"; not tried for want of time: {self._listed(self.untried, ', ')}"
+
+    def _listed(self, found: Sequence[AdmFlags], between: str) -> str:
+        """The few that are closest to what was given, and how many more there are."""
+        closest = sorted(found, key=lambda flags: len(difference(flags, self.given.flags)))
+        shown = [spelled(difference(f, self.given.flags)) for f in closest[:NAMED]]
+        more = f", and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
+        return between.join(shown) + more
 
     def _as_good_as(self, one: Fit) -> Sequence[Fit]:
         return [fit for fit in self._followed if not fit.worse_than(one)]
@@ -147,6 +208,10 @@ class Diagnosis:
         """To the end, as the given one is; the others were left behind for a reason."""
         return [fit for fit in self.fits if len(fit.losses) == len(self.given.losses)]
 
+    def _remoteness(self, fit: Fit) -> tuple[bool, float]:
+        """From the given one; those that predict the same are compared in the loss's own unit."""
+        return not fit.predicts_as(self.given), fit.above(self.given)[0]
+
     def _distance(self, fit: Fit) -> int:
         return len(difference(fit.flags, self.given.flags))
 
@@ -155,5 +220,5 @@ class Diagnosis:
 
 
 def is_warning(sentence: str) -> bool:
-    """Whether what a card says of its diagnosis puts every number of the checkpoint in doubt."""
-    return sentence.startswith((REFUTED, SENSELESS))
+    """Whether what a card says of its diagnosis calls out a choice that was made for it."""
+    return sentence.startswith((REFUTED, SENSELESS, OUTDONE))

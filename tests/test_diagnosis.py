@@ -3,6 +3,8 @@
 import dataclasses
 import itertools
 import re
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,12 +17,18 @@ from flatdiff import diagnosis
 from flatdiff.candidates import candidates
 from flatdiff.cards import WEIGHTS_FILE, read_card
 from flatdiff.data import ImageSet, load_images
-from flatdiff.diagnosis import Members, diagnose, draw_members, guess_losses, nearest_steps
+from flatdiff.deadline import Deadline
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import DataError
 from flatdiff.files import PROJECT_ROOT
 from flatdiff.fits import Diagnosis, Fit, Losses
 from flatdiff.flags import AdmFlags, parse_flags
+from flatdiff.members import (
+    Members,
+    draw_members,
+    guess_losses,
+    nearest_steps,
+)
 from flatdiff.recipe import PRESETS
 from flatdiff.unet import AdmUNet
 from tests.tiny import TINY, random_network
@@ -31,12 +39,26 @@ WRONG: dict[str, dict[str, Any]] = {
     "the heads": {"num_head_channels": -1, "num_heads": 4},
     "the attention order": {"use_new_attention_order": False},
     "the steps": {"diffusion_steps": 4000},
+    "what is predicted": {"predict_xstart": True},
     "schedule and heads": {
         "noise_schedule": "linear",
         "num_head_channels": -1,
         "num_heads": 8,
     },
 }
+
+
+def diagnose(
+    given: AdmFlags,
+    state: Mapping[str, Tensor],
+    dataset: str = "digits",
+    clock: Callable[[], float] = time.monotonic,
+) -> Diagnosis:
+    """As the converter does it."""
+    deadline = Deadline(diagnosis.DEADLINE_S, clock)
+    images = load_images(dataset, "held_out", given.image_size, given.in_channels)
+    members = draw_members(images, given, diagnosis.NUM_MEMBERS)
+    return diagnosis.diagnose(given, state, members, deadline)
 
 
 def weights(name: str) -> dict[str, Tensor]:
@@ -59,6 +81,7 @@ def test_wrong_flags_are_called_out_and_the_true_ones_named(what: str, name: str
     open_flags = ("num_head_channels", "use_new_attention_order", "noise_schedule")
     assert all(getattr(mended, f) == getattr(TRUE, f) for f in open_flags), sentence
     assert mended.diffusion_steps == 1000
+    assert not mended.predict_xstart
 
 
 @pytest.mark.parametrize(
@@ -118,7 +141,9 @@ def test_a_giant_is_given_up_after_one_image(monkeypatch: pytest.MonkeyPatch) ->
     """Every look at the clock is a minute after the last."""
     sizes, losses = [], diagnosis.member_losses
 
-    def counted(model: AdmUNet, flags: AdmFlags, members: Members, rows: slice) -> Losses:
+    def counted(
+        model: AdmUNet, flags: AdmFlags, members: Members, rows: slice
+    ) -> dict[bool, Losses]:
         sizes.append(rows.stop - rows.start)
         return losses(model, flags, members, rows)
 
@@ -162,8 +187,8 @@ def test_candidates_compute_differently() -> None:
             model = random_network(flags)
             model.load_state_dict(state)
             outputs.add(float(model(x, torch.tensor([500])).detach().double().sum()))
-    assert len(outputs) * 4 == len(found)
-    assert len(candidates(given, jointly=False)) == len(outputs) + 3
+    assert len(outputs) * 4 * 2 == len(found), "each beside what predicts the image"
+    assert len(candidates(given, jointly=False)) == (len(outputs) + 3) * 2
 
 
 def test_noise_levels_are_met_at_the_nearest_timestep() -> None:
@@ -189,13 +214,13 @@ def test_the_guess_is_the_best_of_its_kind() -> None:
         (True, variance * (1 - bar) / (bar * variance + 1 - bar)),
     ):
         flags = dataclasses.replace(TINY, predict_xstart=predict_xstart)
-        ratio = guess_losses(images, flags, members) / truth
+        ratio = guess_losses(members, flags) / truth
         assert ratio.mean() == pytest.approx(1, abs=0.03)
 
 
 def fit(flags: AdmFlags, *losses: float) -> Fit:
     """Of losses that are given here."""
-    return Fit(flags, np.array(losses))
+    return Fit(flags, np.array(losses, dtype=float))
 
 
 def test_differences_are_paired() -> None:

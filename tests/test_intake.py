@@ -67,6 +67,7 @@ def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
     types = f"{len(state)} tensors of float32"
     assert "no reading fits" in card.origin.pop("diagnosis"), "its weights are random"
     assert card.origin.pop("levels").count("(") == 8
+    assert card.origin.pop("sets").startswith("taken as ema; the file holds one set of weights")
     assert card.origin == {"file": "their.safetensors", "sha256": sha256, "types": types}
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "card.json",

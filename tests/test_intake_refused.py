@@ -240,7 +240,8 @@ def test_a_diagnosis_that_dies_ends_no_import(
     run = conversion.subprocess.run
     program = (
         "import os, signal, sys; from flatdiff import converter; "
-        "converter.diagnosed = lambda *_: os.kill(os.getpid(), signal.SIGKILL); "
+        "converter.diagnosed = lambda card, folder, *_: "
+        "((folder / 'rivals').mkdir(), os.kill(os.getpid(), signal.SIGKILL)); "
         "sys.exit(converter.main())"
     )
     monkeypatch.setattr(
@@ -249,6 +250,7 @@ def test_a_diagnosis_that_dies_ends_no_import(
     card = upload(tmp_path, save(STATE))
     assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
     verify_weights(tmp_path / card.id, card)
+    assert not (tmp_path / card.id / "rivals").exists(), "sets may have been under comparison"
 
 
 def test_an_answer_is_read_as_far_as_it_may_be_long(

@@ -70,7 +70,7 @@ PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
 @pytest.fixture(autouse=True)
 def not_diagnosed(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:  # noqa: F811
     """Another file's question."""
-    monkeypatch.setattr(converter, "diagnosed", lambda card, weights: {})
+    monkeypatch.setattr(converter, "diagnosed", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

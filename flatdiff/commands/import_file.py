@@ -51,6 +51,8 @@ def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
         print(f"{'warning: ' if is_warning(diagnosis) else ''}{diagnosis}")
     if levels := card.origin.get("levels"):
         print(levels)
+    if sets := card.origin.get("sets"):
+        print(f"{'warning: ' if is_warning(sets) else ''}{sets}")
     if card.num_non_finite:
         print(f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite")
     return 0

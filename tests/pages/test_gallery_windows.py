@@ -14,6 +14,7 @@ from flatdiff import conversion
 from flatdiff.cards import card_ids, read_card, write_card
 from flatdiff.converter import convert
 from flatdiff.engine import Engine
+from flatdiff.fits import OUTDONE
 from flatdiff.foreign import open_weights
 from flatdiff.headers import Header
 from flatdiff.intake import portable
@@ -156,6 +157,12 @@ def test_a_torch_file_is_looked_at_once(
     assert card.origin["packaging"] == "taken from ema"
     shown = opened(card=card.id)
     assert "no reading fits" in shown.warning[0].value
+    told = " ".join(text.value for text in (*shown.markdown, *shown.caption))
+    assert "raw or averaged cannot be told from it" in told
+    origin = {**card.origin, "sets": f"{OUTDONE}: model has the lower loss"}
+    write_card(engine.root / card.id, dataclasses.replace(card, origin=origin))
+    shown = opened(card=card.id)
+    assert "other weights in the file denoise better" in shown.warning[1].value
 
 
 def test_a_downloaded_file_asks_only_for_a_name(
