@@ -6,19 +6,22 @@ core: tiles are independent, so cores are better spent on several tiles than ins
 number does not depend on how many cores there are.
 """
 
+import importlib
 import logging
 import os
 import shutil
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from flatdiff.errors import EngineError
+from flatdiff.errors import EngineError, FlatdiffError
 from flatdiff.files import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from distributed import Client
+
+    from flatdiff.worker import TileResult
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
@@ -46,6 +49,8 @@ CHILD_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc's largest
     "MALLOC_ARENA_MAX": "1",  # tiles run in a thread, whose own arena would shrink all the same
 }
+
+log = logging.getLogger("flatdiff.engine")
 
 
 class Cluster:
@@ -130,6 +135,24 @@ def child_environment() -> dict[str, str]:
     paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
     joined = os.pathsep.join(filter(None, dict.fromkeys(paths)))
     return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined}
+
+
+def evaluate_tile(*arguments: Any) -> "TileResult":
+    """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
+    return importlib.import_module("flatdiff.worker").evaluate_tile(*arguments)
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Why a tile failed, in a sentence for the person who asked."""
+    if isinstance(error, FlatdiffError):
+        return str(error)
+    if type(error).__name__ == "KilledWorker":
+        return (
+            f"workers died {ALLOWED_DEATHS + 1} times on the same tile, most likely for want of "
+            "memory; finished tiles are kept, try a smaller panel"
+        )
+    log.error("a tile failed", exc_info=error)
+    return f"internal error, please report it: {type(error).__name__}: {error}"
 
 
 def _start_processes(num_workers: int):

@@ -5,7 +5,6 @@ moment loses at most the tiles in flight, and a restarted program goes on where 
 """
 
 import contextlib
-import importlib
 import logging
 import queue
 import threading
@@ -15,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flatdiff.cluster import ALLOWED_DEATHS, MAX_ACTIVE_JOBS, Cluster
-from flatdiff.errors import EngineError, FlatdiffError, StoreError
-from flatdiff.freight import FreightMissingError, deliver, weights_lost
+from flatdiff.cluster import MAX_ACTIVE_JOBS, Cluster, evaluate_tile, reason_of
+from flatdiff.errors import EngineError, StoreError
+from flatdiff.freight import Delivery, FreightMissingError, Porter, weights_lost
 from flatdiff.panel import panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
@@ -44,6 +43,7 @@ class _Active:
     panel: str  # its digest
     missing: deque[int]  # positions of items not yet sent to a worker
     in_flight: dict[Any, "Future"] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)  # of weights; it waits meanwhile
     seconds: float = 0.0  # of computing since the speed was last written down
     forwards: int = 0  # images through the network in that time
 
@@ -76,6 +76,7 @@ class Dispatcher(threading.Thread):
         self._workers_root = "" if cluster.address else str(root)
         self._active: dict[str, _Active] = {}
         self._finished: queue.SimpleQueue[tuple[str, range, Any]] = queue.SimpleQueue()
+        self._porter: Porter | None = None  # of the connection, once it is needed
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.failure: StoreError | None = None  # why it has ended by itself
@@ -114,16 +115,21 @@ class Dispatcher(threading.Thread):
         with contextlib.suppress(Exception):
             for active in self._active.values():
                 self._cancel_futures(active)
+        self._dismiss_porter()
         self._store.close()
 
     def _round(self) -> None:
         self._collect()
+        self._look_after_deliveries()
         jobs = self._store.jobs(ACTIVE)
         self._carry_out_cancels(jobs)
         self._claim_jobs(jobs)
         if self._active or self._warm_up:
             self._warm_up = False
-            self._send(self._cluster.client())
+            client = self._cluster.client()
+            if self._porter is not None and self._porter.client is not client:
+                self._dismiss_porter()
+            self._send(client)
 
     # -- one round, step by step ------------------------------------------------------------
 
@@ -164,17 +170,35 @@ class Dispatcher(threading.Thread):
             active.seconds, active.forwards = 0.0, 0
 
     def _mend_or_fail(self, active: _Active, items: range, error: BaseException | None) -> None:
-        """Weights that a worker lacks are sent to it, and the tile is asked for again."""
-        if isinstance(error, FreightMissingError):
-            error = deliver(self._cluster.client(), self._root, active.request, error)
-        if error is None:
-            active.missing.extendleft(reversed(items))
-        else:
+        """Weights that a worker lacks are brought to it, and the tile is asked for again."""
+        if not isinstance(error, FreightMissingError):
             self._fail(active, error)
+            return
+        active.missing.extendleft(reversed(items))
+        if self._porter is None:
+            self._porter = Porter(self._cluster.client(), self._root, self._wake.set)
+        active.deliveries.append(self._porter.bring(active.request, error))
+
+    def _look_after_deliveries(self) -> None:
+        """A job whose weights cannot be brought fails; one whose weights have come goes on."""
+        for active in list(self._active.values()):
+            for delivery in [one for one in active.deliveries if one.done()]:
+                active.deliveries.remove(delivery)
+                if (error := delivery.result()) is not None:
+                    self._fail(active, error)
+                    break
+
+    def _dismiss_porter(self) -> None:
+        """With its connection; the tiles that wait for it are missing, and will ask again."""
+        for active in self._active.values():
+            active.deliveries.clear()
+        if self._porter is not None:
+            self._porter.close()
+        self._porter = None
 
     def _fail(self, active: _Active, error: BaseException | None) -> None:
         self._cancel_futures(active)
-        self._close(active, FAILED, _reason(error))
+        self._close(active, FAILED, reason_of(error))
 
     def _fail_all(self, reason: str) -> None:
         log.error(reason)
@@ -193,6 +217,8 @@ class Dispatcher(threading.Thread):
                 self._close(active, CANCELLED)
 
     def _cancel_futures(self, active: _Active) -> None:
+        for delivery in active.deliveries:
+            delivery.cancel()  # unless it has begun: others may want it
         futures, active.in_flight = list(active.in_flight.values()), {}
         if futures:
             self._cluster.client().cancel(futures, force=True)
@@ -220,7 +246,7 @@ class Dispatcher(threading.Thread):
         """Forget every tile in flight and take what is missing from the store."""
         active.in_flight.clear()
         request = active.request
-        needed = needed_items(self._store, request)
+        needed = self._store.items_needed(request)
         if request.definition.plan:
             self._store.extend(request.key, len(needed))
         done = self._store.positions_done(request.key)
@@ -230,15 +256,16 @@ class Dispatcher(threading.Thread):
         """Keep every worker busy, taking one tile from each active job in turn."""
         room = TILES_AHEAD * self._cluster.num_workers
         room -= sum(len(active.in_flight) for active in self._active.values())
-        while room > 0 and any(active.missing for active in self._active.values()):
-            for active in [a for a in self._active.values() if a.missing]:
+        ready = [active for active in self._active.values() if not active.deliveries]
+        while room > 0 and any(active.missing for active in ready):
+            for active in [one for one in ready if one.missing]:
                 self._send_tile(client, active)
                 room -= 1
 
     def _send_tile(self, client: "Client", active: _Active) -> None:
         items, request = self._next_tile(active), active.request
         future = client.submit(
-            _evaluate_tile,
+            evaluate_tile,
             *(request.to_json(), items.start, len(items), self._workers_root, active.panel),
             pure=False,
         )
@@ -267,28 +294,3 @@ class Dispatcher(threading.Thread):
             active.missing.popleft()
             count += 1
         return range(first, first + count)
-
-
-def needed_items(store: Store, request: Request) -> Sequence[int]:
-    """Positions of the items that are needed, as far as what is in the store tells."""
-    if request.definition.plan is None:
-        return request.first_plan  # whatever the items show
-    return request.definition.needed(request.settings, store.items_done(request.key))
-
-
-def _evaluate_tile(*arguments: Any) -> "TileResult":
-    """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
-    return importlib.import_module("flatdiff.worker").evaluate_tile(*arguments)
-
-
-def _reason(error: BaseException | None) -> str:
-    """A sentence for the person who asked."""
-    if isinstance(error, FlatdiffError):
-        return str(error)
-    if type(error).__name__ == "KilledWorker":
-        return (
-            f"workers died {ALLOWED_DEATHS + 1} times on the same tile, most likely for want of "
-            "memory; finished tiles are kept, try a smaller panel"
-        )
-    log.error("a tile failed", exc_info=error)
-    return f"internal error, please report it: {type(error).__name__}: {error}"

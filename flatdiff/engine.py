@@ -15,7 +15,7 @@ from typing import Any
 
 from flatdiff.cards import Card
 from flatdiff.cluster import Cluster
-from flatdiff.dispatcher import Dispatcher, needed_items
+from flatdiff.dispatcher import Dispatcher
 from flatdiff.errors import EngineError
 from flatdiff.files import checkpoint_root, state_home
 from flatdiff.measures.surface import SurfaceSettings
@@ -223,7 +223,7 @@ class Engine:
 
     def _costs_left(self, request: Request) -> list[int]:
         """Image forwards of each item that is needed, as far as is known, and not done."""
-        needed, done = needed_items(self.store, request), self.store.positions_done(request.key)
+        needed, done = self.store.items_needed(request), self.store.positions_done(request.key)
         return [request.image_forwards[position] for position in needed if position not in done]
 
     def progress(self, jobs: Sequence[Job]) -> list[Progress]:

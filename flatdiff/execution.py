@@ -8,6 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from flatdiff.config import require
+from flatdiff.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,3 +32,22 @@ class Execution:
             for field in dataclasses.fields(self)
             if getattr(self, field.name) != field.default
         }
+
+
+def shards_of_process(recipe: Recipe, execution: Execution, processes: int) -> int:
+    """How many of SAM's shards of each batch one of several processes computes; 1 without SAM.
+
+    Raises:
+        SettingsError: rows, shards or parts would be unequal.
+    """
+    shards = recipe.sam_shards if recipe.method == "sam" else 1
+    even = shards == 1 or shards % processes == 0
+    require(even, "sam_shards", f"1 or a multiple of {processes}, the processes", shards)
+    here = max(1, shards // processes)
+    pieces = processes * here * execution.accumulate
+    expected = (
+        f"a multiple of {pieces}: {processes} processes, {here} shards in each, "
+        f"{execution.accumulate} parts of a shard"
+    )
+    require(recipe.batch_size % pieces == 0, "batch_size", expected, recipe.batch_size)
+    return here

@@ -5,9 +5,12 @@ and card are then sent in pieces into that machine's state directory, into a fol
 decides the numbers, digest and architecture, where all its workers and all later jobs find them.
 """
 
+import queue
 import shutil
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -146,18 +149,58 @@ def weights_lost(root: Path, request: Request) -> str:
     return ""
 
 
-def deliver(
+# Why weights cannot be brought; None: they have come, or the worker has gone.
+Delivery = Future[Exception | None]
+
+
+class Porter:
+    """Sends weights over one connection, one after another, in a thread of its own.
+
+    So nobody waits but the jobs that need them, and what two of them lack travels once: when it
+    is the second one's turn, it is there.
+    """
+
+    def __init__(self, client: "Client", root: Path, arrived: Callable[[], None]) -> None:
+        """See `send`; `arrived` is called in the thread, after every delivery."""
+        self.client, self._root, self._arrived = client, root, arrived
+        self._orders: queue.SimpleQueue[tuple[Delivery, Request, FreightMissingError] | None] = (
+            queue.SimpleQueue()
+        )
+        # A daemon: one that waits for a connection that is closed may do so for ever.
+        threading.Thread(target=self._work, name="flatdiff-freight", daemon=True).start()
+
+    def bring(self, request: Request, lacking: FreightMissingError) -> Delivery:
+        """Have a worker be sent what it lacks of a request; returns at once."""
+        delivery = Delivery()
+        delivery.add_done_callback(lambda _: self._arrived())
+        self._orders.put((delivery, request, lacking))
+        return delivery
+
+    def close(self) -> None:
+        """Let the thread end when it has done what it was asked for."""
+        self._orders.put(None)
+
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            delivery, request, lacking = order
+            if delivery.set_running_or_notify_cancel():
+                delivery.set_result(_deliver(self.client, self._root, request, lacking))
+
+
+def _deliver(
     client: "Client", root: Path, request: Request, lacking: FreightMissingError
-) -> FlatdiffError | None:
+) -> Exception | None:
     """Send a worker what it lacks of a request; why that is not possible, or None."""
-    if reason := weights_lost(root, request):
-        return EngineError(reason)
     try:
+        if reason := weights_lost(root, request):
+            return EngineError(reason)
         send(client, lacking.worker, root, lacking.checkpoint)
     except FlatdiffError as error:
         return error
     except OSError:  # the worker has gone; the next one will say what it lacks
         return None
+    except Exception as error:  # a connection that is closed meanwhile says so in many ways
+        return error if client.status == "running" else None
     return None
 
 

@@ -13,10 +13,9 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from flatdiff.batches import DROPOUT, Batch, seed_of
-from flatdiff.config import require
 from flatdiff.diffusion import DiffusionProcess, TrainingLosses
 from flatdiff.dropout import take_part
-from flatdiff.execution import Execution
+from flatdiff.execution import Execution, shards_of_process
 from flatdiff.recipe import Recipe
 from flatdiff.sam import ascend, descend
 from flatdiff.unet import AdmUNet, Stage
@@ -33,7 +32,7 @@ class StepGradient:
             SettingsError: the batch cannot be shared out evenly.
         """
         self._model, self._recipe, self._execution, self._world = model, recipe, execution, world
-        self._num_shards = shards_of_process(recipe, execution, world)
+        self._num_shards = shards_of_process(recipe, execution, world.size)
         self._process = DiffusionProcess(recipe.flags)
         self._parameters = list(model.parameters())
         self._device = self._parameters[0].device
@@ -106,25 +105,6 @@ class StepGradient:
     def _replace_gradients(self, gradients: Sequence[Tensor | None]) -> None:
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
-
-
-def shards_of_process(recipe: Recipe, execution: Execution, world: World) -> int:
-    """How many shards of each batch one process computes.
-
-    Raises:
-        SettingsError: rows, shards or parts would be unequal.
-    """
-    shards = recipe.sam_shards if recipe.method == "sam" else 1
-    even = shards == 1 or shards % world.size == 0
-    require(even, "sam_shards", f"1 or a multiple of {world.size}, the processes", shards)
-    here = max(1, shards // world.size)
-    pieces = world.size * here * execution.accumulate
-    expected = (
-        f"a multiple of {pieces}: {world.size} processes, {here} shards in each, "
-        f"{execution.accumulate} parts of a shard"
-    )
-    require(recipe.batch_size % pieces == 0, "batch_size", expected, recipe.batch_size)
-    return here
 
 
 def _cut(rows: range, count: int) -> list[range]:

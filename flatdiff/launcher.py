@@ -64,7 +64,7 @@ def refuse_start(root: Path, options: RunOptions) -> None:
         SettingsError: a setting is out of range.
         TrainingError: something is in the way, or there is no room.
     """
-    recipe = options.recipe()
+    recipe = options.shared_out(processes=1).recipe()
     family = options.out.name
     if RunFolder.of(options.out, options.method).exists():
         raise TrainingError(

@@ -7,7 +7,7 @@ which either continues what the other began. Where the run came from is not in t
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from flatdiff.config import (
     from_mapping,
     require,
 )
-from flatdiff.execution import Execution
+from flatdiff.execution import Execution, shards_of_process
 from flatdiff.recipe import Recipe, make_recipe
 
 
@@ -110,6 +110,16 @@ class RunOptions:
             SettingsError: a setting is out of range.
         """
         return Execution(**{f.name: getattr(self, f.name) for f in fields(Execution)})
+
+    def shared_out(self, processes: int) -> "RunOptions":
+        """The recipe of one process for several: SAM's shards are said, else each had its own.
+
+        Raises:
+            SettingsError: the batch cannot be shared out evenly, or a setting is out of range.
+        """
+        recipe = self.recipe()
+        shards_of_process(recipe, self.execution(), processes)
+        return replace(self, sam_shards=recipe.sam_shards) if self.method == "sam" else self
 
     def arguments(self) -> list[str]:
         """Of `train`: preset, method and folder, and whatever is not as it is anyway."""

@@ -25,9 +25,8 @@ from flatdiff.checkpoints import serialize_weights, write_checkpoint
 from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
 from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
-from flatdiff.execution import Execution
+from flatdiff.execution import Execution, shards_of_process
 from flatdiff.files import atomic_write
-from flatdiff.gradients import shards_of_process
 from flatdiff.recipe import Recipe
 from flatdiff.run_folders import RunFolder
 from flatdiff.state_tensors import restore, tensors_of
@@ -95,7 +94,7 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
         DataError: the dataset is absent or does not fit.
     """
     flags = run.recipe.flags
-    shards_of_process(run.recipe, run.execution, run.world)  # before there is a state
+    shards_of_process(run.recipe, run.execution, run.world.size)  # before there is a state
     data = load_images(run.recipe.dataset, "train", flags.image_size, flags.in_channels)
     state, history = _start(run, resume)
     try:

@@ -202,6 +202,12 @@ class Store:
         job = self.job(key)
         return job.num_items - len(self.positions_done(key)) if job else 0
 
+    def items_needed(self, request: Request) -> Sequence[int]:
+        """Positions of the items that are needed, as far as what is done tells."""
+        if request.definition.plan is None:
+            return request.first_plan  # whatever the items show
+        return request.definition.needed(request.settings, self.items_done(request.key))
+
     def items_done(self, key: str) -> dict[int, Arrays]:
         """Every finished item's arrays by its position; damaged tiles are dropped, not read."""
         rows = self.database.rows(

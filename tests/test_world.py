@@ -17,8 +17,7 @@ from safetensors.torch import load_file
 from flatdiff.cards import read_card
 from flatdiff.config import WEIGHT_KINDS, method_name
 from flatdiff.errors import SettingsError, TrainingError
-from flatdiff.execution import Execution
-from flatdiff.gradients import shards_of_process
+from flatdiff.execution import Execution, shards_of_process
 from flatdiff.recipe import Recipe
 from flatdiff.run_folders import RunFolder, read_run
 from flatdiff.run_options import RunOptions
@@ -179,12 +178,12 @@ def test_batch_is_shared_out_evenly_or_refused(
 ) -> None:
     """Of 24 images; by hand."""
     recipe = dataclasses.replace(tiny_recipe("sam", batch_size=24), **changes)
-    execution, world = Execution(accumulate=accumulate), World(0, processes)
+    execution = Execution(accumulate=accumulate)
     if isinstance(here, int):
-        assert shards_of_process(recipe, execution, world) == here
+        assert shards_of_process(recipe, execution, processes) == here
     else:
         with pytest.raises(SettingsError, match=here):
-            shards_of_process(recipe, execution, world)
+            shards_of_process(recipe, execution, processes)
 
 
 def test_rows_of_all_are_the_batch() -> None:

@@ -17,90 +17,23 @@ from flatdiff.run_cost import cost
 from flatdiff.run_folders import TrainingRun
 from flatdiff.run_options import RunOptions
 from flatdiff.turns import num_turns
+from pages.gallery.run_settings import (
+    BASES,
+    WHOLE,
+    advanced_settings,
+    more_settings,
+    number,
+    settings_of,
+)
 from pages.shared.choose import plain, whole_number
 from pages.shared.job import duration
 
-BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
+EXAMPLE_GPUS = 2  # of the line for several; whoever copies it writes another number
 
 
-def number(title: str, key: str, preset: float | None, help_text: str, **bounds: Any) -> Any:
-    """A setting that may be left to the preset, whose value stands in the empty box."""
-    shown = "never" if preset is None else f"{preset:g}"
-    return st.number_input(
-        title,
-        value=None,
-        placeholder=shown,
-        key=key,
-        bind="query-params",
-        help=f"{help_text} Left empty: {shown}.",
-        **bounds,
-    )
-
-
-def recipe_settings(preset: str, steps: int | None) -> dict[str, Any]:
-    """The rest of a recipe, folded away; None leaves a setting to the preset."""
-    base = RunOptions(out=Path(), preset=preset, steps=steps).recipe()
-    whole: dict[str, Any] = {"min_value": 1, "max_value": 10_000_000, "step": 1}
-    real: dict[str, Any] = {"min_value": 0.0, "format": "%g"}
-    chosen: dict[str, Any] = {}
-    with st.expander("More settings"):
-        left, right = st.columns(2)
-        with left:
-            chosen["batch_size"] = number(
-                "Batch size", "batch", base.batch_size, "Images a step.", **whole
-            )
-            chosen["learning_rate"] = number(
-                "Learning rate", "lr", base.learning_rate, "Of Adam, constant.", **real
-            )
-            chosen["sam_rho"] = number(
-                "SAM radius ρ",
-                "sam_rho",
-                base.sam_rho,
-                "How far +SAM climbs in weight space before it takes its gradient.",
-                **real,
-            )
-            chosen["input_perturbation"] = number(
-                "IP strength γ",
-                "input_perturbation",
-                base.input_perturbation,
-                "Of the extra noise on the input of +IP, in units of the noise.",
-                **real,
-            )
-            chosen["num_threads"] = whole_number(
-                "Processor threads", "threads", 1, 1, 64, help_text="Of each run."
-            )
-        with right:
-            chosen["ema_decay"] = number(
-                "EMA decay", "ema", base.ema_decay, "Share of the old average kept a step.", **real
-            )
-            chosen["swa_start_step"] = number(
-                "SWA from step",
-                "swa_start",
-                base.swa_start_step,
-                "The first step whose weights enter the mean.",
-                **whole,
-            )
-            chosen["swa_every_steps"] = number(
-                "SWA every", "swa_every", base.swa_every_steps, "Steps between models.", **whole
-            )
-            chosen["save_every_steps"] = whole_number(
-                "Save every", "save", 500, 1, 1_000_000, help_text="What a crash can cost at most."
-            )
-            chosen["keep_every_steps"] = number(
-                "Keep every",
-                "keep",
-                None,
-                "So often the raw weights become a checkpoint of their own, to see a run's way.",
-                **whole,
-            )
-    return chosen
-
-
-def choose_runs(root: Path) -> list[RunOptions]:
-    """The options of each run that is to be started; none where a choice is impossible."""
-    columns = st.columns([2, 3, 2, 2, 2])
-    preset = columns[0].selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
-    methods = columns[1].pills(
+def choose_methods() -> list[BaseMethod]:
+    """In the order of the paper."""
+    chosen = st.pills(
         "Methods",
         list(BASES),
         format_func=BASES.__getitem__,
@@ -110,38 +43,56 @@ def choose_runs(root: Path) -> list[RunOptions]:
         bind="query-params",
         help="+IP perturbs the input; +SAM climbs before each step, which takes two gradients.",
     )
-    name = columns[2].text_input(
+    return [method for method in BASES if method in chosen]
+
+
+def choose_name(root: Path) -> str:
+    """Of the folder, as typed."""
+    name = st.text_input(
         "Name",
         st.session_state.setdefault("free_name", launcher.free_name(root)),
         key="name",
         bind="query-params",
         help="The folder of the checkpoints; runs of several methods share one.",
     )
+    return (name or "").strip()
+
+
+def choose_steps(preset: str) -> int | None:
+    """None leaves them to the preset."""
+    usual = RunOptions(out=Path(), preset=preset).recipe().steps
+    bounds = {**WHOLE, "step": 1000}
+    return number("Steps", "steps", usual, "Optimizer steps.", **bounds)
+
+
+def choose_runs(root: Path) -> list[RunOptions]:
+    """The options of each run that is to be started; none where a choice is impossible."""
+    columns = st.columns([2, 3, 2, 2, 2])
+    preset = columns[0].selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
+    with columns[1]:
+        methods = choose_methods()
+    with columns[2]:
+        name = choose_name(root)
     with columns[3]:
-        steps = number(
-            "Steps",
-            "steps",
-            RunOptions(out=Path(), preset=preset).recipe().steps,
-            "Optimizer steps.",
-            min_value=1,
-            max_value=10_000_000,
-            step=1000,
-        )
+        steps = choose_steps(preset)
     with columns[4]:
-        seed = whole_number(
-            "Seed", "run_seed", 0, 0, 2**31 - 1, help_text="Of weights, data order and noise."
-        )
-    settings = recipe_settings(preset, steps)
+        help_text = "Of weights, data order and noise."
+        seed = whole_number("Seed", "run_seed", 0, 0, 2**31 - 1, help_text=help_text)
+    base = RunOptions(out=Path(), preset=preset, steps=steps).recipe()
+    settings = {"preset": preset, "steps": steps, "seed": seed}
+    settings |= more_settings(base, methods) | advanced_settings(base, methods)
     if not methods:
         st.info("Choose at least one method.")
-        return []
+    return options_of(root, name, methods, settings)
+
+
+def options_of(
+    root: Path, name: str, methods: Sequence[BaseMethod], settings: dict[str, Any]
+) -> list[RunOptions]:
+    """One run a method; a sentence and none where a setting is impossible."""
     try:
-        out = launcher.family_folder(root, (name or "").strip())
-        return [
-            RunOptions(out=out, preset=preset, method=m, steps=steps, seed=seed, **settings)
-            for m in BASES
-            if m in methods
-        ]
+        out = launcher.family_folder(root, name)
+        return [RunOptions(out=out, method=m, **settings_of(m, settings)) for m in methods]
     except FlatdiffError as error:
         st.warning(plain(str(error)))
         return []
@@ -178,6 +129,24 @@ def cost_text(recipes: Sequence[Recipe], runs: Sequence[TrainingRun], cards: lis
     return f"{counted}, about {duration(wall)} on this machine, {how}"
 
 
+def show_commands(chosen: Sequence[RunOptions]) -> None:
+    """The same runs on the command line, alone and on several GPUs."""
+    with st.popover("Command", icon=":material/terminal:"):
+        st.markdown("The same in a terminal, in the project's folder:")
+        shown = [launcher.shown(options) for options in chosen]
+        st.code("\n".join(o.command() for o in shown), language="bash", wrap_lines=True)
+        try:
+            together = [
+                options.shared_out(EXAMPLE_GPUS).command(processes=EXAMPLE_GPUS)
+                for options in shown
+            ]
+        except FlatdiffError as error:
+            st.caption(f"Not on {EXAMPLE_GPUS} GPUs: {plain(str(error))}.")
+            return
+        st.markdown(f"The same recipe on {EXAMPLE_GPUS} GPUs, equal within rounding:")
+        st.code("\n".join(together), language="bash", wrap_lines=True)
+
+
 def attempt(action: Callable[..., None], *arguments: Any) -> None:
     """Do it, or keep the sentence for the page that follows."""
     try:
@@ -199,6 +168,7 @@ def new_runs(root: Path, runs: Sequence[TrainingRun], cards: list[Card]) -> None
             shortcut="Ctrl+Enter",
         )
         if free:
+            show_commands(free)
             st.caption(cost_text([options.recipe() for options in free], runs, cards))
     st.caption(
         f"Up to {num_turns()} at once, one a processor core; others wait for their turn. A run "

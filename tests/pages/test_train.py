@@ -3,45 +3,21 @@
 Processes are not started here, except that the lock of a running run is held by the test.
 """
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import engine as engine_module
 from flatdiff import launcher
 from flatdiff.cards import write_card
-from flatdiff.engine import Engine
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import RunFolder
 from flatdiff.run_options import RunOptions
-from flatdiff.store import Store
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.test_pages import opened, texts
 from tests.test_run_folders import begun, write
 
 PAGE = "gallery/train.py"
-
-
-@pytest.fixture
-def root(store: Store, tmp_path: Path) -> Iterator[Path]:
-    """An empty folder of checkpoints and an engine that never starts."""
-    made = Engine(store=store, root=tmp_path / "root")
-    made.root.mkdir()
-    engine_module._engines[os.getpid()] = made
-    yield made.root
-    del engine_module._engines[os.getpid()]
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> list[RunOptions]:
-    """What the page asks the launcher to start."""
-    asked: list[RunOptions] = []
-    monkeypatch.setattr(launcher, "start", lambda _root, options: asked.append(options))
-    return asked
 
 
 def labels(shown: AppTest) -> list[str]:
@@ -71,66 +47,6 @@ def test_empty_page_says_what_it_is_for(root: Path, started: list[RunOptions]) -
     assert {options.out for options in started} == {root / "mine"}
     assert {options.num_threads for options in started} == {1}
     assert all(o.recipe().steps == 12_000 for o in started)
-
-
-def test_every_setting_reaches_the_run(root: Path, started: list[RunOptions]) -> None:
-    """Typed in by a person; the recipe must have it all."""
-    shown = opened(PAGE)
-    typed: dict[str, Any] = {
-        "steps": 400,
-        "batch": 16,
-        "lr": 2e-4,
-        "sam_rho": 0.05,
-        "input_perturbation": 0.2,
-        "ema": 0.99,
-        "swa_start": 300,
-        "swa_every": 10,
-        "run_seed": 5,
-        "save": 50,
-        "keep": 100,
-        "threads": 2,
-    }
-    for key, value in typed.items():
-        shown.number_input(key=key).set_value(value)
-    shown.text_input(key="name").set_value("other")
-    shown.run()
-    press(shown, "Start")
-    (options, _) = started
-    recipe = options.recipe()
-    assert options.out == root / "other"
-    assert [recipe.steps, recipe.batch_size, recipe.learning_rate] == [400, 16, 2e-4]
-    assert [recipe.sam_rho, recipe.input_perturbation, recipe.ema_decay] == [0.05, 0.2, 0.99]
-    assert [recipe.swa_start_step, recipe.swa_every_steps, recipe.seed] == [300, 10, 5]
-    assert [options.save_every_steps, options.keep_every_steps, options.num_threads] == [
-        50,
-        100,
-        2,
-    ]
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "sentence"),
-    [
-        ("name", "../../etc", "cannot be a name"),
-        ("name", "", "cannot be a name"),
-        ("name", "<b>x</b>", "cannot be a name"),
-        ("swa_start", 99_999, "must be in \\[1, 12000\\]"),
-        ("ema", 1.5, "must be in \\[0, 1\\)"),
-        ("lr", 0.0, "must be finite and above 0"),
-    ],
-)
-def test_bad_input_is_a_sentence_and_nothing_starts(
-    key: str, value: Any, sentence: str, root: Path
-) -> None:
-    """Start cannot be pressed; the page goes on."""
-    shown = opened(PAGE)
-    kind = shown.text_input if key == "name" else shown.number_input
-    kind(key=key).set_value(value)
-    shown.run()
-    assert not shown.exception
-    assert sentence.replace("\\", "") in texts(shown).replace("\\", "")
-    assert next(b for b in shown.button if b.label == "Start").disabled
-    assert list(root.iterdir()) == []
 
 
 def test_running_run_shows_progress_losses_and_stop(

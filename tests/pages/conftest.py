@@ -1,0 +1,31 @@
+"""What the tests of the Train page share: a folder of checkpoints, and a launcher that notes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from flatdiff import engine as engine_module
+from flatdiff import launcher
+from flatdiff.engine import Engine
+from flatdiff.run_options import RunOptions
+from flatdiff.store import Store
+
+
+@pytest.fixture
+def root(store: Store, tmp_path: Path) -> Iterator[Path]:
+    """An empty folder of checkpoints and an engine that never starts."""
+    made = Engine(store=store, root=tmp_path / "root")
+    made.root.mkdir()
+    engine_module._engines[os.getpid()] = made
+    yield made.root
+    del engine_module._engines[os.getpid()]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[RunOptions]:
+    """What the page asks the launcher to start."""
+    asked: list[RunOptions] = []
+    monkeypatch.setattr(launcher, "start", lambda _root, options: asked.append(options))
+    return asked
