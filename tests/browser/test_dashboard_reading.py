@@ -43,15 +43,11 @@ def test_row_09_seeds_are_visible_and_shared(page: Page, shipped: Server) -> Non
 
 
 def test_row_12_first_paint_and_no_torch(browser: Browser, shipped: Server) -> None:
-    """The best of five, as other tests may keep the machine busy; the libraries by the kernel."""
-    seconds = []
-    for _ in range(5):
-        page = browser.new_page()
-        page.goto(shipped.url)
-        page.locator("h1").wait_for()
-        seconds.append(page.evaluate("performance.now()") / 1000)
-        page.close()
-    assert min(seconds) < 1.5, seconds
+    """The libraries by the kernel; how soon is measured by `benchmarks.first_page`, alone."""
+    page = browser.new_page()
+    page.goto(shipped.url)
+    page.locator("h1").wait_for()
+    page.close()
     maps = Path(f"/proc/{shipped.process.pid}/maps")
     if maps.exists():
         assert "libtorch" not in maps.read_text()
