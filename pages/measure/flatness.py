@@ -87,22 +87,24 @@ for family in dict.fromkeys(card.family for card, _ in known):
     st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
 if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
     st.caption("Preliminary: not all perturbations are done.")
-dots, _ = pictures_of("lpf", series, settings)
-draw(dots)
-norms = [entry.result.relative_perturbation_norm for entry in series]
-st.caption(
-    f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
-    f"{min(norms):.1%} to {max(norms):.1%} of their norm."
-)
-if mode == "absolute":
-    st.caption(
-        "Absolute noise is not comparable between networks whose layers are scaled differently; "
-        "switch to filter-relative noise for that."
-    )
-comparison_sentences(cards, handles, lambda result: result.pair_gaps)
+upper = st.container()  # filled when it is known how many bins are asked for
+
 st.subheader("At which timesteps?", divider="gray")
 view = View(timestep_bins=timestep_bins_input())
-_, timesteps = pictures_of("lpf", series, settings, view)
+dots, timesteps = pictures_of("lpf", series, settings, view)
+with upper:
+    draw(dots)
+    norms = [entry.result.relative_perturbation_norm for entry in series]
+    st.caption(
+        f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
+        f"{min(norms):.1%} to {max(norms):.1%} of their norm."
+    )
+    if mode == "absolute":
+        st.caption(
+            "Absolute noise is not comparable between networks whose layers are scaled "
+            "differently; switch to filter-relative noise for that."
+        )
+    comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 draw(timesteps)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
     st.table(TABLE_3.style.format("{:.3f}"))

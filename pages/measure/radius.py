@@ -1,7 +1,5 @@
 """Radius: how high is the loss at a given distance from the weights?"""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from flatdiff.config import NOISES
@@ -82,19 +80,20 @@ with st.container(horizontal=True):
     relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
     spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-view = View(log=log, relative=relative, spaghetti=spaghetti)
-draw_all(pictures_of("radius", series, settings, view)[:1])
-st.dataframe(
-    reading("radius", [(entry.title, entry.result) for entry in series]),
-    hide_index=True,
-    alt="Slope over the distance and rise at the largest size, with their errors",
-)
-st.caption(SECTIONS["radius"].caveat)
-comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
+upper = st.container()  # filled when it is known how many bins are asked for
 
 st.subheader("At which timesteps?", divider="gray")
-view = replace(view, timestep_bins=timestep_bins_input())
-_, *timesteps = pictures_of("radius", series, settings, view)
+view = View(log=log, relative=relative, spaghetti=spaghetti, timestep_bins=timestep_bins_input())
+curves, *timesteps = pictures_of("radius", series, settings, view)
+with upper:
+    draw_all([curves])
+    st.dataframe(
+        reading("radius", [(entry.title, entry.result) for entry in series]),
+        hide_index=True,
+        alt="Slope over the distance and rise at the largest size, with their errors",
+    )
+    st.caption(SECTIONS["radius"].caveat)
+    comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 if timesteps:
     draw_all(timesteps)
     st.caption(
