@@ -5,11 +5,14 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flatdiff.errors import StoreError
-from flatdiff.measures.base import Arrays
+
+Arrays = dict[str, NDArray[Any]]
 
 # What NumPy and zipfile raise, by the byte that is wrong.
 UNREADABLE = (

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from flatdiff.worker import TileResult
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
-MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
 START_TIMEOUT_S = 60  # of private workers on a busy machine
 COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go

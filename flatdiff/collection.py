@@ -8,7 +8,7 @@ of the collection's business.
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
@@ -18,8 +18,8 @@ from flatdiff.config import METHODS, require_writable
 from flatdiff.errors import CheckpointError
 from flatdiff.files import PROJECT_ROOT, move_folder, resolve_inside
 from flatdiff.processes import is_alive, this_process
-from flatdiff.run_folders import SUFFIX
-from flatdiff.store import ACTIVE, Store
+
+SUFFIX = ".training"  # ends the name of a run's folder
 
 MAX_NAME_BYTES = 200  # of a folder; most file systems take 255
 ZERO_WIDTH_JOINER = "\u200d"  # in many emoji; not printable by itself
@@ -27,12 +27,14 @@ ZERO_WIDTH_JOINER = "\u200d"  # in many emoji; not printable by itself
 ADDING, DELETED = ".adding", ".deleted"
 
 
-def rename_checkpoint(root: Path, store: Store, checkpoint_id: str, new_id: str) -> None:
+def rename_checkpoint(
+    root: Path, require_idle: Callable[[str], None], checkpoint_id: str, new_id: str
+) -> None:
     """Call a checkpoint otherwise; its results stay its own.
 
     Args:
         root: of the checkpoints.
-        store: whose unfinished measurements look for it under the old name.
+        require_idle: raises where it is in use, given its name.
         checkpoint_id: `<family>/<name>`.
         new_id: the same, free.
 
@@ -41,12 +43,12 @@ def rename_checkpoint(root: Path, store: Store, checkpoint_id: str, new_id: str)
     """
     require_writable("Renaming a checkpoint")
     folder = _own_folder(root, checkpoint_id)
-    _require_idle(store, checkpoint_id)
+    require_idle(checkpoint_id)
     move_folder(folder, free_folder(root, new_id))
     _drop_if_empty(folder.parent)
 
 
-def delete_checkpoint(root: Path, store: Store, checkpoint_id: str) -> None:
+def delete_checkpoint(root: Path, require_idle: Callable[[str], None], checkpoint_id: str) -> None:
     """Remove a checkpoint from the disk; its results stay in the store.
 
     Raises:
@@ -54,7 +56,7 @@ def delete_checkpoint(root: Path, store: Store, checkpoint_id: str) -> None:
     """
     require_writable("Deleting a checkpoint")
     folder = _own_folder(root, checkpoint_id)
-    _require_idle(store, checkpoint_id)
+    require_idle(checkpoint_id)
     discard(root, folder)
 
 
@@ -155,21 +157,6 @@ def _own_folder(root: Path, checkpoint_id: str) -> Path:
     if folder != root.resolve() / checkpoint_id:
         raise CheckpointError(f"{checkpoint_id} is a link; change what it leads to")
     return folder
-
-
-def _require_idle(store: Store, checkpoint_id: str) -> None:
-    """Workers look for weights by name while they measure."""
-    requests = [job.request for job in store.jobs(ACTIVE)]
-    used = sum(
-        checkpoint_id in (request.checkpoint, *(p.checkpoint for p in request.partners))
-        for request in requests
-    )
-    if used:
-        raise CheckpointError(
-            f"{checkpoint_id} is being measured: {used} of its measurements "
-            f"{'is' if used == 1 else 'are'} queued or running; wait for them, or cancel them "
-            "under Activity"
-        )
 
 
 def _temporary(root: Path, kind: str) -> Path:

@@ -16,11 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flatdiff.datasets import FOLDER, collection_of, dataset_fingerprint, datasets_home
+from flatdiff.datasets import FOLDER, Split, collection_of, dataset_fingerprint, datasets_home
 from flatdiff.errors import DataError
 from flatdiff.fetching import Published, fetch
 from flatdiff.image_files import UNREADABLE, ImageFile, collection, lsun_images
-from flatdiff.panel import Split
 from flatdiff.prepared import Source, prepare
 
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out

@@ -10,10 +10,13 @@ import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from flatdiff.config import serves_others
 from flatdiff.errors import DataError
 from flatdiff.files import state_home
+
+Split = Literal["train", "held_out"]
 
 FOLDER = "folder:"
 FRESH_S = 2.0  # a change of files is seen after so many seconds, at the latest

@@ -4,7 +4,7 @@ import os
 
 import torch
 
-from flatdiff.config import Precision, require
+from flatdiff.config import require
 from flatdiff.errors import SettingsError
 
 
@@ -27,11 +27,3 @@ def pick_device(name: str = "auto") -> torch.device:
         reason = str(error).splitlines()[0]
         raise SettingsError(f"device must be auto, cpu or cuda; {name!r}: {reason}") from None
     return device
-
-
-def pick_precision(device: torch.device) -> Precision:
-    """bfloat16 where the hardware multiplies it natively, else float32."""
-    if device.type == "cuda":
-        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return "bfloat16" if native else "float32"

@@ -7,6 +7,8 @@ from functools import lru_cache
 from flatdiff.errors import FlatdiffError
 from flatdiff.requests import Request
 
+MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
+
 QUEUED, RUNNING, DONE, FAILED, CANCELLED = "queued", "running", "done", "failed", "cancelled"
 ACTIVE = (QUEUED, RUNNING)
 

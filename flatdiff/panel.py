@@ -6,13 +6,10 @@ every point, drowns what flatness does to it.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from flatdiff import config
 from flatdiff.config import require, require_seed
-from flatdiff.datasets import dataset_fingerprint
-
-Split = Literal["train", "held_out"]
+from flatdiff.datasets import Split, dataset_fingerprint
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 

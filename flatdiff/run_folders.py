@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from flatdiff.cards import CARD_FILE
+from flatdiff.collection import SUFFIX
 from flatdiff.config import WEIGHT_KINDS, BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
 from flatdiff.files import atomic_write
@@ -27,7 +28,6 @@ from flatdiff.locks import Lock, is_held, owner, take
 from flatdiff.run_history import RunHistory, read_history
 from flatdiff.run_options import RunOptions
 
-SUFFIX = ".training"  # ends the name of a run's folder
 LOG_TAIL_BYTES = 4096
 MAX_WORDS = 400
 FULL_DISK_BYTES = 1 << 20

@@ -12,11 +12,10 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flatdiff.arrays import decode_arrays, encode_arrays
+from flatdiff.arrays import Arrays, decode_arrays, encode_arrays
 from flatdiff.database import Database
-from flatdiff.errors import StoreError
+from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.jobs import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
-from flatdiff.measures.base import Arrays
 from flatdiff.processes import is_alive, this_process
 from flatdiff.requests import Request
 
@@ -174,6 +173,24 @@ class Store:
                 if keys is None or key in keys:
                     db.execute("DELETE FROM tiles WHERE key = ?", (key,))
                     db.execute("DELETE FROM jobs WHERE key = ?", (key,))
+
+    def require_idle(self, checkpoint_id: str) -> None:
+        """Refuse to let go of weights that workers look for by name while they measure.
+
+        Raises:
+            CheckpointError: some of its measurements are queued or running.
+        """
+        requests = [job.request for job in self.jobs(ACTIVE)]
+        used = sum(
+            checkpoint_id in (request.checkpoint, *(p.checkpoint for p in request.partners))
+            for request in requests
+        )
+        if used:
+            raise CheckpointError(
+                f"{checkpoint_id} is being measured: {used} of its measurements "
+                f"{'is' if used == 1 else 'are'} queued or running; wait for them, or cancel them "
+                "under Activity"
+            )
 
     # -- tiles ------------------------------------------------------------------------------
 

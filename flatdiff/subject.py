@@ -23,10 +23,11 @@ from flatdiff.chains import Chains
 from flatdiff.config import Noise, Normalization
 from flatdiff.curvature import Curvature, LossTerm
 from flatdiff.data import ImageSet, load_images
+from flatdiff.datasets import Split
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.features import FeatureNetwork, feature_network
 from flatdiff.gaussians import mean_over_pixels
-from flatdiff.panel import Panel, Split
+from flatdiff.panel import Panel
 from flatdiff.planes import coordinates, plane_through
 from flatdiff.reference_statistics import (
     ImageSource,

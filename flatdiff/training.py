@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from flatdiff.averaging import is_swa_step, make_ema, make_swa
 from flatdiff.batches import INIT, draw_batch, seed_of
+from flatdiff.config import Precision
 from flatdiff.data import ImageSet
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import TrainingError
@@ -123,3 +124,11 @@ def _require_finite(what: str, value: float, state: TrainingState, recipe: Recip
 def weights_of(state: TrainingState) -> dict[str, nn.Module]:
     """The three sets of weights of a run, by kind."""
     return {"raw": state.model, "ema": state.ema.module, "swa": state.swa.module}
+
+
+def pick_precision(device: torch.device) -> Precision:
+    """bfloat16 where the hardware multiplies it natively, else float32."""
+    if device.type == "cuda":
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return "bfloat16" if native else "float32"

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from flatdiff.arrays import Arrays
 from flatdiff.cards import Card
 from flatdiff.curvature import Curvature
 from flatdiff.flags import AdmFlags
 from flatdiff.measures import MEASURES
-from flatdiff.measures.base import Arrays
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
 from flatdiff.requests import Request

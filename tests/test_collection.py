@@ -42,7 +42,7 @@ def test_a_new_name_for_the_same_checkpoint(root: Path, store: Store, new: str) 
     card = read_card(root, "tiny/adm")
     before = everything(root / "tiny" / "adm")
     key = make_request("samples", card, SamplesSettings()).key
-    rename_checkpoint(root, store, "tiny/adm", new)
+    rename_checkpoint(root, store.require_idle, "tiny/adm", new)
     assert card_ids(root) == sorted(["tiny/sam", new])
     assert everything(root / new) == before
     renamed = read_card(root, new)
@@ -83,7 +83,7 @@ def test_names_that_cannot_be(root: Path, store: Store, new: str) -> None:
     """A sentence each, and every file where it was."""
     before = everything(root)
     with pytest.raises(FlatdiffError) as caught:
-        rename_checkpoint(root, store, "tiny/adm", new)
+        rename_checkpoint(root, store.require_idle, "tiny/adm", new)
     assert "\n" not in str(caught.value)
     assert everything(root) == before
     assert sorted(path.name for path in root.iterdir()) == ["tiny"]
@@ -94,8 +94,8 @@ def test_only_checkpoints_are_renamed_or_deleted(root: Path, store: Store, name:
     """Whatever path a name might be, only the list of checkpoints counts."""
     before = everything(root)
     for change in (
-        lambda: delete_checkpoint(root, store, name),
-        lambda: rename_checkpoint(root, store, name, "tiny/new"),
+        lambda: delete_checkpoint(root, store.require_idle, name),
+        lambda: rename_checkpoint(root, store.require_idle, name, "tiny/new"),
     ):
         with pytest.raises(FlatdiffError):
             change()
@@ -111,7 +111,7 @@ def test_a_link_is_not_followed(root: Path, store: Store) -> None:
     before = everything(root), everything(outside)
     for name in ("tiny/inner", "tiny/outer", "linked/adm"):
         with pytest.raises(FlatdiffError):
-            delete_checkpoint(root, store, name)
+            delete_checkpoint(root, store.require_idle, name)
     with pytest.raises(FlatdiffError, match="link"):
         free_folder(root, "linked/new")
     assert (everything(root), everything(outside)) == before
@@ -123,13 +123,13 @@ def test_deleted_is_gone_with_its_empty_family(root: Path, store: Store) -> None
     state.parent.mkdir()
     state.write_bytes(b"precious")
     for name in ("adm", "sam"):
-        delete_checkpoint(root, store, f"tiny/{name}")
+        delete_checkpoint(root, store.require_idle, f"tiny/{name}")
     assert everything(root) == {"tiny/ip.training/state.safetensors": b"precious"}
     shutil.rmtree(state.parent)
     rename = root / "alone" / "adm"
     rename.mkdir(parents=True)
     (rename / "card.json").write_text("{")
-    delete_checkpoint(root, store, "alone/adm")  # a broken one, too
+    delete_checkpoint(root, store.require_idle, "alone/adm")  # a broken one, too
     assert not (root / "alone").exists()
 
 
@@ -139,7 +139,7 @@ def test_results_outlive_their_checkpoint(root: Path, store: Store) -> None:
     store.submit(request)
     store.finish(request.key, CANCELLED)
     kept = Path(shutil.copytree(root / "tiny" / "adm", root.parent / "kept"))
-    delete_checkpoint(root, store, "tiny/adm")
+    delete_checkpoint(root, store.require_idle, "tiny/adm")
     shutil.copytree(kept, root / "tiny" / "again")
     again = make_request("samples", read_card(root, "tiny/again"), SamplesSettings())
     job = store.job(again.key)
@@ -156,11 +156,11 @@ def test_what_is_being_measured_stays(root: Path, store: Store) -> None:
     assert store.submit(line).state == QUEUED
     for name in ("tiny/adm", "tiny/sam"):
         with pytest.raises(FlatdiffError, match="1 of its measurements is queued"):
-            delete_checkpoint(root, store, name)
+            delete_checkpoint(root, store.require_idle, name)
         with pytest.raises(FlatdiffError, match="Activity"):
-            rename_checkpoint(root, store, name, "tiny/new")
+            rename_checkpoint(root, store.require_idle, name, "tiny/new")
     store.finish(line.key, CANCELLED)
-    delete_checkpoint(root, store, "tiny/sam")
+    delete_checkpoint(root, store.require_idle, "tiny/sam")
     assert card_ids(root) == ["tiny/adm"]
 
 
@@ -181,15 +181,15 @@ def test_read_only_refuses_every_change(
     before = everything(root)
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
     for change in (
-        lambda: delete_checkpoint(root, store, "tiny/adm"),
-        lambda: rename_checkpoint(root, store, "tiny/adm", "tiny/new"),
+        lambda: delete_checkpoint(root, store.require_idle, "tiny/adm"),
+        lambda: rename_checkpoint(root, store.require_idle, "tiny/adm", "tiny/new"),
         lambda: publish(root, root / "tiny" / "adm", "tiny/new"),
     ):
         with pytest.raises(FlatdiffError, match="read-only"):
             change()
     assert everything(root) == before
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "0")
-    rename_checkpoint(root, store, "tiny/adm", "tiny/new")
+    rename_checkpoint(root, store.require_idle, "tiny/adm", "tiny/new")
 
 
 def test_what_a_killed_process_left_is_swept(root: Path) -> None:
@@ -215,8 +215,8 @@ def test_a_disk_that_refuses(root: Path, store: Store, monkeypatch: pytest.Monke
     before = everything(root)
     monkeypatch.setattr(Path, "rename", refuse)
     for change in (
-        lambda: rename_checkpoint(root, store, "tiny/adm", "tiny/new"),
-        lambda: delete_checkpoint(root, store, "tiny/adm"),
+        lambda: rename_checkpoint(root, store.require_idle, "tiny/adm", "tiny/new"),
+        lambda: delete_checkpoint(root, store.require_idle, "tiny/adm"),
     ):
         with pytest.raises(FlatdiffError, match="Read-only file system; nothing was changed"):
             change()

@@ -9,10 +9,11 @@ import pytest
 
 from flatdiff import runs
 from flatdiff.commands.train import STOPPED, Options, train
-from flatdiff.devices import pick_device, pick_precision
+from flatdiff.devices import pick_device
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import RunFolder, read_run
 from flatdiff.runs import Run
+from flatdiff.training import pick_precision
 from tests.tiny import file_digests, finished
 
 

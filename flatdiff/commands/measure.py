@@ -10,13 +10,14 @@ import tyro
 from flatdiff.cards import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
+from flatdiff.datasets import Split
 from flatdiff.engine import Engine
 from flatdiff.exports import measured
 from flatdiff.files import atomic_write
 from flatdiff.formats import FORMATS, formats_for
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.panel import Panel, Split
+from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from flatdiff.sheet import completed
 

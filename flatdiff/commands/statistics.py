@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flatdiff.cards import read_card
+from flatdiff.datasets import Split
 from flatdiff.files import checkpoint_root
 from flatdiff.measures.frechet import FeatureName
-from flatdiff.panel import Split
 
 if TYPE_CHECKING:
     from flatdiff.features import Features

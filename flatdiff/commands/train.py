@@ -141,8 +141,9 @@ def _begun(options: Options) -> "Iterator[Run]":
     """The run on its device, when all processes that share it have met."""
     import torch
 
-    from flatdiff.devices import pick_device, pick_precision
+    from flatdiff.devices import pick_device
     from flatdiff.runs import Run
+    from flatdiff.training import pick_precision
     from flatdiff.world import joined
 
     if options.num_threads is not None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.arrays import Arrays
+
 if TYPE_CHECKING:
     from flatdiff.subject import Subject
 
@@ -19,7 +21,6 @@ Settings = TypeVar("Settings")
 Result = TypeVar("Result")
 
 Item = tuple[Any, ...]  # plain data: a word for its kind, then integers
-Arrays = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

@@ -14,16 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.arrays import Arrays
 from flatdiff.config import require, require_seed
-from flatdiff.measures.base import (
-    Arrays,
-    Item,
-    Measure,
-    mean,
-    mean_and_error,
-    standard_error,
-    stream_seed,
-)
+from flatdiff.measures.base import Item, Measure, mean, mean_and_error, standard_error, stream_seed
 from flatdiff.spectrum import Quadrature, eigen_products, spectral_density
 
 if TYPE_CHECKING:

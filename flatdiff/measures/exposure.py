@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.arrays import Arrays
 from flatdiff.config import FULL_PRECISION_BITS, require, require_finite, require_seed
 from flatdiff.measures.base import (
-    Arrays,
     Item,
     Measure,
     chunks,

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.arrays import Arrays
 from flatdiff.config import require, require_seed
+from flatdiff.datasets import Split
 from flatdiff.frechet import (
     NUM_NEIGHBORS,
     Estimate,
@@ -23,7 +25,6 @@ from flatdiff.frechet import (
     precision_recall,
 )
 from flatdiff.measures.base import (
-    Arrays,
     Item,
     Measure,
     chunks,
@@ -33,7 +34,6 @@ from flatdiff.measures.base import (
     stream_seed,
 )
 from flatdiff.measures.quantization import reference_first
-from flatdiff.panel import Split
 from flatdiff.scheme import SchemeOptions
 
 if TYPE_CHECKING:

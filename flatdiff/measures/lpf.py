@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from flatdiff.arrays import Arrays
 from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
 from flatdiff.measures.base import (
     NO_BASE,
-    Arrays,
     Item,
     Measure,
     base_arrays,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.arrays import Arrays
 from flatdiff.config import NOISES, Noise, require, require_seed
 from flatdiff.measures.base import (
     NO_BASE,
-    Arrays,
     Item,
     Measure,
     base_arrays,

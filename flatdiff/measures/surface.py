@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flatdiff.measures.base import Arrays, Item, Measure, base_arrays, complete
+from flatdiff.arrays import Arrays
+from flatdiff.measures.base import Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
     assemble_surface,

@@ -20,7 +20,7 @@ def rename_dialog(card: Card) -> None:
     if st.button("Rename", key="confirm", type="primary"):
         engine = shared_engine()
         try:
-            rename_checkpoint(engine.root, engine.store, card.id, new)
+            rename_checkpoint(engine.root, engine.store.require_idle, card.id, new)
         except FlatdiffError as error:
             st.error(plain(str(error)))
             return
@@ -39,7 +39,7 @@ def delete_dialog(checkpoint_id: str, bundled: str) -> None:
     if st.button("Delete", key="confirm", type="primary", icon=":material/delete:"):
         engine = shared_engine()
         try:
-            delete_checkpoint(engine.root, engine.store, checkpoint_id)
+            delete_checkpoint(engine.root, engine.store.require_idle, checkpoint_id)
         except FlatdiffError as error:
             st.error(plain(str(error)))
             return

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.measures.base import Arrays
+from flatdiff.arrays import Arrays
 from flatdiff.measures.exposure import MEASURE, ExposureResult, ExposureSettings
 from flatdiff.quantization import fake_quantize
 from flatdiff.scheme import Scheme

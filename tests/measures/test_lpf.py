@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from flatdiff.measures.base import Arrays
+from flatdiff.arrays import Arrays
 from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
 from flatdiff.weights import filter_scales
 from tests.subjects import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatdiff.measures.base import Arrays
+from flatdiff.arrays import Arrays
 from flatdiff.measures.samples import MEASURE, SamplesSettings
 from tests.subjects import computed, constant_network, digits_subject
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.measures.base import Arrays
+from flatdiff.arrays import Arrays
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
 from flatdiff.measures.surface_result import DISPLAY_RESOLUTION, NOT_SMOOTH
 from tests.subjects import (

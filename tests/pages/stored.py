@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from flatdiff.measures.base import Arrays, Item
+from flatdiff.arrays import Arrays
+from flatdiff.measures.base import Item
 
 Draw = np.random.Generator
 
