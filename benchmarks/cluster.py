@@ -23,11 +23,11 @@ from benchmarks.surface import CHECKPOINT
 from flatdiff.cards import WEIGHTS_FILE, read_card, write_card
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
-from flatdiff.files import checkpoint_root
 from flatdiff.freight import send
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store
+from flatdiff.system.files import checkpoint_root
 from tests.machines import Machines, until
 
 RESOLUTION = 13

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
 
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 START_TIMEOUT_S = 60

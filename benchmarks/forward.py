@@ -18,9 +18,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.surface import CHECKPOINT
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
-from flatdiff.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
+from flatdiff.system.files import checkpoint_root
 
 GEMM_SIZE = 1536
 REPEATS = 20

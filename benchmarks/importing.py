@@ -20,10 +20,10 @@ import torch
 
 from flatdiff.checkpoints import network_shapes
 from flatdiff.drafts import Description, draft
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.flags import AdmFlags
 from flatdiff.foreign import open_weights
 from flatdiff.published import NETWORKS, published_flags
+from flatdiff.system.files import PROJECT_ROOT
 
 
 def private_peak(path: Path, folder: Path, preset: str, flags: str = "") -> int:

@@ -23,10 +23,10 @@ import numpy as np
 from benchmarks.surface import CHECKPOINT
 from flatdiff.cards import read_card
 from flatdiff.engine import Engine
-from flatdiff.files import PROJECT_ROOT, checkpoint_root
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store
+from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 
 STEPS = 51
 
@@ -34,7 +34,7 @@ PEER = f"""
 import time, torch, loss_landscapes
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
-from flatdiff.files import checkpoint_root
+from flatdiff.system.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
 root = checkpoint_root()

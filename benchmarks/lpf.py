@@ -13,10 +13,10 @@ import numpy as np
 
 from flatdiff.bundle import BUNDLE_FILE
 from flatdiff.cards import Card, list_cards
-from flatdiff.files import checkpoint_root
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store
+from flatdiff.system.files import checkpoint_root
 
 RELATIVE_STDERR = 0.01
 

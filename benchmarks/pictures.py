@@ -12,7 +12,7 @@ import tempfile
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.first_page import start_server
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "docs"
 WIDTH = 1280

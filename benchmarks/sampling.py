@@ -19,9 +19,9 @@ from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignor
 from benchmarks.surface import CHECKPOINT
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
-from flatdiff.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
+from flatdiff.system.files import checkpoint_root
 
 NUM_IMAGES, NUM_STEPS = 64, 20
 

@@ -20,10 +20,10 @@ from pathlib import Path
 from flatdiff.cards import read_card
 from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
 from flatdiff.engine import Engine
-from flatdiff.files import PROJECT_ROOT, checkpoint_root
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store
+from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 
 CHECKPOINT = "digits/adm"
 BARE_SECONDS = 10.0
@@ -32,7 +32,7 @@ BARE = f"""
 import time, torch
 from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
-from flatdiff.files import checkpoint_root
+from flatdiff.system.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
 root = checkpoint_root()

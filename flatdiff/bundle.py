@@ -10,7 +10,6 @@ from pathlib import Path
 from flatdiff.cards import Card
 from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
@@ -21,6 +20,7 @@ from flatdiff.scheme import WIDTHS
 from flatdiff.sheet import sheet_requests
 from flatdiff.store import Store
 from flatdiff.study_family import study_requests
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.transfer import copy_results
 
 NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))

@@ -14,9 +14,9 @@ from typing import Any
 
 from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.files import atomic_write, resolve_inside, sha256_of
 from flatdiff.flags import AdmFlags
 from flatdiff.recipe import Recipe
+from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "weights.safetensors"

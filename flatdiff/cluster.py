@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.errors import EngineError, FlatdiffError
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from distributed import Client

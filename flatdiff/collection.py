@@ -16,8 +16,8 @@ from uuid import uuid4
 from flatdiff.cards import CARD_FILE, card_ids
 from flatdiff.config import METHODS, require_writable
 from flatdiff.errors import CheckpointError
-from flatdiff.files import PROJECT_ROOT, move_folder, resolve_inside
-from flatdiff.processes import is_alive, this_process
+from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
+from flatdiff.system.processes import is_alive, this_process
 
 SUFFIX = ".training"  # ends the name of a run's folder
 

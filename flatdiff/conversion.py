@@ -18,9 +18,9 @@ from typing import IO, Any
 
 from flatdiff.cards import CARD_FILE, Card
 from flatdiff.errors import CheckpointError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.headers import Header, read_header
 from flatdiff.set_comparison import RIVALS
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300

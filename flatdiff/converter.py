@@ -25,13 +25,13 @@ from flatdiff.data import load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.files import sha256_of
 from flatdiff.foreign import ForeignWeights, open_weights
 from flatdiff.headers import Header
 from flatdiff.members import draw_members
 from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.rival_sets import FileSets, Rival, compare, title
 from flatdiff.set_comparison import alone
+from flatdiff.system.files import sha256_of
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # The program itself and its largest tensors; then the file and what is written, both mapped.

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from flatdiff.datasets import FOLDER, Split, collection_of, dataset_fingerprint, datasets_home
 from flatdiff.errors import DataError
-from flatdiff.fetching import Published, fetch
 from flatdiff.image_files import UNREADABLE, ImageFile, collection, lsun_images
 from flatdiff.prepared import Source, prepare
+from flatdiff.system.download import Published, fetch
 
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
 CIFAR10_BYTES = 170_498_071  # of the archive

@@ -14,7 +14,7 @@ from typing import Literal
 
 from flatdiff.config import serves_others
 from flatdiff.errors import DataError
-from flatdiff.files import state_home
+from flatdiff.system.files import state_home
 
 Split = Literal["train", "held_out"]
 

@@ -21,7 +21,7 @@ from flatdiff.checkpoints import serialize_weights
 from flatdiff.config import from_mapping
 from flatdiff.data import ImageSet, load_images
 from flatdiff.errors import DataError
-from flatdiff.files import PROJECT_ROOT, atomic_write
+from flatdiff.system.files import PROJECT_ROOT, atomic_write
 
 WEIGHTS_FILE, CARD_FILE = "digits_features.safetensors", "digits_features.json"
 ASSETS = PROJECT_ROOT / "flatdiff" / "assets"

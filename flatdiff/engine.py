@@ -17,10 +17,10 @@ from flatdiff.cards import Card
 from flatdiff.cluster import Cluster
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.errors import EngineError
-from flatdiff.files import checkpoint_root, state_home
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
+from flatdiff.system.files import checkpoint_root, state_home
 from flatdiff.transfer import open_store
 from flatdiff.watchers import Watchers
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flatdiff.errors import DataError
-from flatdiff.fetching import Published, fetch
-from flatdiff.files import state_home
+from flatdiff.system.download import Published, fetch
+from flatdiff.system.files import state_home
 
 if TYPE_CHECKING:
     import torch

@@ -21,9 +21,9 @@ from flatdiff.collection import free_folder, publish, staged
 from flatdiff.config import require, require_writable
 from flatdiff.drafts import CARD_KEY, DATASETS, Description, draft
 from flatdiff.errors import CheckpointError
-from flatdiff.files import resolve_inside
 from flatdiff.headers import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.packaging import described
+from flatdiff.system.files import resolve_inside
 
 MAX_UPLOAD_BYTES = 200 << 20
 MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file

@@ -23,11 +23,11 @@ from flatdiff.cards import Card, list_cards
 from flatdiff.collection import discard
 from flatdiff.config import require_writable
 from flatdiff.errors import FlatdiffError, TrainingError
-from flatdiff.files import PROJECT_ROOT, resolve_inside
-from flatdiff.locks import is_held, owner, take
-from flatdiff.processes import is_alive
 from flatdiff.run_folders import RunFolder, TrainingRun, last_words, list_runs
 from flatdiff.run_options import RunOptions
+from flatdiff.system.files import PROJECT_ROOT, resolve_inside
+from flatdiff.system.locks import is_held, owner, take
+from flatdiff.system.processes import is_alive
 from flatdiff.turns import num_turns
 
 START_TIMEOUT_S = 60  # until the process has its lock, on a busy machine

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from flatdiff.config import digest, from_mapping
 from flatdiff.errors import DataError, FlatdiffError
-from flatdiff.files import atomic_write, state_home
 from flatdiff.image_files import IMAGE_SUFFIXES, REMARKS, UNREADABLE_ERRORS, ImageFile, read_pixels
-from flatdiff.locks import take
+from flatdiff.system.files import atomic_write, state_home
+from flatdiff.system.locks import take
 
 VERSION = 1  # raised when the same file would become other pixels
 MAX_UNREADABLE_SHARE = 0.1

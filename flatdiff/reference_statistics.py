@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from flatdiff.arrays import decode_arrays, encode_arrays
 from flatdiff.config import digest
 from flatdiff.data import ImageSet, load_images
 from flatdiff.datasets import Split, dataset_fingerprint
 from flatdiff.errors import DataError, StoreError
 from flatdiff.features import IMAGES_AT_ONCE, FeatureNetwork, Features
-from flatdiff.files import atomic_write, state_home
 from flatdiff.frechet import Gaussian, gaussian
+from flatdiff.system.arrays import decode_arrays, encode_arrays
+from flatdiff.system.files import atomic_write, state_home
 
 VERSION = 1  # raised when the same split would give other statistics
 SMALL_SPLIT = 2000  # images that are looked through without asking

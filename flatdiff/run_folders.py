@@ -22,11 +22,11 @@ from flatdiff.cards import CARD_FILE
 from flatdiff.collection import SUFFIX
 from flatdiff.config import WEIGHT_KINDS, BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
-from flatdiff.files import atomic_write
 from flatdiff.headers import read_header
-from flatdiff.locks import Lock, is_held, owner, take
 from flatdiff.run_history import RunHistory, read_history
 from flatdiff.run_options import RunOptions
+from flatdiff.system.files import atomic_write
+from flatdiff.system.locks import Lock, is_held, owner, take
 
 LOG_TAIL_BYTES = 4096
 MAX_WORDS = 400

@@ -26,10 +26,10 @@ from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_nam
 from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
 from flatdiff.execution import Execution, shards_of_process
-from flatdiff.files import atomic_write
 from flatdiff.recipe import Recipe
 from flatdiff.run_folders import RunFolder
 from flatdiff.state_tensors import restore, tensors_of
+from flatdiff.system.files import atomic_write
 from flatdiff.training import StepRecord, TrainingState, new_state, train, weights_of
 from flatdiff.world import ALONE, World, launched
 

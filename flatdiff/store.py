@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flatdiff.arrays import Arrays, decode_arrays, encode_arrays
 from flatdiff.database import Database
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.jobs import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
-from flatdiff.processes import is_alive, this_process
 from flatdiff.requests import Request
+from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
+from flatdiff.system.processes import is_alive, this_process
 
 _JOB_COLUMNS = """
     key, request, state, jobs.num_items,

@@ -9,8 +9,8 @@ from safetensors.numpy import load
 
 from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights
 from flatdiff.errors import CheckpointError
-from flatdiff.files import resolve_inside
 from flatdiff.headers import Header, read_header
+from flatdiff.system.files import resolve_inside
 
 Tensors = dict[str, NDArray[np.float32]]  # by the names of the state dict
 Shapes = dict[str, tuple[int, ...]]

@@ -8,8 +8,8 @@ import os
 import time
 from collections.abc import Callable
 
-from flatdiff.files import state_home
-from flatdiff.locks import Lock, take
+from flatdiff.system.files import state_home
+from flatdiff.system.locks import Lock, take
 
 LOOK_EVERY_S = 0.5
 

@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flatdiff
-from flatdiff.arrays import Arrays
 from flatdiff.cards import Card, read_card
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.freight import unpacked
 from flatdiff.jobs import MAX_ACTIVE_JOBS
 from flatdiff.panel import Panel, panel_digest
-from flatdiff.priority import STARVED_SHARE, leave_idle_class, priority_name, yield_to_others
 from flatdiff.requests import Request, architecture_of
+from flatdiff.system.arrays import Arrays
+from flatdiff.system.processor import (
+    STARVED_SHARE,
+    leave_idle_class,
+    priority_name,
+    yield_to_others,
+)
 
 if TYPE_CHECKING:
     import torch

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from distributed import Client
 
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 
 START_TIMEOUT_S = 60.0
 

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from flatdiff.arrays import Arrays
 from flatdiff.cards import Card
 from flatdiff.curvature import Curvature
 from flatdiff.flags import AdmFlags
@@ -20,6 +19,7 @@ from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
 from flatdiff.requests import Request
 from flatdiff.subject import Subject
+from flatdiff.system.arrays import Arrays
 from flatdiff.unet import AdmUNet
 from flatdiff.weights import FlatWeights
 from tests.tiny import CPU, TINY, random_network, tiny_recipe

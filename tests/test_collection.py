@@ -16,12 +16,12 @@ from flatdiff.collection import (
     staged,
 )
 from flatdiff.errors import FlatdiffError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.processes import this_process
 from flatdiff.requests import make_request
 from flatdiff.store import CANCELLED, QUEUED, Store
+from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.processes import this_process
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diffusion import DiffusionProcess
 from flatdiff.errors import DataError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.fits import Diagnosis, Fit, Losses
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.members import (
@@ -30,6 +29,7 @@ from flatdiff.members import (
     nearest_steps,
 )
 from flatdiff.recipe import PRESETS
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.unet import AdmUNet
 from tests.tiny import TINY, random_network
 

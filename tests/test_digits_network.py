@@ -23,7 +23,7 @@ from flatdiff.digits_network import (
     write_network,
 )
 from flatdiff.errors import DataError
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import command_line
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from flatdiff.checkpoints import network_shapes
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.published import GUIDED, NETWORKS, published_flags
 from flatdiff.recipe import PRESETS
+from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import TINY
 
 # What shapes cannot say, so that a person must.

@@ -17,11 +17,11 @@ from flatdiff import launcher
 from flatdiff.config import read_only
 from flatdiff.devices import pick_device
 from flatdiff.errors import FlatdiffError, SettingsError, TrainingError
-from flatdiff.files import PROJECT_ROOT
-from flatdiff.locks import owner
 from flatdiff.run_folders import RunFolder, TrainingRun, list_runs
 from flatdiff.run_options import RunOptions
 from flatdiff.runs import Run
+from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.locks import owner
 from flatdiff.training import pick_precision
 from tests.conftest import write_tiny_checkpoint
 from tests.test_run_folders import begun, write

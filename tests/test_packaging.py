@@ -17,8 +17,8 @@ from flatdiff.cards import WEIGHTS_FILE, Card, read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.drafts import Description
 from flatdiff.errors import CheckpointError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.intake import import_file
+from flatdiff.system.files import PROJECT_ROOT
 from tests.test_intake import in_process  # noqa: F401
 from tests.tiny import CPU, REFERENCE_FILES, TESTS
 

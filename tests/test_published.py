@@ -17,9 +17,9 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
-from flatdiff import fetching
 from flatdiff.data import download_cifar10, load_images
 from flatdiff.errors import DataError
+from flatdiff.system import download
 
 needs_lmdb = pytest.mark.skipif(
     importlib.util.find_spec("lmdb") is None,
@@ -65,7 +65,7 @@ def test_cifar10_is_read_from_its_archive(home: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(CIFAR10, name, batches)
     home.mkdir(parents=True)
     (home / "cifar-10-python.tar.gz").write_bytes(content)
-    monkeypatch.setattr(fetching.urllib.request, "urlopen", lambda *_, **__: pytest.fail("asked"))
+    monkeypatch.setattr(download.urllib.request, "urlopen", lambda *_, **__: pytest.fail("asked"))
     assert download_cifar10() == home
     train = load_images("cifar10", "train", 32, 3)
     assert np.array_equal(train.values.numpy(), images[:5].reshape(-1, 3, 32, 32))

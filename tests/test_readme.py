@@ -18,11 +18,11 @@ from flatdiff.commands.study import study_files
 from flatdiff.engine import Engine
 from flatdiff.estimates import with_error
 from flatdiff.exports import measured
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.requests import make_request
 from flatdiff.store import Store
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_results import Study
+from flatdiff.system.files import PROJECT_ROOT
 
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 

@@ -15,13 +15,13 @@ from flatdiff.config import WeightKind
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import read_network
 from flatdiff.drafts import Description
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.fits import Diagnosis, Fit, is_warning
 from flatdiff.flags import AdmFlags
 from flatdiff.intake import import_file
 from flatdiff.members import Members, member_losses
 from flatdiff.recipe import PRESETS
 from flatdiff.set_comparison import ScoredSet, SetComparison, alone
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.unet import AdmUNet
 from tests.test_intake import in_process  # noqa: F401
 

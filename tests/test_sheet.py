@@ -12,10 +12,10 @@ from flatdiff.commands.measure import Target, run_measure
 from flatdiff.commands.report import report
 from flatdiff.config import METHOD_PAIR
 from flatdiff.errors import SettingsError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.sheet import PARTS, part_requests, report_command, sheet_requests
 from flatdiff.store import DONE, Store
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.tensors import layer_names
 from tests.subjects import card_of, changed
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from flatdiff.cards import read_card
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
@@ -19,6 +18,7 @@ from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from flatdiff.snippets import python_snippet
 from flatdiff.store import DONE, Store
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.tables import TABLES
 from flatdiff.tensors import layer_names
 from tests.pages.stored import arrays_for

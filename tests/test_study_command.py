@@ -15,9 +15,9 @@ from flatdiff.commands import progress
 from flatdiff.commands.study import study
 from flatdiff.engine import Engine
 from flatdiff.errors import SettingsError
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.store import DONE, Store
 from flatdiff.study_family import study_requests
+from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for
 from tests.study import fill_store, write_family
 from tests.subjects import surface_request

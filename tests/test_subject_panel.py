@@ -11,11 +11,11 @@ from flatdiff.cards import read_card
 from flatdiff.checkpoints import load_model
 from flatdiff.data import load_images
 from flatdiff.errors import CheckpointError
-from flatdiff.files import checkpoint_root
 from flatdiff.measures.base import mean, panel_error, standard_error
 from flatdiff.panel import Panel
 from flatdiff.scheme import Scheme
 from flatdiff.subject import Subject
+from flatdiff.system.files import checkpoint_root
 from tests.subjects import CPU, digits_subject
 from tests.tiny import TINY, random_network
 

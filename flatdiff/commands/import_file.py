@@ -9,8 +9,8 @@ import tyro
 from flatdiff import intake
 from flatdiff.config import BaseMethod, WeightKind
 from flatdiff.drafts import Description
-from flatdiff.files import checkpoint_root
 from flatdiff.fits import is_warning
+from flatdiff.system.files import checkpoint_root
 
 
 @dataclass(frozen=True, kw_only=True)

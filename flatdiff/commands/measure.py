@@ -13,13 +13,13 @@ from flatdiff.config import require
 from flatdiff.datasets import Split
 from flatdiff.engine import Engine
 from flatdiff.exports import measured
-from flatdiff.files import atomic_write
 from flatdiff.formats import FORMATS, formats_for
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
 from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from flatdiff.sheet import completed
+from flatdiff.system.files import atomic_write
 
 
 def measure_commands() -> dict[str, Callable[..., int]]:

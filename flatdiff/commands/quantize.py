@@ -8,9 +8,9 @@ import tyro
 
 from flatdiff.cards import read_card
 from flatdiff.config import require
-from flatdiff.files import atomic_write, checkpoint_root
 from flatdiff.quantized_files import file_sizes, quantized_file
 from flatdiff.scheme import Scheme
+from flatdiff.system.files import atomic_write, checkpoint_root
 from flatdiff.tensors import read_shapes, read_tensors
 
 

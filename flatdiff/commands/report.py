@@ -12,9 +12,9 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine, Handle
 from flatdiff.exports import measured
-from flatdiff.files import atomic_write
 from flatdiff.report import sheet_report
 from flatdiff.sheet import PARTS, part_requests
+from flatdiff.system.files import atomic_write
 
 WRITERS = {".html": sheet_report, ".zip": to_zip}
 

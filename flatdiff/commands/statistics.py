@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from flatdiff.cards import read_card
 from flatdiff.datasets import Split
-from flatdiff.files import checkpoint_root
 from flatdiff.measures.frechet import FeatureName
+from flatdiff.system.files import checkpoint_root
 
 if TYPE_CHECKING:
     from flatdiff.features import Features

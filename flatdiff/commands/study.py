@@ -13,13 +13,13 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine
 from flatdiff.exports import measured
-from flatdiff.files import atomic_write
 from flatdiff.requests import Request
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_findings import findings
 from flatdiff.study_report import to_html
 from flatdiff.study_results import Study
 from flatdiff.study_text import to_csv, to_json, to_markdown
+from flatdiff.system.files import atomic_write
 
 
 def study(

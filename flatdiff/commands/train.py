@@ -14,10 +14,10 @@ import tyro
 
 from flatdiff.config import require
 from flatdiff.errors import FlatdiffError
-from flatdiff.priority import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.run_folders import RunFolder
 from flatdiff.run_history import HistoryFile, HistoryRow, steps_a_second
 from flatdiff.run_options import RunOptions
+from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.turns import wait_for_turn
 
 if TYPE_CHECKING:

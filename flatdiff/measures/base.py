@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

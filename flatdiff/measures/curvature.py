@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import require, require_seed
 from flatdiff.measures.base import Item, Measure, mean, mean_and_error, standard_error, stream_seed
 from flatdiff.spectrum import Quadrature, eigen_products, spectral_density
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

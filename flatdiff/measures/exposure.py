@@ -24,7 +24,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import FULL_PRECISION_BITS, require, require_finite, require_seed
 from flatdiff.measures.base import (
     Item,
@@ -36,6 +35,7 @@ from flatdiff.measures.base import (
     stream_seed,
 )
 from flatdiff.scheme import SchemeOptions, require_bits
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import require, require_seed
 from flatdiff.datasets import Split
 from flatdiff.frechet import (
@@ -35,6 +34,7 @@ from flatdiff.measures.base import (
 )
 from flatdiff.measures.quantization import reference_first
 from flatdiff.scheme import SchemeOptions
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

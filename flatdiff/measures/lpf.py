@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
 from flatdiff.measures.base import (
     NO_BASE,
@@ -27,6 +26,7 @@ from flatdiff.measures.base import (
     standard_error,
 )
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

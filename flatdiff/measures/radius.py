@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import NOISES, Noise, require, require_seed
 from flatdiff.measures.base import (
     NO_BASE,
@@ -26,6 +25,7 @@ from flatdiff.measures.base import (
     standard_error,
 )
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import require, require_seed
 from flatdiff.measures.base import Item, Measure, chunks, mean, standard_error, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.scheme import SchemeOptions
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.config import require
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.base import Item, Measure, mean, standard_error
 from flatdiff.scheme import SchemeOptions, require_bits
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

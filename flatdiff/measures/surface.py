@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flatdiff.arrays import Arrays
 from flatdiff.measures.base import Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
@@ -20,6 +19,7 @@ from flatdiff.measures.surface_result import (
     within_tolerance,
 )
 from flatdiff.measures.surface_settings import GRIDS, SurfaceSettings, surface_items
+from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
     from flatdiff.subject import Subject

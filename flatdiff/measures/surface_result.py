@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.arrays import Arrays
 from flatdiff.interpolation import Grids, Node, display_matrix, error_matrix
 from flatdiff.measures.base import NO_BASE, mean, panel_error, standard_error
 from flatdiff.measures.surface_settings import (
@@ -15,6 +14,7 @@ from flatdiff.measures.surface_settings import (
     SurfaceSettings,
     surface_items,
 )
+from flatdiff.system.arrays import Arrays
 
 NOT_SMOOTH = "Not smooth enough to be interpolated as asked: every cell was computed."
 DISPLAY_RESOLUTION = {

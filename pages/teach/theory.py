@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.theory import (
     LEAST_FEATURES,
     MOST_FEATURES,

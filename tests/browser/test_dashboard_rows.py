@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from flatdiff.cards import read_card
-from flatdiff.files import PROJECT_ROOT
+from flatdiff.system.files import PROJECT_ROOT
 from tests.browser.conftest import Server, start_server
 from tests.browser.test_road import open_page
 

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from flatdiff.arrays import Arrays
 from flatdiff.digits_network import read_network
 from flatdiff.errors import DataError
 from flatdiff.frechet import Gaussian
 from flatdiff.measures.base import stream_seed
 from flatdiff.measures.frechet import COLUMNS, LABELS, MEASURE, FrechetResult, FrechetSettings
+from flatdiff.system.arrays import Arrays
 from tests.subjects import computed, constant_network, digits_subject
 
 SETTINGS = FrechetSettings(num_images=130, bits=(8, 4))

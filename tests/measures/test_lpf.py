@@ -7,8 +7,8 @@ import pytest
 import torch
 from scipy import stats
 
-from flatdiff.arrays import Arrays
 from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
+from flatdiff.system.arrays import Arrays
 from flatdiff.weights import filter_scales
 from tests.subjects import (
     QuadraticSubject,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flatdiff.arrays import Arrays
 from flatdiff.measures.samples import MEASURE, SamplesSettings
+from flatdiff.system.arrays import Arrays
 from tests.subjects import computed, constant_network, digits_subject
 
 SETTINGS = SamplesSettings(num_images=11, bits=(8, 4))

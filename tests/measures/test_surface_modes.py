@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.arrays import Arrays
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
 from flatdiff.measures.surface_result import DISPLAY_RESOLUTION, NOT_SMOOTH
+from flatdiff.system.arrays import Arrays
 from tests.subjects import (
     NUM_WEIGHTS,
     QuadraticSubject,

@@ -5,13 +5,13 @@ import pytest
 
 from flatdiff.cards import Card, list_cards
 from flatdiff.checkpoints import load_model
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.interpolation import interpolation_matrix
 from flatdiff.measures.surface import MEASURE, SurfaceSettings
 from flatdiff.measures.surface_result import level_error
 from flatdiff.measures.surface_settings import GRIDS
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
+from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import CPU
 
 ROOT = PROJECT_ROOT / "checkpoints"

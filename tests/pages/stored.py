@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from flatdiff.arrays import Arrays
 from flatdiff.measures.base import Item
+from flatdiff.system.arrays import Arrays
 
 Draw = np.random.Generator
 

@@ -17,13 +17,13 @@ from flatdiff import engine as engine_module
 from flatdiff.bundle import import_bundle
 from flatdiff.cards import Card, list_cards
 from flatdiff.engine import Engine
-from flatdiff.files import PROJECT_ROOT
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import DONE, FAILED, Store
+from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.tensors import layer_names
 from tests.pages.stored import arrays_for
 

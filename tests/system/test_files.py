@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.files import (
+from flatdiff.system.files import (
     PROJECT_ROOT,
     atomic_write,
     atomic_write_parts,

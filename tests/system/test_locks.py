@@ -14,15 +14,15 @@ if sys.platform != "win32":
     import fcntl
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.locks import is_held, owner, take
-from flatdiff.processes import is_alive, this_process
+from flatdiff.system.locks import is_held, owner, take
+from flatdiff.system.processes import is_alive, this_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="flock is POSIX")
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from flatdiff.locks import take
+from flatdiff.system.locks import take
 lock = take(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)
@@ -67,7 +67,7 @@ def test_killed_holder_lets_go(tmp_path: Path) -> None:
 def test_looking_never_keeps_anybody_from_taking(tmp_path: Path) -> None:
     """Somebody looks without end; each of a hundred takings succeeds."""
     path = tmp_path / "lock"
-    program = "import sys; from pathlib import Path; from flatdiff.locks import is_held\n"
+    program = "import sys; from pathlib import Path; from flatdiff.system.locks import is_held\n"
     program += "path = Path(sys.argv[1]); print(flush=True)\nwhile True: is_held(path)"
     with subprocess.Popen(
         [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE

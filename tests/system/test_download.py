@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from flatdiff.errors import DataError
-from flatdiff.fetching import Published, fetch
-from flatdiff.locks import take
+from flatdiff.system.download import Published, fetch
+from flatdiff.system.locks import take
 
 CONTENT = bytes(range(256)) * 40
 FILE = Published(

@@ -8,9 +8,9 @@ import time
 import psutil
 import pytest
 
-from flatdiff.processes import is_alive, this_process
+from flatdiff.system.processes import is_alive, this_process
 
-NAME = "from flatdiff.processes import *; print(this_process(), flush=True); input()"
+NAME = "from flatdiff.system.processes import *; print(this_process(), flush=True); input()"
 
 
 def test_this_process_lives() -> None:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SCHED_IDLE is L
 PROGRAM = """
 import os, sys
 os.environ.pop("FLATDIFF_WORKER_PRIORITY", None)
-from flatdiff.priority import leave_idle_class, priority_name, yield_to_others
+from flatdiff.system.processor import leave_idle_class, priority_name, yield_to_others
 if sys.argv[1] == "nobody":
     os.setuid(65534)
 yield_to_others()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from flatdiff.errors import DataError
-from flatdiff.locks import take
+from flatdiff.system.locks import take
 
 TIMEOUT_S = 60  # without a byte
 CHUNK_BYTES = 1 << 20

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from flatdiff.errors import FlatdiffError
 
-PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
 def state_home() -> Path:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from flatdiff.arrays import Arrays, decode_arrays, encode_arrays
 from flatdiff.errors import StoreError
+from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
 from tests.subjects import arrays_of, same_arrays
 
 DTYPES = st.sampled_from(["f4", "f8", "i8", "u1", "?"])

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.processes import this_process
+from flatdiff.system.processes import this_process
 
 if sys.platform != "win32":
     import fcntl
