@@ -19,8 +19,8 @@ from pathlib import Path
 import torch
 
 from flatdiff.checkpoints import network_shapes
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.drafts import Description, draft
-from flatdiff.flags import AdmFlags
 from flatdiff.foreign import open_weights
 from flatdiff.published import NETWORKS, published_flags
 from flatdiff.system.files import PROJECT_ROOT

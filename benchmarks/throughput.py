@@ -24,13 +24,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from flatdiff.config import BaseMethod, Precision
 from flatdiff.data import ImageSet
-from flatdiff.devices import pick_device
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.devices import pick_device
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.execution import Execution
-from flatdiff.flags import AdmFlags
 from flatdiff.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.training import new_state, pick_precision, train
-from flatdiff.unet import AdmUNet
 
 GEMM_SIZE = {"cpu": 1536, "cuda": 8192}
 WARM_UP = 2  # steps

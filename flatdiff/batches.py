@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.data import ImageSet
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.recipe import Recipe
 from flatdiff.timestep_sampler import TimestepSampler, Uniform
 

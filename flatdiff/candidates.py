@@ -10,8 +10,8 @@ import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
-from flatdiff.flags import AdmFlags
 
 HEAD_CHANNELS = (32, 64, 128)
 NUM_HEADS = (1, 2, 4, 8)

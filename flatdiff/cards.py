@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.flags import AdmFlags
 from flatdiff.recipe import Recipe
 from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
 

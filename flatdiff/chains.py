@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.data import ImageSet
-from flatdiff.diffusion import DiffusionProcess, Network
-from flatdiff.flags import AdmFlags
-from flatdiff.sampling import (
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.process import DiffusionProcess, Network
+from flatdiff.diffusion.sampling import (
     SamplerStep,
     ancestral_steps,
     chain_errors,

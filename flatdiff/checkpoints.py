@@ -13,12 +13,12 @@ from safetensors.torch import load
 from torch import Tensor
 
 from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights, write_card
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
-from flatdiff.flags import AdmFlags
 from flatdiff.headers import shortened
 from flatdiff.system.files import atomic_write, atomic_write_parts, resolve_inside
 from flatdiff.tensors import Shapes
-from flatdiff.unet import AdmUNet
 
 MISFITS_SHOWN = 5
 

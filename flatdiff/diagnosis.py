@@ -16,6 +16,8 @@ from torch import Tensor
 
 from flatdiff.candidates import candidates, twin
 from flatdiff.deadline import Deadline, OutOfTimeError
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import DataError
 from flatdiff.fits import (
     MAX_LOG_SNR,
@@ -27,9 +29,7 @@ from flatdiff.fits import (
     Losses,
     lowest_of,
 )
-from flatdiff.flags import AdmFlags
 from flatdiff.members import Members, guess_losses, member_losses
-from flatdiff.unet import AdmUNet
 
 ROUNDS = ((8, 6), (24, 4), (64, 4))  # members looked at, candidates that stay at most
 NUM_MEMBERS = ROUNDS[-1][0]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from flatdiff.cards import Card
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
 from flatdiff.datasets import FOLDER
+from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.headers import Header, shortened
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.candidates import difference, spelled
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.flags import AdmFlags
 
 Losses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed
 

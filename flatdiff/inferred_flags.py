@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.flags import AdmFlags
 from flatdiff.headers import MAX_TENSORS
 from flatdiff.tensors import Shapes
 

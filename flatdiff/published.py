@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flatdiff.flags import DEFAULT_CHANNEL_MULT, AdmFlags, parse_flags
+from flatdiff.diffusion.flags import DEFAULT_CHANNEL_MULT, AdmFlags, parse_flags
 from flatdiff.recipe import PRESETS
 
 GUIDED = AdmFlags()

@@ -17,8 +17,8 @@ from safetensors.numpy import load, save
 
 from flatdiff.cards import Card
 from flatdiff.config import FULL_PRECISION_BITS, canonical_json, from_mapping, require
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from flatdiff.flags import AdmFlags
 from flatdiff.headers import read_header
 from flatdiff.quantization import QuantizedTensor, dequantize, num_grids, quantize
 from flatdiff.scheme import Scheme

@@ -17,8 +17,8 @@ from flatdiff.config import (
     require,
     require_finite,
 )
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
-from flatdiff.flags import AdmFlags
 
 
 @dataclass(frozen=True, kw_only=True)

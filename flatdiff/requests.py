@@ -14,7 +14,7 @@ from typing import Any
 from flatdiff import config
 from flatdiff.cards import Card
 from flatdiff.config import from_mapping, require
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.panel import Panel, panel_digest

@@ -17,8 +17,8 @@ from flatdiff.checkpoints import weight_parts, write_weights
 from flatdiff.data import ImageSet
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.diagnosis import read_network
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.fits import Fit
-from flatdiff.flags import AdmFlags
 from flatdiff.foreign import ForeignWeights
 from flatdiff.headers import Header
 from flatdiff.members import Members, draw_members, member_losses

@@ -24,9 +24,10 @@ from flatdiff.config import Noise, Normalization
 from flatdiff.curvature import Curvature, LossTerm
 from flatdiff.data import ImageSet, load_images
 from flatdiff.datasets import Split
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.gaussians import mean_over_pixels
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.features import FeatureNetwork, feature_network
-from flatdiff.gaussians import mean_over_pixels
 from flatdiff.panel import Panel
 from flatdiff.planes import coordinates, plane_through
 from flatdiff.reference_statistics import (
@@ -37,7 +38,6 @@ from flatdiff.reference_statistics import (
 from flatdiff.rescaling import rescalable
 from flatdiff.scheme import Scheme
 from flatdiff.tensors import Shapes
-from flatdiff.unet import AdmUNet
 from flatdiff.weights import (
     FlatWeights,
     Vector,

@@ -32,8 +32,8 @@ from flatdiff.system.processor import (
 if TYPE_CHECKING:
     import torch
 
+    from flatdiff.diffusion.unet import AdmUNet
     from flatdiff.subject import Subject
-    from flatdiff.unet import AdmUNet
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _own_device() -> "torch.device":
     import torch
     from distributed import get_worker
 
-    from flatdiff.devices import pick_device
+    from flatdiff.diffusion.devices import pick_device
 
     if not torch.cuda.is_available():
         return pick_device()

@@ -19,9 +19,9 @@ import torch
 
 from flatdiff.cards import Card
 from flatdiff.checkpoints import serialize_weights, write_checkpoint
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.recipe import PRESETS
 from flatdiff.store import Store
-from flatdiff.unet import AdmUNet
 
 torch.set_num_threads(1)
 

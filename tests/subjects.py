@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 from flatdiff.cards import Card
 from flatdiff.curvature import Curvature
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.measures import MEASURES
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.panel import Panel
 from flatdiff.requests import Request
 from flatdiff.subject import Subject
 from flatdiff.system.arrays import Arrays
-from flatdiff.unet import AdmUNet
 from flatdiff.weights import FlatWeights
 from tests.tiny import CPU, TINY, random_network, tiny_recipe
 

@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import load, save
 
 from flatdiff.checkpoints import load_model, serialize_weights, write_checkpoint
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from flatdiff.flags import AdmFlags
 from tests.test_cards import card_of
 from tests.tiny import CPU, TINY, random_network
 

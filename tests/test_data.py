@@ -9,8 +9,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from flatdiff.data import ImageSet, load_images
+from flatdiff.diffusion.sampling import to_uint8
 from flatdiff.errors import DataError
-from flatdiff.sampling import to_uint8
 
 BLACK, WHITE = -1.0, 1.0
 

@@ -18,10 +18,11 @@ from flatdiff.candidates import candidates
 from flatdiff.cards import WEIGHTS_FILE, read_card
 from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import DataError
 from flatdiff.fits import Diagnosis, Fit, Losses
-from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.members import (
     Members,
     draw_members,
@@ -30,7 +31,6 @@ from flatdiff.members import (
 )
 from flatdiff.recipe import PRESETS
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.unet import AdmUNet
 from tests.tiny import TINY, random_network
 
 TRUE = PRESETS["digits"].flags

@@ -11,11 +11,11 @@ from torch import Tensor
 from flatdiff import diagnosis
 from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.fits import Diagnosis, Fit, lowest_of, noise_levels
-from flatdiff.flags import AdmFlags
 from flatdiff.members import draw_members, member_losses
-from flatdiff.unet import AdmUNet
 from tests.tiny import BAR, LINEAR, TINY, exact_denoiser
 
 STEPS = 40

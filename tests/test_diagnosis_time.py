@@ -11,11 +11,11 @@ from flatdiff.candidates import candidates
 from flatdiff.cards import WEIGHTS_FILE
 from flatdiff.data import load_images
 from flatdiff.deadline import Deadline, OutOfTimeError
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.fits import Diagnosis
 from flatdiff.members import draw_members
 from flatdiff.recipe import PRESETS
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.unet import AdmUNet
 
 TRUE = PRESETS["digits"].flags
 GIVEN = dataclasses.replace(TRUE, noise_schedule="linear")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flatdiff.checkpoints import network_shapes
+from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.published import GUIDED, NETWORKS, published_flags
 from flatdiff.recipe import PRESETS

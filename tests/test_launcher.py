@@ -15,7 +15,7 @@ import torch
 
 from flatdiff import launcher
 from flatdiff.config import read_only
-from flatdiff.devices import pick_device
+from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import FlatdiffError, SettingsError, TrainingError
 from flatdiff.run_folders import RunFolder, TrainingRun, list_runs
 from flatdiff.run_options import RunOptions

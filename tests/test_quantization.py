@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
 from flatdiff.quantization import dequantize, fake_quantize, num_grids, quantize
 from flatdiff.recipe import PRESETS
 from flatdiff.scheme import Scheme
-from flatdiff.unet import AdmUNet
 from flatdiff.weights import FlatWeights, quantized_weights
 
 Values = NDArray[np.float32]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.recipe import PRESETS
 from flatdiff.rescaling import rescalable
-from flatdiff.unet import AdmUNet
 from tests.subjects import digits_subject
 from tests.tiny import gaussian, random_network
 

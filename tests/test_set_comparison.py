@@ -14,15 +14,15 @@ from flatdiff.cards import WEIGHTS_FILE, Card, read_card
 from flatdiff.config import WeightKind
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import read_network
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.drafts import Description
 from flatdiff.fits import Diagnosis, Fit, is_warning
-from flatdiff.flags import AdmFlags
 from flatdiff.intake import import_file
 from flatdiff.members import Members, member_losses
 from flatdiff.recipe import PRESETS
 from flatdiff.set_comparison import ScoredSet, SetComparison, alone
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.unet import AdmUNet
 from tests.test_intake import in_process  # noqa: F401
 
 TRUE = PRESETS["digits"].flags

@@ -9,7 +9,7 @@ import pytest
 
 from flatdiff import runs
 from flatdiff.commands.train import STOPPED, Options, train
-from flatdiff.devices import pick_device
+from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import RunFolder, read_run
 from flatdiff.runs import Run

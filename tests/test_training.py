@@ -13,7 +13,7 @@ from torch.func import functional_call
 from flatdiff.batches import draw_batch
 from flatdiff.config import BaseMethod
 from flatdiff.data import ImageSet, load_images
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.errors import TrainingError
 from flatdiff.recipe import Recipe
 from flatdiff.training import TrainingState, new_state, train, weights_of

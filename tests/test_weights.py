@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.scheme import Scheme
-from flatdiff.unet import AdmUNet
 from flatdiff.weights import (
     FlatWeights,
     Normalization,

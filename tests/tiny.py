@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from flatdiff.config import BaseMethod
-from flatdiff.diffusion import Network
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.process import Network
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.runs import Run, execute
 from flatdiff.training import StepRecord
-from flatdiff.unet import AdmUNet
 
 # Equal bits need equal threads, and on a busy machine two threads wait for each other.
 torch.set_num_threads(1)

@@ -13,7 +13,7 @@ def reference(file: tyro.conf.Positional[Path]) -> int:
     """
     import torch
 
-    from flatdiff.reference import check_reference
+    from flatdiff.diffusion.reference import check_reference
 
     # Reference networks are small: on a busy machine threads would mostly wait for each other.
     torch.set_num_threads(1)

@@ -23,7 +23,7 @@ def statistics(
         features: the network that looks.
         split: the real images to compare samples with.
     """
-    from flatdiff.devices import pick_device
+    from flatdiff.diffusion.devices import pick_device
     from flatdiff.features import feature_network
     from flatdiff.reference_statistics import (
         ImageSource,

@@ -141,7 +141,7 @@ def _begun(options: Options) -> "Iterator[Run]":
     """The run on its device, when all processes that share it have met."""
     import torch
 
-    from flatdiff.devices import pick_device
+    from flatdiff.diffusion.devices import pick_device
     from flatdiff.runs import Run
     from flatdiff.training import pick_precision
     from flatdiff.world import joined

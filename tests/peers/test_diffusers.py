@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.diffusion import DiffusionProcess
-from flatdiff.schedule import make_betas
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.schedule import make_betas
 from tests.tiny import TINY, gaussian
 
 diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed: no comparison")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flatdiff.dropout import Dropout, take_part
+from flatdiff.diffusion.dropout import Dropout, take_part
 from tests.tiny import gaussian
 
 

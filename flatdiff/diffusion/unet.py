@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from flatdiff.dropout import Dropout
-from flatdiff.flags import AdmFlags
+from flatdiff.diffusion.dropout import Dropout
+from flatdiff.diffusion.flags import AdmFlags
 
 Image = Float[Tensor, "b c h w"]
 Changed = Float[Tensor, "b c_out h_out w_out"]  # where a layer may change more than the values

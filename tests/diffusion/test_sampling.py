@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from flatdiff.diffusion import DiffusionProcess
-from flatdiff.sampling import (
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.sampling import (
     ancestral_steps,
     chain_errors,
     ddim_steps,

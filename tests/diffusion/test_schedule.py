@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.schedule import make_betas, respaced_betas, respaced_timesteps
 from flatdiff.errors import SettingsError
-from flatdiff.schedule import make_betas, respaced_betas, respaced_timesteps
 from tests.tiny import BAR, SCHEDULES, TINY
 
 RECORDED: dict[str, list[float]] = json.loads(SCHEDULES.read_text())

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import SettingsError
-from flatdiff.flags import AdmFlags, parse_flags
 from flatdiff.recipe import PRESETS
 from tests.tiny import TINY
 

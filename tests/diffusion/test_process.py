@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from flatdiff.diffusion import DiffusionProcess
+from flatdiff.diffusion.process import DiffusionProcess
 from tests.tiny import BAR, BETAS, LINEAR, exact_denoiser, gaussian
 
 LEARNED = dataclasses.replace(LINEAR, learn_sigma=True)

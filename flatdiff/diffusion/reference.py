@@ -17,11 +17,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from flatdiff.diffusion import DiffusionProcess, ReverseStep, TrainingLosses
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.process import DiffusionProcess, ReverseStep, TrainingLosses
+from flatdiff.diffusion.sampling import ancestral_steps, ddim_steps, last_sample
+from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
-from flatdiff.flags import AdmFlags
-from flatdiff.sampling import ancestral_steps, ddim_steps, last_sample
-from flatdiff.unet import AdmUNet
 
 RELATIVE_TOLERANCE = 1e-4
 

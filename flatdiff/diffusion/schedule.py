@@ -11,8 +11,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.diffusion.flags import NoiseSchedule
 from flatdiff.errors import SettingsError
-from flatdiff.flags import NoiseSchedule
 
 MAX_BETA = 0.999
 

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from flatdiff.diffusion.reference import QUANTITIES, check_reference
 from flatdiff.errors import CheckpointError
-from flatdiff.reference import QUANTITIES, check_reference
 from tests.tiny import REFERENCE_FILES, command_line
 
 # What each file must hold at least: without it, a check of nothing would pass.

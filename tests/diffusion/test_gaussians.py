@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
-from flatdiff.gaussians import discretized_nll, mean_over_pixels, normal_kl
+from flatdiff.diffusion.gaussians import discretized_nll, mean_over_pixels, normal_kl
 from tests.tiny import gaussian
 
 PIXELS = torch.arange(256, dtype=torch.float64).reshape(1, 1, 16, 16) * (2 / 255) - 1

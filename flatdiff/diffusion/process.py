@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flatdiff.flags import AdmFlags
-from flatdiff.gaussians import discretized_nll, mean_over_pixels, normal_kl
-from flatdiff.schedule import make_betas, respaced_betas, respaced_timesteps
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.gaussians import discretized_nll, mean_over_pixels, normal_kl
+from flatdiff.diffusion.schedule import make_betas, respaced_betas, respaced_timesteps
 
 Image = Float[Tensor, "b c h w"]
 Steps = Int[Tensor, " b"]
