@@ -20,7 +20,7 @@ from pages.shared.door import open_door
 from pages.shared.guard import HostGuard
 
 if TYPE_CHECKING:
-    from flatdiff.cards import Card
+    from flatdiff.checkpoints.card import Card
     from flatdiff.engine import Engine
 
 FIRST_PAGE_S = 5.0  # that the first visitor has the server to themselves

@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.surface import CHECKPOINT
-from flatdiff.cards import WEIGHTS_FILE, read_card, write_card
+from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card, write_card
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
 from flatdiff.freight import send

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from flatdiff.checkpoints import network_shapes
+from flatdiff.checkpoints.weights_file import network_shapes
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.drafts import Description, draft
 from flatdiff.foreign import open_weights

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.surface import CHECKPOINT
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.engine import Engine
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
 from flatdiff.requests import make_request
@@ -32,8 +32,8 @@ STEPS = 51
 
 PEER = f"""
 import time, torch, loss_landscapes
-from flatdiff.cards import read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.system.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject

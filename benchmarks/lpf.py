@@ -12,7 +12,7 @@ import statistics
 import numpy as np
 
 from flatdiff.bundle import BUNDLE_FILE
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.requests import make_request
 from flatdiff.store import Store

@@ -9,7 +9,7 @@ shipped results; what is not in the store is computed. Prints Markdown.
 from collections.abc import Mapping
 
 from flatdiff.bundle import import_bundle
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.claim_columns import COLUMNS, Value, requests_of
 from flatdiff.engine import Engine
 from flatdiff.measures.lpf import LpfSettings

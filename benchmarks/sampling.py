@@ -17,8 +17,8 @@ import torch
 from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignore
 
 from benchmarks.surface import CHECKPOINT
-from flatdiff.cards import read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject
 from flatdiff.system.files import checkpoint_root

@@ -17,7 +17,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
 from flatdiff.engine import Engine
 from flatdiff.measures.surface import SurfaceSettings
@@ -30,8 +30,8 @@ BARE_SECONDS = 10.0
 
 BARE = f"""
 import time, torch
-from flatdiff.cards import read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.system.files import checkpoint_root
 from flatdiff.panel import Panel
 from flatdiff.subject import Subject

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.config import BaseMethod, Precision
 from flatdiff.data import ImageSet
 from flatdiff.diffusion.devices import pick_device
@@ -29,7 +30,6 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.execution import Execution
-from flatdiff.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.training import new_state, pick_precision, train
 
 GEMM_SIZE = {"cpu": 1536, "cuda": 8192}

@@ -6,7 +6,7 @@ Both are `torch.optim.swa_utils.AveragedModel`; what is ours is when they are to
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from flatdiff.recipe import Recipe
+from flatdiff.checkpoints.recipe import Recipe
 
 
 def make_ema(model: nn.Module, ema_decay: float) -> AveragedModel:

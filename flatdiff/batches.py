@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.data import ImageSet
 from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.recipe import Recipe
 from flatdiff.timestep_sampler import TimestepSampler, Uniform
 
 # Independent streams of randomness within one seed.

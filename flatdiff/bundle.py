@@ -7,7 +7,7 @@ again after a measure has changed: `python -m flatdiff bundle`.
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings

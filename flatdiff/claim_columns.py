@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.frechet import FrechetSettings

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from flatdiff.cards import CARD_FILE, Card
+from flatdiff.checkpoints.card import CARD_FILE, Card
+from flatdiff.checkpoints.header import Header, read_header
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import Header, read_header
 from flatdiff.set_comparison import RIVALS
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.torch_files import is_torch_file

@@ -19,14 +19,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff.cards import WEIGHTS_FILE, Card, write_card
-from flatdiff.checkpoints import misfits, network_shapes, weight_parts, write_weights
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
+from flatdiff.checkpoints.header import Header
+from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
 from flatdiff.data import load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.foreign import ForeignWeights, open_weights
-from flatdiff.headers import Header
 from flatdiff.members import draw_members
 from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.rival_sets import FileSets, Rival, compare, title
@@ -168,7 +168,7 @@ def _require_own_bytes(header: Header, num_bytes: int) -> None:
 def types(header: Header) -> str:
     """What numbers a file holds, and what became of them.
 
-    >>> from flatdiff.headers import TensorEntry
+    >>> from flatdiff.checkpoints.header import TensorEntry
     >>> types(Header({"a": TensorEntry("F16", (2,)), "b": TensorEntry("F32", (1,))}, {}))
     '1 tensor of float16, 1 of float32; converted to float32'
     """

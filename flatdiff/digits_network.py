@@ -17,7 +17,7 @@ from safetensors.torch import load
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from flatdiff.checkpoints import serialize_weights
+from flatdiff.checkpoints.weights_file import serialize_weights
 from flatdiff.config import from_mapping
 from flatdiff.data import ImageSet, load_images
 from flatdiff.errors import DataError

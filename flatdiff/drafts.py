@@ -5,16 +5,16 @@ import json
 import re
 from dataclasses import dataclass
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.header import Header, shortened
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
 from flatdiff.datasets import FOLDER
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.headers import Header, shortened
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets
 from flatdiff.published import GUIDED, NETWORKS
-from flatdiff.recipe import PRESETS
 from flatdiff.strangers import require_denoiser, require_no_stranger
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file

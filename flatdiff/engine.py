@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.cluster import Cluster
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.errors import EngineError

@@ -7,8 +7,8 @@ is noted beside the versions and the device, because equal bits need it equal.
 import dataclasses
 from dataclasses import dataclass
 
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import require
-from flatdiff.recipe import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)

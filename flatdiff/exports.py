@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
-from flatdiff.cards import Card, read_card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.figures.style import Series

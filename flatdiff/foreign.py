@@ -14,8 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from flatdiff.errors import CheckpointError
-from flatdiff.headers import (
+from flatdiff.checkpoints.header import (
     MAX_DIMENSIONS,
     MAX_TENSORS,
     Header,
@@ -24,6 +23,7 @@ from flatdiff.headers import (
     require_name,
     shortened,
 )
+from flatdiff.errors import CheckpointError
 from flatdiff.torch_files import is_torch_file, require_sound
 
 MAX_DEPTH = 4  # {"optimizer": {"state": {0: {"exp_avg": ...}}}}

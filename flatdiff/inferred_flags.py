@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from flatdiff.checkpoints.header import MAX_TENSORS
+from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.headers import MAX_TENSORS
-from flatdiff.tensors import Shapes
 
 UNKNOWN: tuple[int, ...] = ()
 

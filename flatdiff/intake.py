@@ -16,12 +16,12 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from flatdiff import conversion
-from flatdiff.cards import WEIGHTS_FILE, Card, list_cards, read_card, verify_weights
-from flatdiff.collection import free_folder, publish, staged
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card, verify_weights
+from flatdiff.checkpoints.collection import free_folder, publish, staged
+from flatdiff.checkpoints.header import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.config import require, require_writable
 from flatdiff.drafts import CARD_KEY, DATASETS, Description, draft
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.packaging import described
 from flatdiff.system.files import resolve_inside
 

@@ -19,8 +19,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from flatdiff.cards import Card, list_cards
-from flatdiff.collection import discard
+from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.collection import discard
 from flatdiff.config import require_writable
 from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.run_folders import RunFolder, TrainingRun, last_words, list_runs

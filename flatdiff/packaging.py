@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from flatdiff.checkpoints.header import Header, TensorEntry, shortened
 from flatdiff.config import WeightKind
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import Header, TensorEntry, shortened
 
 ANCHOR = "time_embed.0.weight"
 WRAPPERS = ("module", "_orig_mod")  # of DistributedDataParallel, of torch.compile

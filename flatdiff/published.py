@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.flags import DEFAULT_CHANNEL_MULT, AdmFlags, parse_flags
-from flatdiff.recipe import PRESETS
 
 GUIDED = AdmFlags()
 # The same program, earlier; what its `model_and_diffusion_defaults` has otherwise.

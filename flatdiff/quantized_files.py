@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.header import read_header
+from flatdiff.checkpoints.tensors import Shapes, Tensors
 from flatdiff.config import FULL_PRECISION_BITS, canonical_json, from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import read_header
 from flatdiff.quantization import QuantizedTensor, dequantize, num_grids, quantize
 from flatdiff.scheme import Scheme
-from flatdiff.tensors import Shapes, Tensors
 
 FORMAT_VERSION = 1
 METADATA_KEY = "flatdiff"  # one entry, so that equal content is equal bytes

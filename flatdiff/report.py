@@ -6,7 +6,7 @@ from html import escape
 
 import pandas as pd
 
-from flatdiff.differences import differences
+from flatdiff.checkpoints.differences import differences
 from flatdiff.document import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.exports import Measured, command_line, origins, provenance_text
 from flatdiff.measures import MEASURES

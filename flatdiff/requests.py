@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from flatdiff import config
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.config import from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.measures import MEASURES

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from flatdiff.cards import WEIGHTS_FILE
-from flatdiff.checkpoints import weight_parts, write_weights
+from flatdiff.checkpoints.card import WEIGHTS_FILE
+from flatdiff.checkpoints.header import Header
+from flatdiff.checkpoints.weights_file import weight_parts, write_weights
 from flatdiff.data import ImageSet
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.diagnosis import read_network
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.fits import Fit
 from flatdiff.foreign import ForeignWeights
-from flatdiff.headers import Header
 from flatdiff.members import Members, draw_members, member_losses
 from flatdiff.packaging import WeightSet, packed_names, unpacked
 from flatdiff.set_comparison import RIVALS, ScoredSet, SetComparison

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from flatdiff.checkpoints.tensors import Tensors
 from flatdiff.quantization import fake_quantize
 from flatdiff.scheme import WIDTHS, Scheme
-from flatdiff.tensors import Tensors
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from flatdiff.recipe import Recipe
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.run_folders import TrainingRun
 
 GRADIENTS = {"adm": 1, "ip": 1, "sam": 2}  # of the network, a step

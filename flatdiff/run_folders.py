@@ -18,11 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from flatdiff.cards import CARD_FILE
-from flatdiff.collection import SUFFIX
+from flatdiff.checkpoints.card import CARD_FILE
+from flatdiff.checkpoints.collection import SUFFIX
+from flatdiff.checkpoints.header import read_header
 from flatdiff.config import WEIGHT_KINDS, BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
-from flatdiff.headers import read_header
 from flatdiff.run_history import RunHistory, read_history
 from flatdiff.run_options import RunOptions
 from flatdiff.system.files import atomic_write

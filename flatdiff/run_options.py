@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
+from flatdiff.checkpoints.recipe import Recipe, make_recipe
 from flatdiff.config import (
     BaseMethod,
     Precision,
@@ -20,7 +21,6 @@ from flatdiff.config import (
     require,
 )
 from flatdiff.execution import Execution, shards_of_process
-from flatdiff.recipe import Recipe, make_recipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.frechet import FrechetSettings
@@ -21,7 +22,6 @@ from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
-from flatdiff.tensors import layer_names
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
     """The program; requests differ in their checkpoint alone, and settings filled in by it."""
     first = requests[0]
     imports = [
-        "from flatdiff.cards import read_card",
+        "from flatdiff.checkpoints.card import read_card",
         "from flatdiff.engine import Engine",
         f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
         "from flatdiff.requests import make_request",
@@ -45,7 +45,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
     ]
     more, settings = [], _arguments(first.settings, type(first.settings)())
     if any(field.metadata.get("filled_in") for field in dataclasses.fields(first.settings)):
-        imports.append("from flatdiff.tensors import layer_names")
+        imports.append("from flatdiff.checkpoints.tensors import layer_names")
         settings.append("layers=layer_names(engine.root, card)")
     if panel := _arguments(first.panel, Panel(dataset=first.panel.dataset)):
         imports.append("from flatdiff.panel import Panel")

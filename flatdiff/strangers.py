@@ -7,8 +7,8 @@ tensors are missing. The names are those that the projects' own modules give the
 import re
 from collections.abc import Mapping
 
+from flatdiff.checkpoints.header import Header
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import Header
 
 OPTIMIZER = re.compile(r"(\w+\.)*state\.\d+(\.\w+)?")
 UPSAMPLER_CHANNELS = 6  # an image and the small one beside it, enlarged

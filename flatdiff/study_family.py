@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from flatdiff.cards import BrokenCard, Card, list_cards
+from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.requests import Request, architecture_of, make_request

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.claim import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
 from flatdiff.claim_columns import Column
 from flatdiff.comparison import compare

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.study_results import Study
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.claim_columns import Column, Value
 from flatdiff.exports import Measured
 from flatdiff.measures.frechet import FrechetSettings

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
-from flatdiff.cards import Card
 from flatdiff.chains import Chains
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.config import Noise, Normalization
 from flatdiff.curvature import Curvature, LossTerm
 from flatdiff.data import ImageSet, load_images
@@ -37,7 +38,6 @@ from flatdiff.reference_statistics import (
 )
 from flatdiff.rescaling import rescalable
 from flatdiff.scheme import Scheme
-from flatdiff.tensors import Shapes
 from flatdiff.weights import (
     FlatWeights,
     Vector,

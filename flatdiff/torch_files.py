@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from flatdiff.checkpoints.header import MAX_HEADER_BYTES, MAX_TENSORS, shortened
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import MAX_HEADER_BYTES, MAX_TENSORS, shortened
 
 BEGINNING = b"PK\x03\x04"
 MAX_MEMBERS = MAX_TENSORS + 16  # beside the numbers: pickle, version, byte order and a few more

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import flatdiff
-from flatdiff.cards import Card, read_card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.freight import unpacked
 from flatdiff.jobs import MAX_ACTIVE_JOBS
@@ -129,7 +129,7 @@ def end_if_cancelled() -> None:
 
 
 def _loaded(root: Path, checkpoint: str, digest: str, architecture: str) -> "tuple[Card, AdmUNet]":
-    from flatdiff.checkpoints import load_model
+    from flatdiff.checkpoints.weights_file import load_model
 
     card = read_card(root, checkpoint)
     if card.digest != digest:

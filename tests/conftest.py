@@ -17,10 +17,10 @@ os.environ["FLATDIFF_WORKER_PRIORITY"] = "normal"
 
 import torch
 
-from flatdiff.cards import Card
-from flatdiff.checkpoints import serialize_weights, write_checkpoint
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.recipe import PRESETS
+from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.recipe import PRESETS
 from flatdiff.store import Store
 
 torch.set_num_threads(1)

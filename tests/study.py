@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.engine import Engine
 from flatdiff.exports import measured
 from flatdiff.store import DONE, Store

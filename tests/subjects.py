@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.curvature import Curvature
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.cards import Card, read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import Card, read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
 from flatdiff.errors import CheckpointError, EngineError

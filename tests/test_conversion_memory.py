@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from benchmarks.importing import private_peak, save_random
-from flatdiff.cards import WEIGHTS_FILE
-from flatdiff.recipe import PRESETS
+from flatdiff.checkpoints.card import WEIGHTS_FILE
+from flatdiff.checkpoints.recipe import PRESETS
 from tests.tiny import TINY
 
 MEGABYTE = 1 << 20

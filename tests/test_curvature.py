@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from flatdiff import subject as subject_module
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.curvature import Curvature
 from flatdiff.errors import CheckpointError
 from flatdiff.panel import Panel
-from flatdiff.recipe import PRESETS
 from flatdiff.subject import Subject
 from flatdiff.weights import FlatWeights
 from tests.subjects import (

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from flatdiff import diagnosis
 from flatdiff.candidates import candidates
-from flatdiff.cards import WEIGHTS_FILE, read_card
+from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
@@ -29,7 +30,6 @@ from flatdiff.members import (
     guess_losses,
     nearest_steps,
 )
-from flatdiff.recipe import PRESETS
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import TINY, random_network
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from flatdiff.cards import card_ids
+from flatdiff.checkpoints.card import card_ids
 from flatdiff.data import load_images
 from flatdiff.digits_network import (
     ASSETS,

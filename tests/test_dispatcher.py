@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.cards import read_card, write_card
+from flatdiff.checkpoints.card import read_card, write_card
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.engine import Engine
 from flatdiff.measures.samples import SamplesSettings

@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from flatdiff import cluster as cluster_module
-from flatdiff.cards import read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.errors import EngineError, StoreError
@@ -199,7 +199,7 @@ def test_unreachable_scheduler_is_a_sentence(
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.measures.surface import SurfaceSettings

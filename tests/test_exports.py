@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from flatdiff.cards import write_card
+from flatdiff.checkpoints.card import write_card
 from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.exports import command_line, measured

@@ -14,19 +14,19 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from flatdiff import conversion
-from flatdiff.cards import Card, card_ids, read_card
-from flatdiff.checkpoints import load_model, network_shapes
+from flatdiff.checkpoints.card import Card, card_ids, read_card
+from flatdiff.checkpoints.header import Header, TensorEntry, read_header
+from flatdiff.checkpoints.tensors import read_tensors
+from flatdiff.checkpoints.weights_file import load_model, network_shapes
 from flatdiff.converter import convert
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.drafts import CARD_KEY, Description, card_inside, draft, fitting_presets
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.foreign import open_weights
-from flatdiff.headers import Header, TensorEntry, read_header
 from flatdiff.intake import import_upload, portable
 from flatdiff.published import published_flags
-from flatdiff.tensors import read_tensors
-from tests.test_cards import card_of, place
+from tests.checkpoints.test_card import card_of, place
 from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
 
 

@@ -13,14 +13,14 @@ import torch
 from safetensors.torch import save
 
 from flatdiff import conversion, intake
-from flatdiff.cards import card_ids, verify_weights
+from flatdiff.checkpoints.card import card_ids, verify_weights
 from flatdiff.drafts import CARD_KEY
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.intake import import_file, upload_header
 from flatdiff.quantized_files import quantized_file
 from flatdiff.scheme import Scheme
-from tests.test_cards import card_of, place
-from tests.test_headers import BAD
+from tests.checkpoints.test_card import card_of, place
+from tests.checkpoints.test_header import BAD
 from tests.test_intake import in_process, said, upload, weights  # noqa: F401
 from tests.test_torch_files import rezipped
 

@@ -13,8 +13,8 @@ from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from flatdiff import converter
-from flatdiff.cards import WEIGHTS_FILE, Card, read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.drafts import Description
 from flatdiff.errors import CheckpointError
 from flatdiff.intake import import_file

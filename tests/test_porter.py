@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 from flatdiff import freight
-from flatdiff.cards import WEIGHTS_FILE, read_card
+from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
 from flatdiff.cluster import Cluster
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.measures.surface import SurfaceSettings

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
 from flatdiff.quantization import dequantize, fake_quantize, num_grids, quantize
-from flatdiff.recipe import PRESETS
 from flatdiff.scheme import Scheme
 from flatdiff.weights import FlatWeights, quantized_weights
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.paper_effect import FIRST, more_row, row, values_of
 from flatdiff.bundle import import_bundle
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.commands import COMMANDS
 from flatdiff.commands.study import study_files
 from flatdiff.engine import Engine

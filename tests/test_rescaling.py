@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.recipe import PRESETS
 from flatdiff.rescaling import rescalable
 from tests.subjects import digits_subject
 from tests.tiny import gaussian, random_network

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from flatdiff.checkpoints.tensors import Tensors
 from flatdiff.ruler import Scales, distance, norm, ruler
 from flatdiff.scheme import WIDTHS
-from flatdiff.tensors import Tensors
 
 THETA: Tensors = {
     "a": np.array([[3.0, 0.0], [0.0, 0.0]], np.float32),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.recipe import make_recipe
+from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.run_cost import RunCost, cost
 from flatdiff.run_folders import RunFolder, TrainingRun
 from flatdiff.run_history import HistoryRow, RunHistory

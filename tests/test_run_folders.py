@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import MAX_WORDS, RunFolder, TrainingRun, list_runs, read_run
 from flatdiff.run_history import HistoryFile

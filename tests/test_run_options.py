@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import tyro
 
+from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.commands.train import Options
 from flatdiff.errors import SettingsError
 from flatdiff.execution import Execution
-from flatdiff.recipe import make_recipe
 from flatdiff.run_options import RunOptions
 
 CHANGED = RunOptions(

@@ -9,11 +9,11 @@ import pytest
 import safetensors.torch
 
 from flatdiff import runs
-from flatdiff.cards import BrokenCard, list_cards, read_card
+from flatdiff.checkpoints.card import BrokenCard, list_cards, read_card
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.errors import DataError, FlatdiffError, SettingsError, TrainingError
 from flatdiff.execution import Execution
-from flatdiff.recipe import Recipe
 from flatdiff.runs import LossHistory, Run, execute, load_state
 from flatdiff.training import StepRecord, new_state
 from tests.tiny import CPU, TINY, file_digests, finished, tiny_recipe

@@ -13,9 +13,9 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff.cards import Card, list_cards
-from flatdiff.checkpoints import load_model
-from flatdiff.recipe import make_recipe
+from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.recipe import make_recipe
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.runs import Run, load_state
 from flatdiff.training import new_state, weights_of
 from tests.tiny import CPU, command_line, file_digests, finished, gaussian

@@ -16,7 +16,7 @@ import os, random, signal, sys, time
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from flatdiff.recipe import make_recipe
+from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.runs import Run, execute, save_state
 from flatdiff import runs
 from tests.tiny import file_digests

@@ -10,7 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flatdiff import converter, diagnosis, rival_sets
-from flatdiff.cards import WEIGHTS_FILE, Card, read_card
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.config import WeightKind
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import read_network
@@ -20,7 +21,6 @@ from flatdiff.drafts import Description
 from flatdiff.fits import Diagnosis, Fit, is_warning
 from flatdiff.intake import import_file
 from flatdiff.members import Members, member_losses
-from flatdiff.recipe import PRESETS
 from flatdiff.set_comparison import ScoredSet, SetComparison, alone
 from flatdiff.system.files import PROJECT_ROOT
 from tests.test_intake import in_process  # noqa: F401

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
@@ -20,7 +21,6 @@ from flatdiff.snippets import python_snippet
 from flatdiff.store import DONE, Store
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.tables import TABLES
-from flatdiff.tensors import layer_names
 from tests.pages.stored import arrays_for
 from tests.subjects import card_of
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flatdiff.checkpoints import network_shapes
+from flatdiff.checkpoints.header import Header, TensorEntry
+from flatdiff.checkpoints.tensors import Shapes
+from flatdiff.checkpoints.weights_file import network_shapes
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import Header, TensorEntry
 from flatdiff.strangers import require_denoiser, require_no_stranger
-from flatdiff.tensors import Shapes
 from tests.tiny import TINY
 
 # A few names of each, as public files have them.

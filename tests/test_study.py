@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.commands.study import study_files
 from flatdiff.config import METHODS
 from flatdiff.engine import Engine

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from flatdiff import subject as module
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.recipe import PRESETS
 from flatdiff.scheme import Scheme
 from flatdiff.subject import Subject
 from tests.subjects import computed, constant_network, digits_subject

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from flatdiff.cards import read_card
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.data import load_images
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.base import mean, panel_error, standard_error

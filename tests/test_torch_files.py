@@ -11,8 +11,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatdiff.checkpoints.header import MAX_HEADER_BYTES
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import MAX_HEADER_BYTES
 from flatdiff.torch_files import is_torch_file, require_sound
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(3, dtype=torch.float16)}

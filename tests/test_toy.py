@@ -10,7 +10,7 @@ from torch import nn
 
 from flatdiff import sam, toy
 from flatdiff.averaging import is_swa_step, make_ema, make_swa
-from flatdiff.recipe import make_recipe
+from flatdiff.checkpoints.recipe import make_recipe
 
 POINTS = np.random.default_rng(0).uniform(-3, 3, (40, 2))
 START = np.array([-2.4, 1.3])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from distributed import Client
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import Cluster
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.panel import Panel, panel_digest

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import WEIGHT_KINDS, method_name
 from flatdiff.errors import SettingsError, TrainingError
 from flatdiff.execution import Execution, shards_of_process
-from flatdiff.recipe import Recipe
 from flatdiff.run_folders import RunFolder, read_run
 from flatdiff.run_options import RunOptions
 from flatdiff.runs import Run

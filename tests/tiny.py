@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.config import BaseMethod
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import Network
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.runs import Run, execute
 from flatdiff.training import StepRecord
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from flatdiff.cards import Card, read_card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.datasets import Split

@@ -6,12 +6,12 @@ from typing import Annotated
 
 import tyro
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
+from flatdiff.checkpoints.tensors import read_shapes, read_tensors
 from flatdiff.config import require
 from flatdiff.quantized_files import file_sizes, quantized_file
 from flatdiff.scheme import Scheme
 from flatdiff.system.files import atomic_write, checkpoint_root
-from flatdiff.tensors import read_shapes, read_tensors
 
 
 @dataclass(frozen=True, kw_only=True)

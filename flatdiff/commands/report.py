@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from flatdiff.archive import to_zip
-from flatdiff.cards import Card, read_card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine, Handle

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.datasets import Split
 from flatdiff.measures.frechet import FeatureName
 from flatdiff.system.files import checkpoint_root

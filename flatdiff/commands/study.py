@@ -8,7 +8,7 @@ from typing import Annotated
 import tyro
 
 from flatdiff.bundle import import_bundle
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine

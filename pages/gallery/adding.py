@@ -9,7 +9,8 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.header import Header
 from flatdiff.config import METHODS, WEIGHT_KINDS
 from flatdiff.drafts import (
     DATASETS,
@@ -21,7 +22,6 @@ from flatdiff.drafts import (
 )
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.headers import Header
 from flatdiff.intake import MAX_UPLOAD_BYTES, import_upload, upload_header
 from flatdiff.published import NETWORKS
 from pages.gallery.dialogs import finish

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flatdiff.cards import Card
-from flatdiff.collection import bundled_path
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.collection import bundled_path
 from flatdiff.config import METHOD_PLANE, read_only
 from flatdiff.engine import shared_engine
 from pages.gallery.adding import add_dialog

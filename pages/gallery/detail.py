@@ -5,14 +5,14 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from flatdiff.cards import Card
-from flatdiff.collection import bundled_path
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.collection import bundled_path
+from flatdiff.checkpoints.tensors import weights_header
 from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.fits import is_warning
 from flatdiff.intake import MAX_UPLOAD_BYTES, portable
-from flatdiff.tensors import weights_header
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.filters import KINDS
 from pages.gallery.histories import show_histories

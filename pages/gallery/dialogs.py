@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from flatdiff.cards import Card
-from flatdiff.collection import delete_checkpoint, rename_checkpoint
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.collection import delete_checkpoint, rename_checkpoint
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from pages.gallery.listing import open_checkpoint

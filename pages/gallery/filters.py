@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS
 
 KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}

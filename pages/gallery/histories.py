@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.figures.training import loss_history_lines
 from pages.shared.choose import label
 

@@ -9,7 +9,7 @@ from math import nan
 
 from PIL import Image
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.engine import shared_engine
 from flatdiff.jobs import Job
 from flatdiff.measures.quantization import QuantizationSettings

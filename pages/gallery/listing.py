@@ -7,7 +7,7 @@ from math import isfinite
 import pandas as pd
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS
 from flatdiff.engine import shared_engine
 from flatdiff.estimates import with_error

@@ -7,11 +7,11 @@ from typing import Any
 import streamlit as st
 
 from flatdiff import launcher
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.recipe import PRESETS, Recipe
 from flatdiff.requests import architecture_of
 from flatdiff.run_cost import cost
 from flatdiff.run_folders import TrainingRun

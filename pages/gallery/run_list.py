@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff import launcher
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS, read_only
 from flatdiff.figures.training import LossCurve, loss_curves
 from flatdiff.run_folders import TrainingRun

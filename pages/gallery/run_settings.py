@@ -5,8 +5,8 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import BaseMethod, Precision, TimestepSamplerName
-from flatdiff.recipe import Recipe
 from flatdiff.run_options import RunOptions
 from pages.shared.choose import whole_number
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.config import read_only
 from flatdiff.engine import shared_engine
 from flatdiff.run_folders import TrainingRun, list_runs

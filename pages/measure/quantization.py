@@ -4,6 +4,7 @@ import shlex
 
 import streamlit as st
 
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine import shared_engine
 from flatdiff.exports import settings_flags
 from flatdiff.measures.quantization import QuantizationSettings
@@ -14,7 +15,6 @@ from flatdiff.readings import reading
 from flatdiff.requests import make_request
 from flatdiff.scheme import WIDTHS, Scheme
 from flatdiff.sections import View, pictures_of
-from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
 from pages.shared.job import job_panel, nothing_yet

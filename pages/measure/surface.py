@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.figures.relief import surface_3d
 from flatdiff.figures.surface import (
     MAX_RELIEFS,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from flatdiff.cards import BrokenCard, Card, list_cards
+from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.datasets import dataset_fingerprint
 from flatdiff.engine import shared_engine

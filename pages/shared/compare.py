@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 from numpy.typing import NDArray
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.comparison import Comparison, compare, sentence
 from flatdiff.engine import Handle
 from flatdiff.store import DONE

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from flatdiff.cards import Card
-from flatdiff.differences import differences
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.differences import differences
 
 
 def what_differs(cards: Sequence[Card], *, expanded: bool = False) -> None:

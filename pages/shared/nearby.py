@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.estimates import with_error
 from flatdiff.figures.surface import Point
 from flatdiff.measures.base import mean, standard_error

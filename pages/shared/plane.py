@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.config import NORMALIZATIONS
 from flatdiff.measures.surface_settings import (
     SURFACE_MODES,

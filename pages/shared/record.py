@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.engine import Handle
 from flatdiff.exports import Measured, command_line, measured, origins
 from flatdiff.figures.style import Series

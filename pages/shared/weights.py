@@ -1,8 +1,8 @@
 """The weights of a checkpoint, where a page itself computes with them."""
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import Tensors, read_tensors
 from flatdiff.engine import shared_engine
-from flatdiff.tensors import Tensors, read_tensors
 
 # Larger checkpoints are left to the command line: the server has pages to answer meanwhile.
 MAX_PARAMETERS = 20_000_000

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import read_shapes
 from flatdiff.config import LPF_MODES, LpfMode
 from flatdiff.engine import shared_engine
 from flatdiff.estimates import with_error
@@ -15,7 +16,6 @@ from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, fact
 from flatdiff.requests import make_request
 from flatdiff.rescaling import rescalable
 from flatdiff.sections import SECTIONS, pictures_of
-from flatdiff.tensors import read_shapes
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet

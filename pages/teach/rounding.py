@@ -6,7 +6,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine import shared_engine
 from flatdiff.estimates import with_error
 from flatdiff.figures.quantization import quantization_lines
@@ -17,7 +18,6 @@ from flatdiff.measures.samples import SamplesSettings
 from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
 from flatdiff.scheme import WIDTHS
-from flatdiff.tensors import layer_names
 from pages.shared.choose import choose_checkpoints, label, plain
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of

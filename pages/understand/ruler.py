@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 from flatdiff.figures.ruler import ruler_dots
 from flatdiff.ruler import Mark, Scales, ruler
 from pages.shared.choose import all_cards, choose_checkpoints, label

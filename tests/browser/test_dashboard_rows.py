@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.system.files import PROJECT_ROOT
 from tests.browser.conftest import Server, start_server
 from tests.browser.test_road import open_page

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from safetensors.torch import save
 
-from flatdiff.cards import card_ids
+from flatdiff.checkpoints.card import card_ids
 from tests.browser.conftest import Server, start_server
 from tests.browser.test_road import open_page
 from tests.conftest import TINY_FLAGS

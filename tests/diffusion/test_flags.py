@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import SettingsError
-from flatdiff.recipe import PRESETS
 from tests.tiny import TINY
 
 SWITCHES = [name for name, value in TINY.to_json().items() if isinstance(value, bool)]

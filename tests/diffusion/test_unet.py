@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet, AttentionBlock, timestep_embedding
 from flatdiff.errors import SettingsError
-from flatdiff.recipe import PRESETS
 from tests.tiny import TINY, gaussian, random_network
 
 SMALL = PRESETS["digits"].flags  # two levels, attention at the coarse one

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flatdiff.cards import Card, list_cards
-from flatdiff.checkpoints import load_model
+from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.interpolation import interpolation_matrix
 from flatdiff.measures.surface import MEASURE, SurfaceSettings
 from flatdiff.measures.surface_result import level_error

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.cards import Card, list_cards, read_card
+from flatdiff.checkpoints.card import Card, list_cards, read_card
 from flatdiff.engine import Engine
 from flatdiff.measures import MEASURES
 from flatdiff.measures.exposure import ExposureSettings

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.cards import Card, list_cards, read_card, write_card
+from flatdiff.checkpoints.card import Card, list_cards, read_card, write_card
+from flatdiff.checkpoints.tensors import read_tensors
 from flatdiff.config import digest
 from flatdiff.engine import Engine
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.requests import make_request
 from flatdiff.ruler import distance, norm
-from flatdiff.tensors import read_tensors
 from pages.shared import weights
 from tests.pages.stored import arrays_for
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, requests_of, texts  # noqa: F401

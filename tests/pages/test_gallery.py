@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.cards import read_card, write_card
+from flatdiff.checkpoints.card import read_card, write_card
 from flatdiff.config import digest
 from flatdiff.engine import Engine
 from pages.gallery import known
 from pages.gallery.filters import Filters
+from tests.checkpoints.test_card import card_of
 from tests.conftest import TINY_FLAGS
 from tests.pages.test_pages import PAGES, engine, fill, requests_of, texts  # noqa: F401
-from tests.test_cards import card_of
 from tests.tiny import random_network
 
 PAGE = str(PAGES / "gallery/checkpoints.py")

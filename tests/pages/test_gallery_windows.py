@@ -11,12 +11,12 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.testing.v1 import AppTest
 
 from flatdiff import conversion
-from flatdiff.cards import card_ids, read_card, write_card
+from flatdiff.checkpoints.card import card_ids, read_card, write_card
+from flatdiff.checkpoints.header import Header
 from flatdiff.converter import convert
 from flatdiff.engine import Engine
 from flatdiff.fits import OUTDONE
 from flatdiff.foreign import open_weights
-from flatdiff.headers import Header
 from flatdiff.intake import portable
 from flatdiff.store import FAILED
 from pages.gallery.listing import OPENED
@@ -28,7 +28,7 @@ from tests.tiny import random_network
 
 DIALOG = """
 import streamlit as st
-from flatdiff.cards import read_card
+from flatdiff.checkpoints.card import read_card
 from flatdiff.engine import shared_engine
 from pages.gallery import adding, dialogs
 if "said" in st.session_state:

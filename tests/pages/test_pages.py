@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff import engine as engine_module
 from flatdiff.bundle import import_bundle
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine import Engine
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
@@ -24,7 +25,6 @@ from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.requests import Request, make_request
 from flatdiff.store import DONE, FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.tensors import layer_names
 from tests.pages.stored import arrays_for
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"

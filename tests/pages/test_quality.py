@@ -3,7 +3,7 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.paper import TABLE_2, TABLE_4

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff import engine as engine_module
 from flatdiff.bundle import default_requests
-from flatdiff.cards import Card, list_cards
+from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings

@@ -9,7 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff import launcher
-from flatdiff.cards import write_card
+from flatdiff.checkpoints.card import write_card
 from flatdiff.errors import TrainingError
 from flatdiff.run_folders import RunFolder
 from flatdiff.run_options import RunOptions

@@ -10,11 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from flatdiff.cards import Card
-from flatdiff.checkpoints import load_model, write_checkpoint
+from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.tensors import layer_names, read_shapes, read_tensors
+from flatdiff.checkpoints.weights_file import load_model, write_checkpoint
 from flatdiff.errors import CheckpointError
-from flatdiff.tensors import layer_names, read_shapes, read_tensors
-from tests.test_cards import card_of
+from tests.checkpoints.test_card import card_of
 from tests.tiny import CPU
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
+from flatdiff.checkpoints.header import BITS, parse_header, read_header
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import BITS, parse_header, read_header
 
 
 def with_header(header: Any, length: int | None = None, data: bytes = b"") -> bytes:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.cards import card_ids, read_card
-from flatdiff.collection import (
+from flatdiff.checkpoints.card import card_ids, read_card
+from flatdiff.checkpoints.collection import (
     bundled_path,
     delete_checkpoint,
     free_folder,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from flatdiff.cards import Card
+from flatdiff.checkpoints.card import Card
 
 # What is different anyhow, or stands elsewhere in the card a second time.
 LEFT_OUT = {"name", "digest", "command", "loss_history", "format_version", "recipe", "flags"}

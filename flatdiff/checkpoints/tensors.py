@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
-from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, verify_weights
+from flatdiff.checkpoints.header import Header, read_header
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import Header, read_header
 from flatdiff.system.files import resolve_inside
 
 Tensors = dict[str, NDArray[np.float32]]  # by the names of the state dict

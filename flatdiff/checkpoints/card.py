@@ -12,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.recipe import Recipe
 from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
 
 FORMAT_VERSION = 1

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from flatdiff.cards import CARD_FILE, card_ids
+from flatdiff.checkpoints.card import CARD_FILE, card_ids
 from flatdiff.config import METHODS, require_writable
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from flatdiff.cards import (
+from flatdiff.checkpoints.card import (
     BrokenCard,
     Card,
     card_ids,
@@ -18,7 +18,7 @@ from flatdiff.cards import (
     verify_weights,
     write_card,
 )
-from flatdiff.checkpoints import write_checkpoint
+from flatdiff.checkpoints.weights_file import write_checkpoint
 from flatdiff.config import METHODS
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from tests.tiny import TINY, tiny_recipe

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from flatdiff.checkpoints import load_model, serialize_weights, write_checkpoint
+from flatdiff.checkpoints.weights_file import load_model, serialize_weights, write_checkpoint
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from tests.test_cards import card_of
+from tests.checkpoints.test_card import card_of
 from tests.tiny import CPU, TINY, random_network
 
 

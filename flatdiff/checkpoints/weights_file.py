@@ -12,13 +12,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
-from flatdiff.cards import WEIGHTS_FILE, Card, verify_weights, write_card
+from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, verify_weights, write_card
+from flatdiff.checkpoints.header import shortened
+from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
-from flatdiff.headers import shortened
 from flatdiff.system.files import atomic_write, atomic_write_parts, resolve_inside
-from flatdiff.tensors import Shapes
 
 MISFITS_SHOWN = 5
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.config import METHODS, WEIGHT_KINDS, digest, method_name
 from flatdiff.errors import SettingsError
-from flatdiff.recipe import PRESETS, Recipe, make_recipe
 from tests.tiny import tiny_recipe
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from flatdiff.differences import UNUSED, differences
+from flatdiff.checkpoints.differences import UNUSED, differences
 from tests.subjects import card_of
 from tests.tiny import TINY, tiny_recipe
 
