@@ -19,7 +19,7 @@ from cleanfid.fid import frechet_distance as clean_fid_distance
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from flatdiff.frechet import Gaussian, fit, frechet_distance, gaussian
+from flatdiff.images.frechet import Gaussian, fit, frechet_distance, gaussian
 
 DIMENSIONS = 2048
 NUM_IMAGES = (1024, 5000)

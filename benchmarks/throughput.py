@@ -24,12 +24,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.config import BaseMethod, Precision
-from flatdiff.data import ImageSet
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.execution import Execution
+from flatdiff.images.image_set import ImageSet
 from flatdiff.training import new_state, pick_precision, train
 
 GEMM_SIZE = {"cpu": 1536, "cuda": 8192}

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.data import ImageSet
 from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.images.image_set import ImageSet
 from flatdiff.timestep_sampler import TimestepSampler, Uniform
 
 # Independent streams of randomness within one seed.

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flatdiff.data import ImageSet
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess, Network
 from flatdiff.diffusion.sampling import (
@@ -23,6 +22,7 @@ from flatdiff.diffusion.sampling import (
     last_sample,
     to_uint8,
 )
+from flatdiff.images.image_set import ImageSet
 
 # (x_t (B, C, H, W), timesteps (B,), labels (B,) or None) -> (B, C or 2C, H, W).
 LabelledNetwork = Callable[[Tensor, Tensor, Tensor | None], Tensor]

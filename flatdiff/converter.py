@@ -22,11 +22,11 @@ from torch import Tensor
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
-from flatdiff.data import load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.foreign import ForeignWeights, open_weights
+from flatdiff.images.image_set import load_images
 from flatdiff.members import draw_members
 from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.rival_sets import FileSets, Rival, compare, title

@@ -9,9 +9,9 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
-from flatdiff.datasets import FOLDER
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
+from flatdiff.images.datasets import FOLDER
 from flatdiff.inferred_flags import Architecture, Claims, resolve
 from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets
 from flatdiff.published import GUIDED, NETWORKS

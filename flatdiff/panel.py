@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from flatdiff import config
 from flatdiff.config import require, require_seed
-from flatdiff.datasets import Split, dataset_fingerprint
+from flatdiff.images.datasets import Split, dataset_fingerprint
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 

@@ -15,12 +15,12 @@ from safetensors.torch import load_file
 from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.weights_file import weight_parts, write_weights
-from flatdiff.data import ImageSet
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.diagnosis import read_network
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.fits import Fit
 from flatdiff.foreign import ForeignWeights
+from flatdiff.images.image_set import ImageSet
 from flatdiff.members import Members, draw_members, member_losses
 from flatdiff.packaging import WeightSet, packed_names, unpacked
 from flatdiff.set_comparison import RIVALS, ScoredSet, SetComparison

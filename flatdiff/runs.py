@@ -24,9 +24,9 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
 from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
-from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
 from flatdiff.execution import Execution, shards_of_process
+from flatdiff.images.image_set import load_images
 from flatdiff.run_folders import RunFolder
 from flatdiff.state_tensors import restore, tensors_of
 from flatdiff.system.files import atomic_write

@@ -23,19 +23,19 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.config import Noise, Normalization
 from flatdiff.curvature import Curvature, LossTerm
-from flatdiff.data import ImageSet, load_images
-from flatdiff.datasets import Split
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.features import FeatureNetwork, feature_network
-from flatdiff.panel import Panel
-from flatdiff.planes import coordinates, plane_through
-from flatdiff.reference_statistics import (
+from flatdiff.images.datasets import Split
+from flatdiff.images.features import FeatureNetwork, feature_network
+from flatdiff.images.image_set import ImageSet, load_images
+from flatdiff.images.statistics import (
     ImageSource,
     ReferenceStatistics,
     reference_statistics,
 )
+from flatdiff.panel import Panel
+from flatdiff.planes import coordinates, plane_through
 from flatdiff.rescaling import rescalable
 from flatdiff.scheme import Scheme
 from flatdiff.weights import (

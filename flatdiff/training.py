@@ -17,12 +17,12 @@ from flatdiff.averaging import is_swa_step, make_ema, make_swa
 from flatdiff.batches import INIT, draw_batch, seed_of
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import Precision
-from flatdiff.data import ImageSet
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import TrainingError
 from flatdiff.execution import Execution
 from flatdiff.gradients import StepGradient
+from flatdiff.images.image_set import ImageSet
 from flatdiff.timestep_sampler import TimestepSampler, make_sampler
 from flatdiff.world import ALONE, World
 

@@ -30,8 +30,8 @@ from flatdiff.figures.surface import (
     surface_contour,
     surface_lines,
 )
+from flatdiff.images.grid import image_grid
 from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
-from flatdiff.pictures import image_grid
 
 GRID_COLUMNS = 8
 

@@ -17,13 +17,13 @@ from flatdiff import diagnosis
 from flatdiff.candidates import candidates
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import DataError
 from flatdiff.fits import Diagnosis, Fit, Losses
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.members import (
     Members,
     draw_members,

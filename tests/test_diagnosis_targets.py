@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from flatdiff import diagnosis
-from flatdiff.data import ImageSet, load_images
 from flatdiff.deadline import Deadline
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.fits import Diagnosis, Fit, lowest_of, noise_levels
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.members import draw_members, member_losses
 from tests.tiny import BAR, LINEAR, TINY, exact_denoiser
 

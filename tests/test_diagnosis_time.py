@@ -10,10 +10,10 @@ from flatdiff import diagnosis
 from flatdiff.candidates import candidates
 from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.data import load_images
 from flatdiff.deadline import Deadline, OutOfTimeError
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.fits import Diagnosis
+from flatdiff.images.image_set import load_images
 from flatdiff.members import draw_members
 from flatdiff.system.files import PROJECT_ROOT
 

@@ -12,11 +12,11 @@ from torch.func import functional_call
 from flatdiff.batches import Batch, draw_batch
 from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
-from flatdiff.data import load_images
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.execution import Execution
 from flatdiff.gradients import StepGradient
+from flatdiff.images.image_set import load_images
 from flatdiff.training import new_state
 from flatdiff.world import ALONE
 from tests.tiny import CPU, TINY, random_network, tiny_recipe

@@ -17,8 +17,8 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10
 
-from flatdiff.data import download_cifar10, load_images
 from flatdiff.errors import DataError
+from flatdiff.images.image_set import download_cifar10, load_images
 from flatdiff.system import download
 
 needs_lmdb = pytest.mark.skipif(
@@ -127,7 +127,8 @@ def test_lsun_that_was_cut_ends_no_process(home: Path) -> None:
     write_lsun(folder, list(range(80)))
     os.truncate(folder / "data.mdb", (folder / "data.mdb").stat().st_size // 2)
     code = (
-        "import sys; from pathlib import Path; from flatdiff.image_files import lsun_images\n"
+        "import sys; from pathlib import Path\n"
+        "from flatdiff.images.image_files import lsun_images\n"
         "print(sum(len(read()) for _, read in lsun_images(Path(sys.argv[1]))))"
     )
     done = subprocess.run(

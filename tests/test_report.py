@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from flatdiff.images.grid import image_grid
 from flatdiff.measures import MEASURES
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.pictures import image_grid
 from flatdiff.report import MAX_ROWS, sheet_report, to_html
 from flatdiff.sections import View
 from flatdiff.sheet import PARTS

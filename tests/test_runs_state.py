@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from flatdiff.data import load_images
 from flatdiff.errors import TrainingError
+from flatdiff.images.image_set import load_images
 from flatdiff.runs import Run, execute
 from flatdiff.training import new_state, train
 from tests.tiny import CPU, tiny_recipe

@@ -9,8 +9,8 @@ from sklearn.datasets import load_digits
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.data import load_images
 from flatdiff.errors import CheckpointError
+from flatdiff.images.image_set import load_images
 from flatdiff.measures.base import mean, panel_error, standard_error
 from flatdiff.panel import Panel
 from flatdiff.scheme import Scheme

@@ -12,9 +12,9 @@ def download(what: tyro.conf.Positional[Literal["cifar10", "inception"]]) -> int
         what: cifar10 (163 MB), or the weights of inception (96 MB), which FID needs.
     """
     if what == "cifar10":
-        from flatdiff.data import download_cifar10 as fetch
+        from flatdiff.images.image_set import download_cifar10 as fetch
     else:
-        from flatdiff.inception import download_inception as fetch
+        from flatdiff.images.inception import download_inception as fetch
 
     print(f"{what} is in {fetch()}")
     return 0

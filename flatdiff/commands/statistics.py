@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from flatdiff.checkpoints.card import read_card
-from flatdiff.datasets import Split
+from flatdiff.images.datasets import Split
 from flatdiff.measures.frechet import FeatureName
 from flatdiff.system.files import checkpoint_root
 
 if TYPE_CHECKING:
-    from flatdiff.features import Features
+    from flatdiff.images.features import Features
 
 
 def statistics(
@@ -24,8 +24,8 @@ def statistics(
         split: the real images to compare samples with.
     """
     from flatdiff.diffusion.devices import pick_device
-    from flatdiff.features import feature_network
-    from flatdiff.reference_statistics import (
+    from flatdiff.images.features import feature_network
+    from flatdiff.images.statistics import (
         ImageSource,
         feature_batches,
         statistics_file,

@@ -13,8 +13,8 @@ def train_features(out: Path | None = None, seed: int = 0) -> int:
     """
     import torch
 
-    from flatdiff.data import load_images
-    from flatdiff.digits_network import ASSETS, train_network, write_network
+    from flatdiff.images.digits_network import ASSETS, train_network, write_network
+    from flatdiff.images.image_set import load_images
     from flatdiff.runs import environment
 
     torch.set_num_threads(1)

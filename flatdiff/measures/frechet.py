@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import require, require_seed
-from flatdiff.datasets import Split
-from flatdiff.frechet import (
+from flatdiff.images.datasets import Split
+from flatdiff.images.frechet import (
     NUM_NEIGHBORS,
     Estimate,
     Gaussian,

@@ -11,10 +11,10 @@ from PIL import Image
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine import shared_engine
+from flatdiff.images.grid import image_grid
 from flatdiff.jobs import Job
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.pictures import image_grid
 from flatdiff.requests import Request, make_request
 
 THUMBNAIL_IMAGES = 4

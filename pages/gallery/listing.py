@@ -11,7 +11,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS
 from flatdiff.engine import shared_engine
 from flatdiff.estimates import with_error
-from flatdiff.pictures import image_grid
+from flatdiff.images.grid import image_grid
 from pages.gallery.filters import KINDS, base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain

@@ -8,9 +8,9 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
-from flatdiff.datasets import dataset_fingerprint
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.images.datasets import dataset_fingerprint
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
 from pages.shared.differs import what_differs
 

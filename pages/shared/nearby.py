@@ -7,11 +7,11 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.estimates import with_error
 from flatdiff.figures.surface import Point
+from flatdiff.images.grid import image_grid
 from flatdiff.measures.base import mean, standard_error
 from flatdiff.measures.nearby import EXAMPLE, NearbyResult, NearbySettings
 from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.surface_settings import SurfaceSettings
-from flatdiff.pictures import image_grid
 from flatdiff.requests import Request, make_request
 from pages.shared.choose import label, plain, whole_number
 from pages.shared.job import job_panel

@@ -13,9 +13,9 @@ from flatdiff.estimates import with_error
 from flatdiff.figures.quantization import quantization_lines
 from flatdiff.figures.rounding import rounding_strip
 from flatdiff.figures.style import Series
+from flatdiff.images.grid import image_grid
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.pictures import image_grid
 from flatdiff.requests import make_request
 from flatdiff.scheme import WIDTHS
 from pages.shared.choose import choose_checkpoints, label, plain

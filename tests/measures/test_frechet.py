@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from scipy import stats
 from sklearn.datasets import load_digits
 
-from flatdiff.digits_network import read_network
 from flatdiff.errors import DataError
-from flatdiff.frechet import Gaussian
+from flatdiff.images.digits_network import read_network
+from flatdiff.images.frechet import Gaussian
 from flatdiff.measures.base import stream_seed
 from flatdiff.measures.frechet import COLUMNS, LABELS, MEASURE, FrechetResult, FrechetSettings
 from flatdiff.system.arrays import Arrays

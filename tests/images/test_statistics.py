@@ -8,11 +8,11 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from flatdiff import reference_statistics as module
-from flatdiff.data import load_images
 from flatdiff.errors import DataError
-from flatdiff.features import FeatureNetwork, feature_network
-from flatdiff.reference_statistics import (
+from flatdiff.images import statistics as module
+from flatdiff.images.features import FeatureNetwork, feature_network
+from flatdiff.images.image_set import load_images
+from flatdiff.images.statistics import (
     ImageSource,
     ReferenceStatistics,
     feature_batches,

@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 
 from flatdiff.config import digest
-from flatdiff.data import ImageSet, load_images
-from flatdiff.datasets import Split, dataset_fingerprint
 from flatdiff.errors import DataError, StoreError
-from flatdiff.features import IMAGES_AT_ONCE, FeatureNetwork, Features
-from flatdiff.frechet import Gaussian, gaussian
+from flatdiff.images.datasets import Split, dataset_fingerprint
+from flatdiff.images.features import IMAGES_AT_ONCE, FeatureNetwork, Features
+from flatdiff.images.frechet import Gaussian, gaussian
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.system.arrays import decode_arrays, encode_arrays
 from flatdiff.system.files import atomic_write, state_home
 

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from flatdiff.datasets import ANY_NAME, Split
 from flatdiff.errors import DataError
+from flatdiff.images.datasets import ANY_NAME, Split
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # What the suffixes say; Pillow knows some that run programs.

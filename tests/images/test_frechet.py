@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from flatdiff import frechet as module
-from flatdiff.frechet import (
+from flatdiff.images import frechet as module
+from flatdiff.images.frechet import (
     Estimate,
     fit,
     frechet_distance,

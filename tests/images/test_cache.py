@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flatdiff import prepared
-from flatdiff.data import load_images
 from flatdiff.errors import DataError
-from flatdiff.prepared import Source, prepare
-from tests.test_image_files import paint, values_of
+from flatdiff.images import cache
+from flatdiff.images.cache import Source, prepare
+from flatdiff.images.image_set import load_images
+from tests.images.test_image_files import paint, values_of
 
 
 def every_kind(folder: Path) -> None:
@@ -37,7 +37,7 @@ def test_each_kind_has_a_sentence_and_a_count(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted by hand from `every_kind`, with all images in one split."""
-    monkeypatch.setattr("flatdiff.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
     every_kind(tmp_path / "all")
     assert len(values_of(tmp_path / "all", channels=3)) == 69
     said = [
@@ -69,7 +69,7 @@ def test_second_use_reads_no_image_and_says_what_is_left_out(
     assert len(left_out) == 1
     caplog.clear()
     with monkeypatch.context() as patch:
-        patch.setattr(prepared, "read_pixels", lambda *_: pytest.fail("an image was read"))
+        patch.setattr(cache, "read_pixels", lambda *_: pytest.fail("an image was read"))
         assert np.array_equal(values_of(folder, channels=3), first)
     assert [record.message for record in caplog.records] == left_out
     for i in range(20):  # some of them in this split
@@ -106,7 +106,7 @@ def test_refusal_is_kept_as_long_as_the_files_are(
 ) -> None:
     """Asked twice, looked through once, with no pixels kept; mended files are looked at again."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("flatdiff.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
     paint(tmp_path / "a", 20)
     for i in range(20):
         (tmp_path / "a" / f"bad{i}.png").write_bytes(b"no image")
@@ -114,7 +114,7 @@ def test_refusal_is_kept_as_long_as_the_files_are(
         values_of(tmp_path / "a")
     assert not list((tmp_path / "home").rglob("*.u8"))
     with monkeypatch.context() as patch:
-        patch.setattr(prepared, "read_pixels", lambda *_: pytest.fail("an image was read"))
+        patch.setattr(cache, "read_pixels", lambda *_: pytest.fail("an image was read"))
         with pytest.raises(DataError) as second:
             values_of(tmp_path / "a")
     assert str(second.value) == str(first.value)
@@ -152,7 +152,7 @@ def test_prepared_images_need_no_list_of_files(
     paint(tmp_path, 50)
     first = values_of(tmp_path).copy()
     monkeypatch.setattr(
-        "flatdiff.image_files.image_paths", lambda _: pytest.fail("the folder was listed")
+        "flatdiff.images.image_files.image_paths", lambda _: pytest.fail("the folder was listed")
     )
     assert np.array_equal(values_of(tmp_path), first)
 

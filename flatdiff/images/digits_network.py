@@ -19,8 +19,8 @@ from torch.nn import functional as F
 
 from flatdiff.checkpoints.weights_file import serialize_weights
 from flatdiff.config import from_mapping
-from flatdiff.data import ImageSet, load_images
 from flatdiff.errors import DataError
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.system.files import PROJECT_ROOT, atomic_write
 
 WEIGHTS_FILE, CARD_FILE = "digits_features.safetensors", "digits_features.json"

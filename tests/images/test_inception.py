@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flatdiff import inception
 from flatdiff.errors import DataError
-from flatdiff.inception import download_inception, inception_file, load_inception
+from flatdiff.images import inception
+from flatdiff.images.inception import download_inception, inception_file, load_inception
 from tests.tiny import CPU, command_line
 
 # TorchScript still works and says at every step that it will not for ever.

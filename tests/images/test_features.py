@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import nn
 
-from flatdiff import features as module
-from flatdiff.data import load_images
-from flatdiff.digits_network import read_network
-from flatdiff.features import FeatureNetwork, feature_network, small_and_grey
-from flatdiff.frechet import fit, frechet_distance
+from flatdiff.images import features as module
+from flatdiff.images.digits_network import read_network
+from flatdiff.images.features import FeatureNetwork, feature_network, small_and_grey
+from flatdiff.images.frechet import fit, frechet_distance
+from flatdiff.images.image_set import load_images
 from tests.tiny import CPU
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from flatdiff.data import ImageSet, load_images
 from flatdiff.diffusion.sampling import to_uint8
 from flatdiff.errors import DataError
+from flatdiff.images.image_set import ImageSet, load_images
 
 BLACK, WHITE = -1.0, 1.0
 

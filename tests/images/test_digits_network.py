@@ -12,8 +12,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from flatdiff.checkpoints.card import card_ids
-from flatdiff.data import load_images
-from flatdiff.digits_network import (
+from flatdiff.errors import DataError
+from flatdiff.images.digits_network import (
     ASSETS,
     CARD_FILE,
     NUM_FEATURES,
@@ -22,7 +22,7 @@ from flatdiff.digits_network import (
     train_network,
     write_network,
 )
-from flatdiff.errors import DataError
+from flatdiff.images.image_set import load_images
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import command_line
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from flatdiff import datasets
-from flatdiff.data import load_images
-from flatdiff.datasets import collection_of, dataset_fingerprint
 from flatdiff.errors import DataError
+from flatdiff.images import datasets
+from flatdiff.images.datasets import collection_of, dataset_fingerprint
+from flatdiff.images.image_set import load_images
 
 
 def fingerprint(folder: Path) -> str:
@@ -153,7 +153,7 @@ def test_names_that_are_no_text_are_images_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Latin-1 from an old disk: one of thirty pictures, and one file that cannot be read."""
-    monkeypatch.setattr("flatdiff.prepared.MAX_UNREADABLE_SHARE", 1)
+    monkeypatch.setattr("flatdiff.images.cache.MAX_UNREADABLE_SHARE", 1)
     for i in range(30):
         Image.new("L", (8, 8), i).save(tmp_path / f"{i}.png")
     (tmp_path / "0.png").rename(tmp_path / os.fsdecode(b"caf\xe9.png"))

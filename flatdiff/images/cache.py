@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 
 from flatdiff.config import digest, from_mapping
 from flatdiff.errors import DataError, FlatdiffError
-from flatdiff.image_files import IMAGE_SUFFIXES, REMARKS, UNREADABLE_ERRORS, ImageFile, read_pixels
+from flatdiff.images.image_files import (
+    IMAGE_SUFFIXES,
+    REMARKS,
+    UNREADABLE_ERRORS,
+    ImageFile,
+    read_pixels,
+)
 from flatdiff.system.files import atomic_write, state_home
 from flatdiff.system.locks import take
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import EpsImagePlugin, Image
 
 from flatdiff.errors import DataError
-from flatdiff.image_files import read_pixels
-from tests.test_image_files import paint, values_of, zipped
+from flatdiff.images.image_files import read_pixels
+from tests.images.test_image_files import paint, values_of, zipped
 
 
 def encoded(image: Image.Image, name: str) -> bytes:
@@ -38,8 +38,8 @@ def test_file_too_large_for_an_image_is_left_out(
     as_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One of sixty has more bytes than an image may have; it is a sound picture all the same."""
-    monkeypatch.setattr("flatdiff.image_files.MAX_FILE_BYTES", 5000)
-    monkeypatch.setattr("flatdiff.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.image_files.MAX_FILE_BYTES", 5000)
+    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
     paint(tmp_path / "a", 60)
     noise = np.random.default_rng(0).integers(256, size=(90, 90), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a" / "0007.png")
@@ -64,7 +64,7 @@ def test_shape_is_judged_before_it_is_unpacked(
     """Only what is within 64 x 2^20 pixels and 50 times as long as wide reaches the scaling."""
     reached = []
     monkeypatch.setattr(
-        "flatdiff.image_files._eight_bits",
+        "flatdiff.images.image_files._eight_bits",
         lambda image: reached.append(image) or image.resize((8, 8)),
     )
     content = encoded(Image.new("1", (width, height)), "PNG")
@@ -81,7 +81,7 @@ def test_memory_that_is_not_there_leaves_an_image_out(
     def full(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("flatdiff.image_files.centre_square", full)
+    monkeypatch.setattr("flatdiff.images.image_files.centre_square", full)
     assert read_pixels(encoded(Image.new("L", (8, 8)), "PNG"), 8, 1) is None
 
 
@@ -118,7 +118,7 @@ def test_folder_that_cannot_be_listed_is_to_blame_itself(
     def broken(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("flatdiff.image_files.image_paths", broken)
+    monkeypatch.setattr("flatdiff.images.image_files.image_paths", broken)
     paint(tmp_path / "pictures", 5)
     with pytest.raises(DataError, match=r"pictures cannot be read: .*Input/output error"):
         values_of(tmp_path / "pictures")

@@ -14,8 +14,8 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.nn import functional as F
 
-from flatdiff.digits_network import read_network
-from flatdiff.inception import SHA256, load_inception
+from flatdiff.images.digits_network import read_network
+from flatdiff.images.inception import SHA256, load_inception
 
 IMAGES_AT_ONCE = 64
 GREY = (0.299, 0.587, 0.114)  # of red, green and blue, ITU-R BT.601

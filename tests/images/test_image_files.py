@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flatdiff.data import load_images
 from flatdiff.errors import DataError
-from flatdiff.image_files import centre_square, image_paths
+from flatdiff.images.image_files import centre_square, image_paths
+from flatdiff.images.image_set import load_images
 
 
 def paint(folder: Path, count: int, suffix: str = ".png") -> None:

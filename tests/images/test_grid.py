@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatdiff.pictures import image_grid
+from flatdiff.images.grid import image_grid
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flatdiff.datasets import FOLDER, Split, collection_of, dataset_fingerprint, datasets_home
 from flatdiff.errors import DataError
-from flatdiff.image_files import UNREADABLE, ImageFile, collection, lsun_images
-from flatdiff.prepared import Source, prepare
+from flatdiff.images.cache import Source, prepare
+from flatdiff.images.datasets import (
+    FOLDER,
+    Split,
+    collection_of,
+    dataset_fingerprint,
+    datasets_home,
+)
+from flatdiff.images.image_files import UNREADABLE, ImageFile, collection, lsun_images
 from flatdiff.system.download import Published, fetch
 
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
@@ -28,7 +34,7 @@ LSUN_FOLDERS: dict[Split, str] = {"train": "tower_train_lmdb", "held_out": "towe
 
 TELL_EVERY_S = 30
 
-log = logging.getLogger("flatdiff.data")
+log = logging.getLogger("flatdiff.images.image_set")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Real images, and what a feature network says of them."""
