@@ -28,9 +28,9 @@ from flatdiff.diffusion.devices import pick_device
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.execution import Execution
 from flatdiff.images.image_set import ImageSet
-from flatdiff.training import new_state, pick_precision, train
+from flatdiff.training.execution import Execution
+from flatdiff.training.loop import new_state, pick_precision, train
 
 GEMM_SIZE = {"cpu": 1536, "cuda": 8192}
 WARM_UP = 2  # steps

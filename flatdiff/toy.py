@@ -2,7 +2,7 @@
 
 L(theta) = 1/2 sum_i k_i (theta_i - flat_i)^2 + depth (1 - exp(-||theta - sharp||^2 / 2 width^2)):
 a wide bowl with a narrow well in its side, whose floor lies a little lower than the bowl's. SAM,
-EMA and SWA here are those of `flatdiff.sam` and `flatdiff.averaging`, on two numbers in NumPy.
+EMA and SWA here are those of `flatdiff.training`, on two numbers in NumPy.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 Point = NDArray[np.float64]  # (..., 2)
 Gradient = Callable[[Point], Point]
 
-EPS = 1e-12  # beside the norm of the gradient, as in `flatdiff.sam`
+EPS = 1e-12  # beside the norm of the gradient, as in `flatdiff.training.sam`
 
 FLAT = np.array([1.0, -0.25])  # minimum of the bowl
 CURVATURES = np.array([0.4, 0.6])  # k of the bowl

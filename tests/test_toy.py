@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from flatdiff import sam, toy
-from flatdiff.averaging import is_swa_step, make_ema, make_swa
+from flatdiff import toy
 from flatdiff.checkpoints.recipe import make_recipe
+from flatdiff.training import sam
+from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
 
 POINTS = np.random.default_rng(0).uniform(-3, 3, (40, 2))
 START = np.array([-2.4, 1.3])
@@ -83,7 +84,7 @@ def test_no_slope_moves_nothing_and_no_rho_is_sgd() -> None:
 
 
 def test_steps_are_those_of_the_training_code() -> None:
-    """`flatdiff.sam` on a torch parameter, with the same gradients and batches."""
+    """`flatdiff.training.sam` on a torch parameter, with the same gradients and batches."""
     parameter, rho, draws = nn.Parameter(torch.from_numpy(START.copy())), 1.0, noise_of(20)
     assert toy.EPS == sam.EPS
 
@@ -101,7 +102,7 @@ def test_steps_are_those_of_the_training_code() -> None:
 
 
 def test_averages_are_those_of_the_training_code() -> None:
-    """`flatdiff.averaging` is told of every point of a path, from the start on."""
+    """`flatdiff.training.averaging` is told of every point of a path, from the start on."""
     path = run(0.0)[:41]
     net = nn.Linear(2, 1, bias=False).double()
     recipe = make_recipe("digits", "adm", steps=40)

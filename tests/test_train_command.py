@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from flatdiff import runs
 from flatdiff.commands.train import STOPPED, Options, train
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import TrainingError
-from flatdiff.run_folders import RunFolder, read_run
-from flatdiff.runs import Run
-from flatdiff.training import pick_precision
+from flatdiff.training import run as module
+from flatdiff.training.loop import pick_precision
+from flatdiff.training.run import Run
+from flatdiff.training.run_folder import RunFolder, read_run
 from tests.tiny import file_digests, finished
 
 
@@ -25,7 +25,7 @@ def options(out: Path, **changes: Any) -> Options:
 
 def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something right after a step."""
-    train_steps = runs.train
+    train_steps = module.train
 
     def disturbed(*arguments: Any) -> Iterator[Any]:
         for record in train_steps(*arguments):
@@ -33,7 +33,7 @@ def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
                 act()
             yield record
 
-    monkeypatch.setattr(runs, "train", disturbed)
+    monkeypatch.setattr(module, "train", disturbed)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -17,8 +17,8 @@ from flatdiff.config import BaseMethod
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import Network
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.runs import Run, execute
-from flatdiff.training import StepRecord
+from flatdiff.training.loop import StepRecord
+from flatdiff.training.run import Run, execute
 
 # Equal bits need equal threads, and on a busy machine two threads wait for each other.
 torch.set_num_threads(1)

@@ -14,15 +14,15 @@ import tyro
 
 from flatdiff.config import require
 from flatdiff.errors import FlatdiffError
-from flatdiff.run_folders import RunFolder
-from flatdiff.run_history import HistoryFile, HistoryRow, steps_a_second
-from flatdiff.run_options import RunOptions
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
-from flatdiff.turns import wait_for_turn
+from flatdiff.training.cpu_slots import wait_for_turn
+from flatdiff.training.run_folder import RunFolder
+from flatdiff.training.run_history import HistoryFile, HistoryRow, steps_a_second
+from flatdiff.training.run_options import RunOptions
 
 if TYPE_CHECKING:
-    from flatdiff.runs import Run
-    from flatdiff.training import StepRecord
+    from flatdiff.training.loop import StepRecord
+    from flatdiff.training.run import Run
 
 STOPPED = 130  # exit code, as after Ctrl+C
 LINE_EVERY_STEPS = 100
@@ -70,7 +70,7 @@ def _assist(options: Options) -> int:
     """Take part in a run that another process leads; what ends it early is told by that one."""
     last = 0
     with _begun(options) as run, _stop_signals() as stop:
-        from flatdiff.runs import execute
+        from flatdiff.training.run import execute
 
         for record in execute(run, options.resume, stop):
             last = record.step
@@ -129,7 +129,7 @@ def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bo
 
 def _train(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
     with _begun(options) as run:
-        from flatdiff.runs import execute
+        from flatdiff.training.run import execute
 
         steps = run.recipe.steps
         _show_progress(_written(execute(run, options.resume, stop), history), steps)
@@ -142,9 +142,9 @@ def _begun(options: Options) -> "Iterator[Run]":
     import torch
 
     from flatdiff.diffusion.devices import pick_device
-    from flatdiff.runs import Run
-    from flatdiff.training import pick_precision
-    from flatdiff.world import joined
+    from flatdiff.training.loop import pick_precision
+    from flatdiff.training.run import Run
+    from flatdiff.training.world import joined
 
     if options.num_threads is not None:
         torch.set_num_threads(options.num_threads)

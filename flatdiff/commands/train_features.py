@@ -15,7 +15,7 @@ def train_features(out: Path | None = None, seed: int = 0) -> int:
 
     from flatdiff.images.digits_network import ASSETS, train_network, write_network
     from flatdiff.images.image_set import load_images
-    from flatdiff.runs import environment
+    from flatdiff.training.run import environment
 
     torch.set_num_threads(1)
     started = time.monotonic()

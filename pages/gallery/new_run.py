@@ -6,17 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from flatdiff import launcher
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.requests import architecture_of
-from flatdiff.run_cost import cost
-from flatdiff.run_folders import TrainingRun
-from flatdiff.run_options import RunOptions
-from flatdiff.turns import num_turns
+from flatdiff.training import launcher
+from flatdiff.training.cpu_slots import num_turns
+from flatdiff.training.run_cost import cost
+from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.run_options import RunOptions
 from pages.gallery.run_settings import (
     BASES,
     WHOLE,

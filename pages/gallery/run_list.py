@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from flatdiff import launcher
 from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS, read_only
 from flatdiff.figures.training import LossCurve, loss_curves
-from flatdiff.run_folders import TrainingRun
-from flatdiff.run_history import HistoryRow, common_width, thinned
+from flatdiff.training import launcher
+from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.run_history import HistoryRow, common_width, thinned
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
 from pages.shared.job import duration, speed

@@ -7,7 +7,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import BaseMethod, Precision, TimestepSamplerName
-from flatdiff.run_options import RunOptions
+from flatdiff.training.run_options import RunOptions
 from pages.shared.choose import whole_number
 
 BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from flatdiff import launcher
-from flatdiff.run_folders import list_runs
+from flatdiff.training import launcher
+from flatdiff.training.run_folder import list_runs
 from tests.browser.conftest import Server, start_server
 from tests.browser.test_road import open_page, set_number
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from flatdiff import engine as engine_module
-from flatdiff import launcher
 from flatdiff.engine import Engine
-from flatdiff.run_options import RunOptions
 from flatdiff.store import Store
+from flatdiff.training import launcher
+from flatdiff.training.run_options import RunOptions
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.commands.train import Options
 from flatdiff.config import BaseMethod
-from flatdiff.run_options import RunOptions
+from flatdiff.training.run_options import RunOptions
 from tests.pages.test_pages import opened, texts
 from tests.pages.test_train import PAGE, press
 

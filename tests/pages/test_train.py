@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import launcher
 from flatdiff.checkpoints.card import write_card
 from flatdiff.errors import TrainingError
-from flatdiff.run_folders import RunFolder
-from flatdiff.run_options import RunOptions
+from flatdiff.training import launcher
+from flatdiff.training.run_folder import RunFolder
+from flatdiff.training.run_options import RunOptions
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.test_pages import opened, texts
-from tests.test_run_folders import begun, write
+from tests.training.test_run_folder import begun, write
 
 PAGE = "gallery/train.py"
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from flatdiff.averaging import is_swa_step, make_ema, make_swa
+from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
 from tests.tiny import gaussian, tiny_recipe
 
 

@@ -23,10 +23,10 @@ from flatdiff.checkpoints.collection import SUFFIX
 from flatdiff.checkpoints.header import read_header
 from flatdiff.config import WEIGHT_KINDS, BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
-from flatdiff.run_history import RunHistory, read_history
-from flatdiff.run_options import RunOptions
 from flatdiff.system.files import atomic_write
 from flatdiff.system.locks import Lock, is_held, owner, take
+from flatdiff.training.run_history import RunHistory, read_history
+from flatdiff.training.run_options import RunOptions
 
 LOG_TAIL_BYTES = 4096
 MAX_WORDS = 400

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.run_folders import TrainingRun
+from flatdiff.training.run_folder import TrainingRun
 
 GRADIENTS = {"adm": 1, "ip": 1, "sam": 2}  # of the network, a step
 FORWARDS_A_GRADIENT = 3  # the pass back costs about two

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flatdiff.batches import draw_batch
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.training import TrainingState, new_state, train, weights_of
+from flatdiff.training.batches import draw_batch
+from flatdiff.training.loop import TrainingState, new_state, train, weights_of
 from tests.tiny import CPU, TINY, tiny_recipe
 
 PROCESS = DiffusionProcess(TINY)

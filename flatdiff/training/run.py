@@ -25,13 +25,13 @@ from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
 from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
 from flatdiff.errors import TrainingError
-from flatdiff.execution import Execution, shards_of_process
 from flatdiff.images.image_set import load_images
-from flatdiff.run_folders import RunFolder
-from flatdiff.state_tensors import restore, tensors_of
 from flatdiff.system.files import atomic_write
-from flatdiff.training import StepRecord, TrainingState, new_state, train, weights_of
-from flatdiff.world import ALONE, World, launched
+from flatdiff.training.execution import Execution, shards_of_process
+from flatdiff.training.loop import StepRecord, TrainingState, new_state, train, weights_of
+from flatdiff.training.run_folder import RunFolder
+from flatdiff.training.state_tensors import restore, tensors_of
+from flatdiff.training.world import ALONE, World, launched
 
 HISTORY_EVERY_STEPS = 100
 

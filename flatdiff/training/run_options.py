@@ -20,7 +20,7 @@ from flatdiff.config import (
     from_mapping,
     require,
 )
-from flatdiff.execution import Execution, shards_of_process
+from flatdiff.training.execution import Execution, shards_of_process
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,8 @@ import torch
 
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import load_images
-from flatdiff.runs import Run, execute
-from flatdiff.training import new_state, train
+from flatdiff.training.loop import new_state, train
+from flatdiff.training.run import Run, execute
 from tests.tiny import CPU, tiny_recipe
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.timestep_sampler import HISTORY, LossSecondMoment, make_sampler
+from flatdiff.training.timestep_sampler import HISTORY, LossSecondMoment, make_sampler
 from tests.tiny import gaussian
 
 

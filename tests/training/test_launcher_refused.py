@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff import launcher
 from flatdiff.errors import FlatdiffError, TrainingError
-from flatdiff.run_folders import list_runs
+from flatdiff.training import launcher
+from flatdiff.training.run_folder import list_runs
 from tests.conftest import write_tiny_checkpoint
-from tests.test_launcher import options_of
-from tests.test_run_folders import begun, write
+from tests.training.test_launcher import options_of
+from tests.training.test_run_folder import begun, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="locks are POSIX")
 

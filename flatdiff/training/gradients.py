@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from flatdiff.batches import DROPOUT, Batch, seed_of
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.diffusion.dropout import take_part
 from flatdiff.diffusion.process import DiffusionProcess, TrainingLosses
 from flatdiff.diffusion.unet import AdmUNet, Stage
-from flatdiff.execution import Execution, shards_of_process
-from flatdiff.sam import ascend, descend
-from flatdiff.world import World
+from flatdiff.training.batches import DROPOUT, Batch, seed_of
+from flatdiff.training.execution import Execution, shards_of_process
+from flatdiff.training.sam import ascend, descend
+from flatdiff.training.world import World
 
 
 class StepGradient:

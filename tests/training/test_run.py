@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 import safetensors.torch
 
-from flatdiff import runs
 from flatdiff.checkpoints.card import BrokenCard, list_cards, read_card
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.errors import DataError, FlatdiffError, SettingsError, TrainingError
-from flatdiff.execution import Execution
-from flatdiff.runs import LossHistory, Run, execute, load_state
-from flatdiff.training import StepRecord, new_state
+from flatdiff.training import run as module
+from flatdiff.training.execution import Execution
+from flatdiff.training.loop import StepRecord, new_state
+from flatdiff.training.run import LossHistory, Run, execute, load_state
 from tests.tiny import CPU, TINY, file_digests, finished, tiny_recipe
 
 
@@ -231,7 +231,7 @@ def test_history_is_the_mean_of_every_hundred() -> None:
 
 def test_history_survives_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows every 2 steps, so that a short run has some; the card repeats the state's."""
-    monkeypatch.setattr(runs, "HISTORY_EVERY_STEPS", 2)
+    monkeypatch.setattr(module, "HISTORY_EVERY_STEPS", 2)
     run = tiny_run(tmp_path / "family", "ip")
     losses = [record.loss for record in finished(run)]
     expected = [[k + 2, sum(losses[k : k + 2]) / 2] for k in range(0, 12, 2)]

@@ -16,7 +16,7 @@ from torch import Tensor
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.images.image_set import ImageSet
-from flatdiff.timestep_sampler import TimestepSampler, Uniform
+from flatdiff.training.timestep_sampler import TimestepSampler, Uniform
 
 # Independent streams of randomness within one seed.
 INIT, ORDER, STEP, DROPOUT = range(4)

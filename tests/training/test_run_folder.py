@@ -8,10 +8,10 @@ import pytest
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.errors import TrainingError
-from flatdiff.run_folders import MAX_WORDS, RunFolder, TrainingRun, list_runs, read_run
-from flatdiff.run_history import HistoryFile
-from flatdiff.run_options import RunOptions
-from flatdiff.runs import Run, execute
+from flatdiff.training.run import Run, execute
+from flatdiff.training.run_folder import MAX_WORDS, RunFolder, TrainingRun, list_runs, read_run
+from flatdiff.training.run_history import HistoryFile
+from flatdiff.training.run_options import RunOptions
 from tests.conftest import write_tiny_checkpoint
 from tests.tiny import CPU, finished, tiny_recipe
 

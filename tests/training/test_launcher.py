@@ -13,19 +13,19 @@ import psutil
 import pytest
 import torch
 
-from flatdiff import launcher
 from flatdiff.config import read_only
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import FlatdiffError, SettingsError, TrainingError
-from flatdiff.run_folders import RunFolder, TrainingRun, list_runs
-from flatdiff.run_options import RunOptions
-from flatdiff.runs import Run
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.system.locks import owner
-from flatdiff.training import pick_precision
+from flatdiff.training import launcher
+from flatdiff.training.loop import pick_precision
+from flatdiff.training.run import Run
+from flatdiff.training.run_folder import RunFolder, TrainingRun, list_runs
+from flatdiff.training.run_options import RunOptions
 from tests.conftest import write_tiny_checkpoint
-from tests.test_run_folders import begun, write
 from tests.tiny import file_digests, finished
+from tests.training.test_run_folder import begun, write
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 
@@ -34,9 +34,9 @@ TIMEOUT_S = 120
 SERVER = """
 import os, signal, sys
 from pathlib import Path
-from flatdiff import launcher
+from flatdiff.training import launcher
 from flatdiff.errors import FlatdiffError
-from flatdiff.run_options import RunOptions
+from flatdiff.training.run_options import RunOptions
 root = Path(sys.argv[1])
 try:
     launcher.start(root, RunOptions.from_json(sys.argv[2], root / "mine"))

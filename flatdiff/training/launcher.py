@@ -23,12 +23,12 @@ from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.collection import discard
 from flatdiff.config import require_writable
 from flatdiff.errors import FlatdiffError, TrainingError
-from flatdiff.run_folders import RunFolder, TrainingRun, last_words, list_runs
-from flatdiff.run_options import RunOptions
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
 from flatdiff.system.locks import is_held, owner, take
 from flatdiff.system.processes import is_alive
-from flatdiff.turns import num_turns
+from flatdiff.training.cpu_slots import num_turns
+from flatdiff.training.run_folder import RunFolder, TrainingRun, last_words, list_runs
+from flatdiff.training.run_options import RunOptions
 
 START_TIMEOUT_S = 60  # until the process has its lock, on a busy machine
 LOOK_EVERY_S = 0.02

@@ -9,16 +9,16 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flatdiff.batches import Batch, draw_batch
 from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.execution import Execution
-from flatdiff.gradients import StepGradient
 from flatdiff.images.image_set import load_images
-from flatdiff.training import new_state
-from flatdiff.world import ALONE
+from flatdiff.training.batches import Batch, draw_batch
+from flatdiff.training.execution import Execution
+from flatdiff.training.gradients import StepGradient
+from flatdiff.training.loop import new_state
+from flatdiff.training.world import ALONE
 from tests.tiny import CPU, TINY, random_network, tiny_recipe
 
 DROPS = dataclasses.replace(PRESETS["digits"].flags, dropout=0.4)  # with attention, two levels

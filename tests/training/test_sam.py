@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from flatdiff.sam import ascend, descend
+from flatdiff.training.sam import ascend, descend
 from tests.tiny import gaussian
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flatdiff import run_history
 from flatdiff.errors import TrainingError
-from flatdiff.run_history import (
+from flatdiff.training import run_history
+from flatdiff.training.run_history import (
     HistoryFile,
     HistoryRow,
     RunHistory,

@@ -17,8 +17,8 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from flatdiff.checkpoints.recipe import make_recipe
-from flatdiff.runs import Run, execute, save_state
-from flatdiff import runs
+from flatdiff.training.run import Run, execute, save_state
+from flatdiff.training import run as module
 from tests.tiny import file_digests
 
 SETTINGS = {"steps": 120, "batch_size": 8, "swa_start_step": 40, "swa_every_steps": 5}

@@ -16,8 +16,8 @@ from torch import Tensor
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.runs import Run, load_state
-from flatdiff.training import new_state, weights_of
+from flatdiff.training.loop import new_state, weights_of
+from flatdiff.training.run import Run, load_state
 from tests.tiny import CPU, command_line, file_digests, finished, gaussian
 
 SETTINGS: dict[str, Any] = {
@@ -48,15 +48,15 @@ COMMAND = [
 # Both programs end themselves at a chosen moment by the signal that nothing can catch.
 KILLED_BETWEEN_SAVES = """
 import os, signal, sys
-import flatdiff.runs
+import flatdiff.training.run
 from flatdiff.__main__ import main
-train = flatdiff.runs.train
+train = flatdiff.training.run.train
 def killed(*arguments):
     for record in train(*arguments):
         yield record
         if record.step == 7:
             os.kill(os.getpid(), signal.SIGKILL)
-flatdiff.runs.train = killed
+flatdiff.training.run.train = killed
 sys.exit(main())
 """
 KILLED_INSIDE_A_SAVE = """

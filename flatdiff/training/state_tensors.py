@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from flatdiff.training import TrainingState
+from flatdiff.training.loop import TrainingState
 
 _ADAM = ("step", "exp_avg", "exp_avg_sq")
 

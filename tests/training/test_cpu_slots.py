@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff import turns
-from flatdiff.turns import num_turns, wait_for_turn
+from flatdiff.training import cpu_slots
+from flatdiff.training.cpu_slots import num_turns, wait_for_turn
 
 
 def never() -> bool:
@@ -16,8 +16,8 @@ def never() -> bool:
 def one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with one core and a state directory of its own."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
-    monkeypatch.setattr(turns, "num_turns", lambda: 1)
-    monkeypatch.setattr(turns, "LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(cpu_slots, "num_turns", lambda: 1)
+    monkeypatch.setattr(cpu_slots, "LOOK_EVERY_S", 0.01)
 
 
 @pytest.mark.usefixtures("one_core")

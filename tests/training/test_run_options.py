@@ -8,8 +8,8 @@ import tyro
 from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.commands.train import Options
 from flatdiff.errors import SettingsError
-from flatdiff.execution import Execution
-from flatdiff.run_options import RunOptions
+from flatdiff.training.execution import Execution
+from flatdiff.training.run_options import RunOptions
 
 CHANGED = RunOptions(
     out=Path("checkpoints/mine"),

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from flatdiff.checkpoints.recipe import make_recipe
-from flatdiff.run_cost import RunCost, cost
-from flatdiff.run_folders import RunFolder, TrainingRun
-from flatdiff.run_history import HistoryRow, RunHistory
-from flatdiff.run_options import RunOptions
+from flatdiff.training.run_cost import RunCost, cost
+from flatdiff.training.run_folder import RunFolder, TrainingRun
+from flatdiff.training.run_history import HistoryRow, RunHistory
+from flatdiff.training.run_options import RunOptions
 
 
 def run(rate: float, **options: object) -> TrainingRun:

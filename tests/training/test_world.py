@@ -18,12 +18,12 @@ from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import WEIGHT_KINDS, method_name
 from flatdiff.errors import SettingsError, TrainingError
-from flatdiff.execution import Execution, shards_of_process
-from flatdiff.run_folders import RunFolder, read_run
-from flatdiff.run_options import RunOptions
-from flatdiff.runs import Run
-from flatdiff.training import new_state
-from flatdiff.world import World
+from flatdiff.training.execution import Execution, shards_of_process
+from flatdiff.training.loop import new_state
+from flatdiff.training.run import Run
+from flatdiff.training.run_folder import RunFolder, read_run
+from flatdiff.training.run_options import RunOptions
+from flatdiff.training.world import World
 from tests.tiny import CPU, TESTS, TINY, command_line, finished, tiny_recipe
 
 # Ranks are forked from one process, so that torch is imported once; each joins by itself.
@@ -32,9 +32,9 @@ import dataclasses, os, signal, socket, sys
 from pathlib import Path
 import torch
 torch.set_num_threads(1)
-from flatdiff import runs
+from flatdiff.training import run as module
 from flatdiff.__main__ import main
-from flatdiff.world import joined
+from flatdiff.training.world import joined
 from tests.tiny import CPU, tiny_recipe
 
 def together(act):
@@ -78,7 +78,7 @@ def act(rank):
             assert steps == recipe.steps
     return 0
 
-from tests.test_world import recipes
+from tests.training.test_world import recipes
 together(act)
 """
 

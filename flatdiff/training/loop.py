@@ -13,18 +13,18 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from flatdiff.averaging import is_swa_step, make_ema, make_swa
-from flatdiff.batches import INIT, draw_batch, seed_of
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.config import Precision
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import TrainingError
-from flatdiff.execution import Execution
-from flatdiff.gradients import StepGradient
 from flatdiff.images.image_set import ImageSet
-from flatdiff.timestep_sampler import TimestepSampler, make_sampler
-from flatdiff.world import ALONE, World
+from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
+from flatdiff.training.batches import INIT, draw_batch, seed_of
+from flatdiff.training.execution import Execution
+from flatdiff.training.gradients import StepGradient
+from flatdiff.training.timestep_sampler import TimestepSampler, make_sampler
+from flatdiff.training.world import ALONE, World
 
 
 @dataclass(frozen=True)

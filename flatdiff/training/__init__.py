@@ -1,0 +1,1 @@
+"""How checkpoints are made: a step, a run, its folder and its process."""
