@@ -19,10 +19,10 @@ from pathlib import Path
 import torch
 
 from flatdiff.checkpoints.weights_file import network_shapes
+from flatdiff.conversion.card_draft import Description, draft
+from flatdiff.conversion.foreign_weights import open_weights
+from flatdiff.conversion.published import NETWORKS, published_flags
 from flatdiff.diffusion.flags import AdmFlags
-from flatdiff.drafts import Description, draft
-from flatdiff.foreign import open_weights
-from flatdiff.published import NETWORKS, published_flags
 from flatdiff.system.files import PROJECT_ROOT
 
 
@@ -33,7 +33,7 @@ def private_peak(path: Path, folder: Path, preset: str, flags: str = "") -> int:
     card = draft(open_weights(path).header, said).card
     task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": ""}
     with subprocess.Popen(
-        [sys.executable, "-m", "flatdiff.converter"],
+        [sys.executable, "-m", "flatdiff.conversion.convert"],
         cwd=PROJECT_ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import tyro
 
-from flatdiff import intake
 from flatdiff.config import BaseMethod, WeightKind
-from flatdiff.drafts import Description
-from flatdiff.fits import is_warning
+from flatdiff.conversion import importer
+from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.system.files import checkpoint_root
 
 
@@ -43,7 +43,7 @@ def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
         weights=options.weights,
         step=options.step,
     )
-    card = intake.import_file(checkpoint_root(), options.file, said)
+    card = importer.import_file(checkpoint_root(), options.file, said)
     print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
     if packaging := card.origin.get("packaging"):
         print(packaging)

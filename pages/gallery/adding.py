@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header
 from flatdiff.config import METHODS, WEIGHT_KINDS
-from flatdiff.drafts import (
+from flatdiff.conversion.card_draft import (
     DATASETS,
     Description,
     card_inside,
@@ -20,10 +20,10 @@ from flatdiff.drafts import (
     named,
     usual_weights,
 )
+from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, upload_header
+from flatdiff.conversion.published import NETWORKS
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.intake import MAX_UPLOAD_BYTES, import_upload, upload_header
-from flatdiff.published import NETWORKS
 from pages.gallery.dialogs import finish
 from pages.gallery.filters import KINDS
 from pages.shared.choose import plain

@@ -9,10 +9,10 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import bundled_path
 from flatdiff.checkpoints.tensors import weights_header
 from flatdiff.config import read_only
+from flatdiff.conversion.diagnosis.fit import is_warning
+from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, portable
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.fits import is_warning
-from flatdiff.intake import MAX_UPLOAD_BYTES, portable
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.filters import KINDS
 from pages.gallery.histories import show_histories

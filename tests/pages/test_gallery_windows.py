@@ -10,14 +10,14 @@ from safetensors.torch import save
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import conversion
 from flatdiff.checkpoints.card import card_ids, read_card, write_card
 from flatdiff.checkpoints.header import Header
-from flatdiff.converter import convert
+from flatdiff.conversion import launch
+from flatdiff.conversion.convert import convert
+from flatdiff.conversion.diagnosis.fit import OUTDONE
+from flatdiff.conversion.foreign_weights import open_weights
+from flatdiff.conversion.importer import portable
 from flatdiff.engine import Engine
-from flatdiff.fits import OUTDONE
-from flatdiff.foreign import open_weights
-from flatdiff.intake import portable
 from flatdiff.store import FAILED
 from pages.gallery.listing import OPENED
 from pages.shared.choose import sorted_out
@@ -98,7 +98,7 @@ def test_an_upload_becomes_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First what is no file of weights, then wrong flags, then right ones."""
-    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(launch, "convert", convert)
     released: list[str] = []
     drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
@@ -135,8 +135,8 @@ def test_a_torch_file_is_looked_at_once(
         looks.append(path)
         return open_weights(path).header
 
-    monkeypatch.setattr(conversion, "foreign_header", look)
-    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(launch, "foreign_header", look)
+    monkeypatch.setattr(launch, "convert", convert)
     buffer = io.BytesIO()
     torch.save({"ema": random_network(TINY_FLAGS).state_dict()}, buffer)
     page = window("adding.add_dialog()")
@@ -170,7 +170,7 @@ def test_a_downloaded_file_asks_only_for_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its card is inside; the same digest, so that results are found again."""
-    monkeypatch.setattr(conversion, "convert", convert)
+    monkeypatch.setattr(launch, "convert", convert)
     card = read_card(engine.root, "tiny/sam")
     page = window("adding.add_dialog()")
     page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()

@@ -18,10 +18,10 @@ from typing import IO, Any
 
 from flatdiff.checkpoints.card import CARD_FILE, Card
 from flatdiff.checkpoints.header import Header, read_header
+from flatdiff.conversion.set_comparison import RIVALS
+from flatdiff.conversion.torch_archive import is_torch_file
 from flatdiff.errors import CheckpointError
-from flatdiff.set_comparison import RIVALS
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.torch_files import is_torch_file
 
 CONVERSION_TIMEOUT_S = 300
 LOOK_TIMEOUT_S = 30  # for the process to begin and the pickle to be read
@@ -29,7 +29,7 @@ READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at
 TURN_TIMEOUT_S = 60  # until others have been served
 MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
-log = logging.getLogger("flatdiff.conversion")
+log = logging.getLogger("flatdiff.conversion.launch")
 _one_at_a_time = threading.Lock()  # each reads a file of any size, and computes
 
 
@@ -112,7 +112,7 @@ def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.Complete
     try:
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
             done = subprocess.run(
-                [sys.executable, "-m", "flatdiff.converter"],
+                [sys.executable, "-m", "flatdiff.conversion.convert"],
                 input=json.dumps(task).encode(),
                 cwd=PROJECT_ROOT,
                 # Threads that wait actively take from others what they wait for.

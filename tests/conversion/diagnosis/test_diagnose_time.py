@@ -6,15 +6,15 @@ import pytest
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff import diagnosis
-from flatdiff.candidates import candidates
 from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.deadline import Deadline, OutOfTimeError
+from flatdiff.conversion.diagnosis import diagnose as module
+from flatdiff.conversion.diagnosis.candidates import candidates
+from flatdiff.conversion.diagnosis.deadline import Deadline, OutOfTimeError
+from flatdiff.conversion.diagnosis.fit import Diagnosis
+from flatdiff.conversion.diagnosis.noisy_images import draw_members
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.fits import Diagnosis
 from flatdiff.images.image_set import load_images
-from flatdiff.members import draw_members
 from flatdiff.system.files import PROJECT_ROOT
 
 TRUE = PRESETS["digits"].flags
@@ -51,10 +51,10 @@ def diagnosed(clock: Clock, patch: pytest.MonkeyPatch, chunk: int = 64) -> Diagn
 
     patch.setattr(AdmUNet, "forward", timed)
     values = GIVEN.num_channels * GIVEN.image_size**2
-    patch.setattr("flatdiff.members.MAX_CACHED_VALUES", chunk * values)
+    patch.setattr("flatdiff.conversion.diagnosis.noisy_images.MAX_CACHED_VALUES", chunk * values)
     images = load_images("digits", "held_out", GIVEN.image_size, GIVEN.in_channels)
-    members = draw_members(images, GIVEN, diagnosis.NUM_MEMBERS)
-    return diagnosis.diagnose(GIVEN, state, members, Deadline(diagnosis.DEADLINE_S, clock))
+    members = draw_members(images, GIVEN, module.NUM_MEMBERS)
+    return module.diagnose(GIVEN, state, members, Deadline(module.DEADLINE_S, clock))
 
 
 def test_with_time_for_all_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_with_time_for_all_nothing_is_left_out(monkeypatch: pytest.MonkeyPatch) 
     assert {fit.flags for fit in found.fits} == set(candidates(GIVEN))
     assert not found.untried
     assert "not tried" not in str(found)
-    assert clock.now < diagnosis.BUDGET_S
+    assert clock.now < module.BUDGET_S
 
 
 def test_a_slow_machine_says_which_readings_it_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_slow_machine_says_which_readings_it_leaves_out(monkeypatch: pytest.Mo
     assert {fit.flags for fit in found.fits} == set(tried)
     assert set(found.untried) == set(candidates(GIVEN)) - set(tried)
     assert f", and {len(found.untried) - 2} more" in str(found)
-    assert clock.now < diagnosis.PATIENCE_S + TRIED_FIRST
+    assert clock.now < module.PATIENCE_S + TRIED_FIRST
 
 
 def test_others_that_come_in_the_first_round_leave_some_untried(
@@ -84,7 +84,7 @@ def test_others_that_come_in_the_first_round_leave_some_untried(
     """From the 40th image on each takes 4 s: the batch that would end too late is not begun."""
     clock = Clock(0.01, 4, 40)
     found = diagnosed(clock, monkeypatch)
-    assert diagnosis.DEADLINE_S - 8 * 4 < clock.now <= diagnosis.DEADLINE_S
+    assert module.DEADLINE_S - 8 * 4 < clock.now <= module.DEADLINE_S
     tried = [fit.flags for fit in found.fits]
     assert 4 < len(tried) < len(candidates(GIVEN))
     assert [*sorted(map(repr, [*tried, *found.untried]))] == sorted(map(repr, candidates(GIVEN)))
@@ -100,7 +100,7 @@ def test_others_that_come_later_leave_the_round_before(monkeypatch: pytest.Monke
     first = TRIED_FIRST + 8 * len(candidates(GIVEN)) // 2
     clock = Clock(0.01, 8, first + 16)
     found = diagnosed(clock, monkeypatch)
-    assert clock.now <= diagnosis.DEADLINE_S
+    assert clock.now <= module.DEADLINE_S
     assert {len(fit.losses) for fit in found.fits} == {8}
     assert not found.untried
     assert found.wrong
@@ -110,7 +110,7 @@ def test_a_batch_at_a_time_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None
     """The machine stalls in the middle of a candidate, whose eight images would take 240 s."""
     clock = Clock(0.01, 30, 60)
     found = diagnosed(clock, monkeypatch, chunk=1)
-    assert clock.now <= diagnosis.DEADLINE_S
+    assert clock.now <= module.DEADLINE_S
     assert found.untried
 
 

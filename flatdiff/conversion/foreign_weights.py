@@ -23,8 +23,8 @@ from flatdiff.checkpoints.header import (
     require_name,
     shortened,
 )
+from flatdiff.conversion.torch_archive import is_torch_file, require_sound
 from flatdiff.errors import CheckpointError
-from flatdiff.torch_files import is_torch_file, require_sound
 
 MAX_DEPTH = 4  # {"optimizer": {"state": {0: {"exp_avg": ...}}}}
 KEYS = str | int | float  # such as the decay of an average

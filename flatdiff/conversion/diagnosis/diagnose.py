@@ -14,12 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flatdiff.candidates import candidates, twin
-from flatdiff.deadline import Deadline, OutOfTimeError
-from flatdiff.diffusion.flags import AdmFlags
-from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.errors import DataError
-from flatdiff.fits import (
+from flatdiff.conversion.diagnosis.candidates import candidates, twin
+from flatdiff.conversion.diagnosis.deadline import Deadline, OutOfTimeError
+from flatdiff.conversion.diagnosis.fit import (
     MAX_LOG_SNR,
     NUM_BINS,
     SIGNIFICANT,
@@ -29,7 +26,10 @@ from flatdiff.fits import (
     Losses,
     lowest_of,
 )
-from flatdiff.members import Members, guess_losses, member_losses
+from flatdiff.conversion.diagnosis.noisy_images import Members, guess_losses, member_losses
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.unet import AdmUNet
+from flatdiff.errors import DataError
 
 ROUNDS = ((8, 6), (24, 4), (64, 4))  # members looked at, candidates that stay at most
 NUM_MEMBERS = ROUNDS[-1][0]

@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flatdiff.deadline import Deadline
+from flatdiff.conversion.diagnosis.deadline import Deadline
+from flatdiff.conversion.diagnosis.fit import Losses, noise_levels
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.fits import Losses, noise_levels
 from flatdiff.images.image_set import ImageSet
 
 MAX_CACHED_VALUES = 1 << 20  # of one activation, as `subject` batches on a processor

@@ -13,23 +13,23 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff import diagnosis
-from flatdiff.candidates import candidates
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.deadline import Deadline
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
-from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.errors import DataError
-from flatdiff.fits import Diagnosis, Fit, Losses
-from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.members import (
+from flatdiff.conversion.diagnosis import diagnose as module
+from flatdiff.conversion.diagnosis.candidates import candidates
+from flatdiff.conversion.diagnosis.deadline import Deadline
+from flatdiff.conversion.diagnosis.fit import Diagnosis, Fit, Losses
+from flatdiff.conversion.diagnosis.noisy_images import (
     Members,
     draw_members,
     guess_losses,
     nearest_steps,
 )
+from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.diffusion.process import DiffusionProcess
+from flatdiff.diffusion.unet import AdmUNet
+from flatdiff.errors import DataError
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import TINY, random_network
 
@@ -55,10 +55,10 @@ def diagnose(
     clock: Callable[[], float] = time.monotonic,
 ) -> Diagnosis:
     """As the converter does it."""
-    deadline = Deadline(diagnosis.DEADLINE_S, clock)
+    deadline = Deadline(module.DEADLINE_S, clock)
     images = load_images(dataset, "held_out", given.image_size, given.in_channels)
-    members = draw_members(images, given, diagnosis.NUM_MEMBERS)
-    return diagnosis.diagnose(given, state, members, deadline)
+    members = draw_members(images, given, module.NUM_MEMBERS)
+    return module.diagnose(given, state, members, deadline)
 
 
 def weights(name: str) -> dict[str, Tensor]:
@@ -139,7 +139,7 @@ def test_what_cannot_be_diagnosed_is_said() -> None:
 
 def test_a_giant_is_given_up_after_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every look at the clock is a minute after the last."""
-    sizes, losses = [], diagnosis.member_losses
+    sizes, losses = [], module.member_losses
 
     def counted(
         model: AdmUNet, flags: AdmFlags, members: Members, rows: slice
@@ -147,7 +147,7 @@ def test_a_giant_is_given_up_after_one_image(monkeypatch: pytest.MonkeyPatch) ->
         sizes.append(rows.stop - rows.start)
         return losses(model, flags, members, rows)
 
-    monkeypatch.setattr(diagnosis, "member_losses", counted)
+    monkeypatch.setattr(module, "member_losses", counted)
     state = random_network(TINY).state_dict()
     with pytest.raises(DataError, match=r"one image takes 60.0 s here"):
         diagnose(TINY, state, "digits", clock=itertools.count(0, 60).__next__)
@@ -258,12 +258,12 @@ def test_losses_that_are_no_numbers_come_last() -> None:
     finite = [fit(TRUE, 3, 4, 3), fit(fair, 2, 2.5, 1.5), fit(good, 1.5, 2, 1.9)]
     for place in range(1, 4):
         fits = [*finite[:place], fit(bad, 1, nan, 1), *finite[place:]]
-        kept, left = diagnosis._promising(fits, 2)
+        kept, left = module._promising(fits, 2)
         assert [one.flags for one in kept] == [TRUE, good]
         assert [one.flags for one in left] == [fair, bad]
 
 
 def test_the_budget_is_kept() -> None:
     """Passes are counted as they would be run at most."""
-    assert diagnosis._num_passes(28) == 8 * 28 + 16 * 6 + 40 * 4
-    assert diagnosis._num_passes(4) == 64 * 4
+    assert module._num_passes(28) == 8 * 28 + 16 * 6 + 40 * 4
+    assert module._num_passes(4) == 64 * 4

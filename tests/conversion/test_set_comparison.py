@@ -9,21 +9,22 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from flatdiff import converter, diagnosis, rival_sets
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.config import WeightKind
-from flatdiff.deadline import Deadline
-from flatdiff.diagnosis import read_network
+from flatdiff.conversion import convert, rival_sets
+from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.diagnosis import diagnose as module
+from flatdiff.conversion.diagnosis.deadline import Deadline
+from flatdiff.conversion.diagnosis.diagnose import read_network
+from flatdiff.conversion.diagnosis.fit import Diagnosis, Fit, is_warning
+from flatdiff.conversion.diagnosis.noisy_images import Members, member_losses
+from flatdiff.conversion.importer import import_file
+from flatdiff.conversion.set_comparison import ScoredSet, SetComparison, alone
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.drafts import Description
-from flatdiff.fits import Diagnosis, Fit, is_warning
-from flatdiff.intake import import_file
-from flatdiff.members import Members, member_losses
-from flatdiff.set_comparison import ScoredSet, SetComparison, alone
 from flatdiff.system.files import PROJECT_ROOT
-from tests.test_intake import in_process  # noqa: F401
+from tests.conversion.test_importer import in_process  # noqa: F401
 
 TRUE = PRESETS["digits"].flags
 State = dict[str, Tensor]
@@ -99,7 +100,7 @@ def undisputed(given: AdmFlags, state: State, members: Members, deadline: Deadli
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:  # noqa: F811
     """One reading, in this process."""
-    monkeypatch.setattr(converter, "diagnose", undisputed)
+    monkeypatch.setattr(convert, "diagnose", undisputed)
 
 
 def taken(root: Path, content: dict[str, State], weights: WeightKind | None) -> Card:
@@ -166,7 +167,7 @@ def test_sets_without_time_are_named(
         return read(flags, state)
 
     monkeypatch.setattr(rival_sets, "read_network", slow)
-    monkeypatch.setattr(converter, "Deadline", lambda limit: Deadline(limit, lambda: now[0]))
+    monkeypatch.setattr(convert, "Deadline", lambda limit: Deadline(limit, lambda: now[0]))
     content = {"model": sets["good"], "ema_1": sets["bad"], "ema_2": sets["bad"]}
     said = taken(tmp_path, content, "raw").origin["sets"]
     assert "has the lowest loss" in said
@@ -178,7 +179,7 @@ def test_without_any_time_nothing_is_compared(
     sets: dict[str, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The diagnosis took all that there was."""
-    monkeypatch.setattr(converter, "DEADLINE_S", -1)
+    monkeypatch.setattr(convert, "DEADLINE_S", -1)
     said = taken(tmp_path, {"model": sets["good"], "ema": sets["bad"]}, "raw").origin["sets"]
     assert said.startswith("the sets of weights in the file were not compared: the machine is too")
 
@@ -228,7 +229,7 @@ def test_rivals_are_read_as_the_best_reading_is(
     sets: dict[str, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not as stated: with a wrong schedule its loss is 0.3 (see docs/import.md)."""
-    monkeypatch.setattr(converter, "diagnose", diagnosis.diagnose)
+    monkeypatch.setattr(convert, "diagnose", module.diagnose)
     torch.save({"model": sets["bad"], "ema": sets["good"]}, tmp_path / "w.pt")
     wrong = "--noise_schedule linear"
     said = Description(id="theirs/one", preset="digits", weights="ema", flags=wrong)

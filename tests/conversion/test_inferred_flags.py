@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.checkpoints.weights_file import network_shapes
+from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
+from flatdiff.conversion.published import GUIDED, NETWORKS, published_flags
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.inferred_flags import Architecture, Claims, resolve
-from flatdiff.published import GUIDED, NETWORKS, published_flags
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import TINY
 

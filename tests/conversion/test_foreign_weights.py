@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from flatdiff.conversion import foreign_header
+from flatdiff.conversion.foreign_weights import open_weights
+from flatdiff.conversion.launch import foreign_header
 from flatdiff.errors import CheckpointError
-from flatdiff.foreign import open_weights
-from tests.test_torch_files import STATE, rezipped
+from tests.conversion.test_torch_archive import STATE, rezipped
 
 
 class Hostile:

@@ -12,17 +12,17 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from flatdiff import conversion, intake
 from flatdiff.checkpoints.card import card_ids, verify_weights
-from flatdiff.drafts import CARD_KEY
+from flatdiff.conversion import importer, launch
+from flatdiff.conversion.card_draft import CARD_KEY
+from flatdiff.conversion.importer import import_file, upload_header
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.intake import import_file, upload_header
 from flatdiff.quantized_files import quantized_file
 from flatdiff.scheme import Scheme
 from tests.checkpoints.test_card import card_of, place
 from tests.checkpoints.test_header import BAD
-from tests.test_intake import in_process, said, upload, weights  # noqa: F401
-from tests.test_torch_files import rezipped
+from tests.conversion.test_importer import in_process, said, upload, weights  # noqa: F401
+from tests.conversion.test_torch_archive import rezipped
 
 STATE = weights()
 OWN = "--channel_mult 1 --attention_resolutions 9"
@@ -141,25 +141,25 @@ def test_the_child_process_says_it_too(name: str, tmp_path: Path) -> None:
 def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as for want of memory, or too slow."""
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    run = conversion.subprocess.run
+    run = launch.subprocess.run
     for program, seconds, word in (
         (killed, 60, "ended with -9, most likely for want of memory"),
         ("input()" * 9, 60, "ended with 1, for no reason foreseen"),
     ):
         monkeypatch.setattr(
-            conversion.subprocess,
+            launch.subprocess,
             "run",
             lambda words, program=program, **rest: run([words[0], "-c", program], **rest),
         )
-        monkeypatch.setattr(conversion, "CONVERSION_TIMEOUT_S", seconds)
+        monkeypatch.setattr(launch, "CONVERSION_TIMEOUT_S", seconds)
         with pytest.raises(CheckpointError, match=word):
             upload(tmp_path, save(STATE))
     monkeypatch.setattr(
-        conversion.subprocess,
+        launch.subprocess,
         "run",
         lambda words, **rest: run([words[0], "-c", "import time; time.sleep(60)"], **rest),
     )
-    monkeypatch.setattr(conversion, "CONVERSION_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(launch, "CONVERSION_TIMEOUT_S", 0.5)
     with pytest.raises(CheckpointError, match=r"within 0\.5 s"):
         upload(tmp_path, save(STATE))
     assert list(tmp_path.iterdir()) == []
@@ -172,14 +172,14 @@ def test_uploads_end_where_the_room_ends(
     """Two files fit and a third does not; what was trained here takes no room of theirs."""
     root = Path(shutil.copytree(tiny_root, tmp_path / "checkpoints"))
     content = save(weights())
-    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", 2 * len(content) + 10)
+    monkeypatch.setattr(importer, "MAX_UPLOADS_BYTES", 2 * len(content) + 10)
     for name in ("a", "b"):
         upload(root, content, id=f"theirs/{name}")
     with pytest.raises(CheckpointError, match=r"the 2 checkpoints .* delete some"):
         upload(root, content, id="theirs/c")
     shutil.rmtree(root / "theirs" / "a")
     upload(root, content, id="theirs/c")
-    monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(content) - 1)
+    monkeypatch.setattr(importer, "MAX_UPLOAD_BYTES", len(content) - 1)
     with pytest.raises(CheckpointError, match="an upload at most"):
         upload(root, content, id="theirs/d")
 
@@ -189,15 +189,15 @@ def test_two_uploads_at_once_share_the_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room for one; the second comes and is taken in while the first is converted."""
-    content, convert = save(STATE), conversion.convert
-    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", len(content) + 10)
+    content, convert = save(STATE), launch.convert
+    monkeypatch.setattr(importer, "MAX_UPLOADS_BYTES", len(content) + 10)
 
     def overtaken(*words: Any) -> None:
         convert(*words)
-        monkeypatch.setattr(conversion, "convert", convert)
+        monkeypatch.setattr(launch, "convert", convert)
         upload(tmp_path, content, id="theirs/second")
 
-    monkeypatch.setattr(conversion, "convert", overtaken)
+    monkeypatch.setattr(launch, "convert", overtaken)
     with pytest.raises(CheckpointError, match="delete some"):
         upload(tmp_path, content, id="theirs/first")
     assert card_ids(tmp_path) == ["theirs/second"]
@@ -220,24 +220,24 @@ def test_nobody_is_kept_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     pickle = b"\x80\x02}K\x01K\x01\x86q\x00" + tuples + b"K\x00s."
     path = tmp_path / "w.pt"
     path.write_bytes(rezipped(lambda n, d: (n, pickle if n.endswith("data.pkl") else d)))
-    monkeypatch.setattr(conversion, "LOOK_TIMEOUT_S", 3)
+    monkeypatch.setattr(launch, "LOOK_TIMEOUT_S", 3)
     begin = time.monotonic()
     with pytest.raises(CheckpointError, match=r"w.pt could not be looked through within 3 s"):
-        conversion.foreign_header(path)
+        launch.foreign_header(path)
     assert time.monotonic() - begin < 30
-    monkeypatch.setattr(conversion, "TURN_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(launch, "TURN_TIMEOUT_S", 0.1)
     with (
-        conversion._one_at_a_time,
+        launch._one_at_a_time,
         pytest.raises(CheckpointError, match="other files are being taken in; try again"),
     ):
-        conversion.foreign_header(path)
+        launch.foreign_header(path)
 
 
 def test_a_diagnosis_that_dies_ends_no_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in the middle of it, as for want of memory or time; the weights are there."""
-    run = conversion.subprocess.run
+    run = launch.subprocess.run
     program = (
         "import os, signal, sys; from flatdiff import converter; "
         "converter.diagnosed = lambda card, folder, *_: "
@@ -245,7 +245,7 @@ def test_a_diagnosis_that_dies_ends_no_import(
         "sys.exit(converter.main())"
     )
     monkeypatch.setattr(
-        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+        launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
     )
     card = upload(tmp_path, save(STATE))
     assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
@@ -257,10 +257,10 @@ def test_an_answer_is_read_as_far_as_it_may_be_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that says a megabyte more than an answer has."""
-    run = conversion.subprocess.run
-    program = f"print('x' * {conversion.MAX_ANSWER_BYTES + (1 << 20)})"
+    run = launch.subprocess.run
+    program = f"print('x' * {launch.MAX_ANSWER_BYTES + (1 << 20)})"
     monkeypatch.setattr(
-        conversion.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+        launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
     )
     with pytest.raises(CheckpointError, match="more than 16 MB"):
         upload(tmp_path, save(STATE))
@@ -284,7 +284,7 @@ def test_room_is_counted_as_it_will_be_taken(
 ) -> None:
     """Half a file of 16 bits becomes a whole one of 32."""
     small = {name: value.half() for name, value in STATE.items()}
-    monkeypatch.setattr(intake, "MAX_UPLOADS_BYTES", len(save(small)) + 10)
+    monkeypatch.setattr(importer, "MAX_UPLOADS_BYTES", len(save(small)) + 10)
     with pytest.raises(CheckpointError, match="delete some"):
         upload(tmp_path, save(small))
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flatdiff.checkpoints.header import MAX_HEADER_BYTES
+from flatdiff.conversion.torch_archive import is_torch_file, require_sound
 from flatdiff.errors import CheckpointError
-from flatdiff.torch_files import is_torch_file, require_sound
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(3, dtype=torch.float16)}
 

@@ -9,13 +9,13 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.config import BaseMethod, WeightKind, method_name, require
+from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
+from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
+from flatdiff.conversion.published import GUIDED, NETWORKS
+from flatdiff.conversion.weight_sets import WeightSet, choose, unpacked, weight_sets
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import FOLDER
-from flatdiff.inferred_flags import Architecture, Claims, resolve
-from flatdiff.packaging import WeightSet, choose, unpacked, weight_sets
-from flatdiff.published import GUIDED, NETWORKS
-from flatdiff.strangers import require_denoiser, require_no_stranger
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 # As guided-diffusion's training calls its files: model200000.pt, ema_0.9999_200000.pt.

@@ -15,14 +15,14 @@ from collections.abc import Callable
 from io import BufferedIOBase
 from pathlib import Path
 
-from flatdiff import conversion
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card, verify_weights
 from flatdiff.checkpoints.collection import free_folder, publish, staged
 from flatdiff.checkpoints.header import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.config import require, require_writable
-from flatdiff.drafts import CARD_KEY, DATASETS, Description, draft
+from flatdiff.conversion import launch
+from flatdiff.conversion.card_draft import CARD_KEY, DATASETS, Description, draft
+from flatdiff.conversion.weight_sets import described
 from flatdiff.errors import CheckpointError
-from flatdiff.packaging import described
 from flatdiff.system.files import resolve_inside
 
 MAX_UPLOAD_BYTES = 200 << 20
@@ -70,7 +70,7 @@ def upload_header(root: Path, file: BufferedIOBase) -> Header:
     require_writable("Importing a checkpoint")
     with staged(root) as folder:
         try:
-            return conversion.foreign_header(_written(file, folder))
+            return launch.foreign_header(_written(file, folder))
         except CheckpointError as error:
             raise CheckpointError(f"the file cannot be read: {error}") from None
 
@@ -139,7 +139,7 @@ def _taken_in(
 ) -> Card:
     """Look at it, check, convert in a process of its own, publish."""
     try:
-        header = conversion.foreign_header(path)
+        header = launch.foreign_header(path)
     except CheckpointError as error:
         raise CheckpointError(f"{name} cannot be read: {error}") from None
     found = draft(header, said, name)
@@ -147,7 +147,7 @@ def _taken_in(
     origin = {"file": as_text(name), **({"packaging": packaging} if packaging else {})}
     card = dataclasses.replace(found.card, origin=origin)
     require_allowed(card)
-    conversion.convert(path, folder, card, found.chosen.prefix)
+    launch.convert(path, folder, card, found.chosen.prefix)
     (folder / "upload").unlink(missing_ok=True)
     with _publishing:
         require_allowed(card)  # others may have taken the room meanwhile

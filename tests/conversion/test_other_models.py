@@ -5,8 +5,8 @@ import pytest
 from flatdiff.checkpoints.header import Header, TensorEntry
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.checkpoints.weights_file import network_shapes
+from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.errors import CheckpointError
-from flatdiff.strangers import require_denoiser, require_no_stranger
 from tests.tiny import TINY
 
 # A few names of each, as public files have them.

@@ -12,14 +12,14 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
-from flatdiff import converter
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.drafts import Description
+from flatdiff.conversion import convert
+from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError
-from flatdiff.intake import import_file
 from flatdiff.system.files import PROJECT_ROOT
-from tests.test_intake import in_process  # noqa: F401
+from tests.conversion.test_importer import in_process  # noqa: F401
 from tests.tiny import CPU, REFERENCE_FILES, TESTS
 
 SHARED = TESTS.parents[1] / "shared" / "reference"
@@ -70,7 +70,7 @@ PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
 @pytest.fixture(autouse=True)
 def not_diagnosed(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:  # noqa: F811
     """Another file's question."""
-    monkeypatch.setattr(converter, "diagnosed", lambda *_: [])
+    monkeypatch.setattr(convert, "diagnosed", lambda *_: [])
 
 
 @pytest.fixture(scope="module")

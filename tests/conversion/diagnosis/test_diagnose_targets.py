@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from flatdiff import diagnosis
-from flatdiff.deadline import Deadline
+from flatdiff.conversion.diagnosis import diagnose as module
+from flatdiff.conversion.diagnosis.deadline import Deadline
+from flatdiff.conversion.diagnosis.fit import Diagnosis, Fit, lowest_of, noise_levels
+from flatdiff.conversion.diagnosis.noisy_images import draw_members, member_losses
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.fits import Diagnosis, Fit, lowest_of, noise_levels
 from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.members import draw_members, member_losses
 from tests.tiny import BAR, LINEAR, TINY, exact_denoiser
 
 STEPS = 40
@@ -43,8 +43,8 @@ def of_images() -> dict[str, Tensor]:
 def diagnosed(flags: AdmFlags, state: dict[str, Tensor]) -> Diagnosis:
     """Of digits."""
     images = load_images("digits", "held_out", flags.image_size, flags.in_channels)
-    members = draw_members(images, flags, diagnosis.NUM_MEMBERS)
-    return diagnosis.diagnose(flags, state, members, Deadline(diagnosis.DEADLINE_S))
+    members = draw_members(images, flags, module.NUM_MEMBERS)
+    return module.diagnose(flags, state, members, Deadline(module.DEADLINE_S))
 
 
 def test_a_network_that_predicts_the_image_is_confirmed(of_images: dict[str, Tensor]) -> None:

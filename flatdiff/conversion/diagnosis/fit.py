@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.candidates import difference, spelled
+from flatdiff.conversion.diagnosis.candidates import difference, spelled
 from flatdiff.diffusion.flags import AdmFlags
 
 Losses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed

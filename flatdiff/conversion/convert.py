@@ -22,15 +22,15 @@ from torch import Tensor
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
-from flatdiff.deadline import Deadline
-from flatdiff.diagnosis import DEADLINE_S, NUM_MEMBERS, diagnose
+from flatdiff.conversion.diagnosis.deadline import Deadline
+from flatdiff.conversion.diagnosis.diagnose import DEADLINE_S, NUM_MEMBERS, diagnose
+from flatdiff.conversion.diagnosis.noisy_images import draw_members
+from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
+from flatdiff.conversion.rival_sets import FileSets, Rival, compare, title
+from flatdiff.conversion.set_comparison import alone
+from flatdiff.conversion.weight_sets import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.foreign import ForeignWeights, open_weights
 from flatdiff.images.image_set import load_images
-from flatdiff.members import draw_members
-from flatdiff.packaging import WeightSet, packed_names, unpacked, weight_sets
-from flatdiff.rival_sets import FileSets, Rival, compare, title
-from flatdiff.set_comparison import alone
 from flatdiff.system.files import sha256_of
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}

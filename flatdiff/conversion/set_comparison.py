@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flatdiff.config import WeightKind
-from flatdiff.fits import OUTDONE, SIGNIFICANT, Fit
+from flatdiff.conversion.diagnosis.fit import OUTDONE, SIGNIFICANT, Fit
 
 RIVALS = "rivals"  # a folder beside the weights, as long as sets are compared
 OTHERS = "not compared, being another network's"

@@ -13,19 +13,25 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from flatdiff import conversion
 from flatdiff.checkpoints.card import Card, card_ids, read_card
 from flatdiff.checkpoints.header import Header, TensorEntry, read_header
 from flatdiff.checkpoints.tensors import read_tensors
 from flatdiff.checkpoints.weights_file import load_model, network_shapes
-from flatdiff.converter import convert
+from flatdiff.conversion import launch
+from flatdiff.conversion.card_draft import (
+    CARD_KEY,
+    Description,
+    card_inside,
+    draft,
+    fitting_presets,
+)
+from flatdiff.conversion.convert import convert
+from flatdiff.conversion.foreign_weights import open_weights
+from flatdiff.conversion.importer import import_upload, portable
+from flatdiff.conversion.published import published_flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.drafts import CARD_KEY, Description, card_inside, draft, fitting_presets
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.foreign import open_weights
-from flatdiff.intake import import_upload, portable
-from flatdiff.published import published_flags
 from tests.checkpoints.test_card import card_of, place
 from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
 
@@ -49,8 +55,8 @@ def upload(root: Path, content: bytes, name: str = "their.safetensors", **change
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The converter's work in this process, which has torch already; its own costs seconds."""
-    monkeypatch.setattr(conversion, "convert", convert)
-    monkeypatch.setattr(conversion, "foreign_header", lambda path: open_weights(path).header)
+    monkeypatch.setattr(launch, "convert", convert)
+    monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
 
 
 def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:

@@ -15,15 +15,15 @@ from safetensors.torch import load_file
 from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.weights_file import weight_parts, write_weights
-from flatdiff.deadline import Deadline, OutOfTimeError
-from flatdiff.diagnosis import read_network
+from flatdiff.conversion.diagnosis.deadline import Deadline, OutOfTimeError
+from flatdiff.conversion.diagnosis.diagnose import read_network
+from flatdiff.conversion.diagnosis.fit import Fit
+from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members, member_losses
+from flatdiff.conversion.foreign_weights import ForeignWeights
+from flatdiff.conversion.set_comparison import RIVALS, ScoredSet, SetComparison
+from flatdiff.conversion.weight_sets import WeightSet, packed_names, unpacked
 from flatdiff.diffusion.flags import AdmFlags
-from flatdiff.fits import Fit
-from flatdiff.foreign import ForeignWeights
 from flatdiff.images.image_set import ImageSet
-from flatdiff.members import Members, draw_members, member_losses
-from flatdiff.packaging import WeightSet, packed_names, unpacked
-from flatdiff.set_comparison import RIVALS, ScoredSet, SetComparison
 
 UNNAMED = "the unnamed set"
 MAX_MEMBERS = 256

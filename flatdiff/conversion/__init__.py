@@ -1,0 +1,1 @@
+"""How a foreign file becomes a checkpoint."""

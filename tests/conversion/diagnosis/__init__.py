@@ -1,0 +1,1 @@
+"""Tests of flatdiff.conversion.launch.diagnosis."""
