@@ -18,8 +18,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.surface import CHECKPOINT
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.panel import Panel
-from flatdiff.subject import Subject
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from flatdiff.system.files import checkpoint_root
 
 GEMM_SIZE = 1536

@@ -35,8 +35,8 @@ import time, torch, loss_landscapes
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.system.files import checkpoint_root
-from flatdiff.panel import Panel
-from flatdiff.subject import Subject
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 root = checkpoint_root()
 card = read_card(root, "{CHECKPOINT}")
 subject = Subject(card, load_model(root, card, torch.device("cpu")), Panel())

@@ -19,8 +19,8 @@ from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel  # pyright: ignor
 from benchmarks.surface import CHECKPOINT
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.panel import Panel
-from flatdiff.subject import Subject
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from flatdiff.system.files import checkpoint_root
 
 NUM_IMAGES, NUM_STEPS = 64, 20

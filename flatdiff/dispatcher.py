@@ -18,7 +18,7 @@ from flatdiff.cluster import Cluster, evaluate_tile, reason_of
 from flatdiff.errors import EngineError, StoreError
 from flatdiff.freight import Delivery, FreightMissingError, Porter, weights_lost
 from flatdiff.jobs import MAX_ACTIVE_JOBS
-from flatdiff.panel import panel_digest
+from flatdiff.landscape.panel import panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 

@@ -15,9 +15,9 @@ from flatdiff import config
 from flatdiff.checkpoints.card import Card
 from flatdiff.config import from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
-from flatdiff.panel import Panel, panel_digest
 
 
 @dataclass(frozen=True)

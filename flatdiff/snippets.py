@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from flatdiff.panel import Panel
+from flatdiff.landscape.panel import Panel
 from flatdiff.requests import Request
 
 TEMPLATE = """\
@@ -48,7 +48,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
         imports.append("from flatdiff.checkpoints.tensors import layer_names")
         settings.append("layers=layer_names(engine.root, card)")
     if panel := _arguments(first.panel, Panel(dataset=first.panel.dataset)):
-        imports.append("from flatdiff.panel import Panel")
+        imports.append("from flatdiff.landscape.panel import Panel")
         more.append(f"panel=Panel(dataset=card.dataset, {', '.join(panel)}),")
     partners = _names([partner.checkpoint for partner in first.partners])
     if first.partners:

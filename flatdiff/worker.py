@@ -19,7 +19,7 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.freight import unpacked
 from flatdiff.jobs import MAX_ACTIVE_JOBS
-from flatdiff.panel import Panel, panel_digest
+from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.requests import Request, architecture_of
 from flatdiff.system.arrays import Arrays
 from flatdiff.system.processor import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from flatdiff.diffusion.unet import AdmUNet
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ def _request(request_json: str) -> Request:
 @lru_cache(maxsize=MAX_ACTIVE_JOBS)  # they take turns, and none should load for every tile
 def _subject(identity: str, root: str) -> "Subject":
     """Load a checkpoint with its panel and its partners."""
-    from flatdiff.subject import Subject
-    from flatdiff.weights import FlatWeights
+    from flatdiff.landscape.flat_weights import FlatWeights
+    from flatdiff.landscape.subject import Subject
 
     gc.collect()  # what was evicted holds itself by its caches
     checkpoints, architecture, recipe, digest = json.loads(identity)

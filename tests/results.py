@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from flatdiff.exports import Measured
+from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
@@ -19,7 +20,6 @@ from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from flatdiff.panel import Panel
 from flatdiff.requests import make_request
 from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
 

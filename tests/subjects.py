@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.curvature import Curvature
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
+from flatdiff.landscape.curvature import Curvature
+from flatdiff.landscape.flat_weights import FlatWeights
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from flatdiff.measures import MEASURES
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.panel import Panel
 from flatdiff.requests import Request
-from flatdiff.subject import Subject
 from flatdiff.system.arrays import Arrays
-from flatdiff.weights import FlatWeights
 from tests.tiny import CPU, TINY, random_network, tiny_recipe
 
 torch.set_num_threads(1)

@@ -20,12 +20,12 @@ from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.errors import EngineError, StoreError
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from flatdiff.store import Store
-from flatdiff.subject import Subject
 from tests.conftest import write_tiny_checkpoint
 
 LONG = SurfaceSettings(resolution=151)  # a minute of tiles on the tiny network
@@ -203,7 +203,7 @@ from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.panel import Panel
+from flatdiff.landscape.panel import Panel
 from flatdiff.requests import make_request
 from flatdiff.store import Store
 

@@ -18,10 +18,10 @@ from flatdiff.engine import Handle
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.exports import command_line, measured
 from flatdiff.formats import FORMATS, formats_for
+from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
-from flatdiff.panel import Panel, panel_digest
 from flatdiff.requests import Request
 from flatdiff.store import Store
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface

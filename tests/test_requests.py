@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from flatdiff.errors import SettingsError
+from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from tests.subjects import card_of, changed, surface_request
 from tests.tiny import TINY, command_line

@@ -9,8 +9,8 @@ from distributed import Client
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import Cluster
+from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.curvature import CurvatureSettings
-from flatdiff.panel import Panel, panel_digest
 from flatdiff.requests import make_request
 from flatdiff.worker import evaluate_tile
 

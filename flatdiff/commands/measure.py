@@ -14,9 +14,9 @@ from flatdiff.engine import Engine
 from flatdiff.exports import measured
 from flatdiff.formats import FORMATS, formats_for
 from flatdiff.images.datasets import Split
+from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.panel import Panel
 from flatdiff.requests import Request, make_request
 from flatdiff.sheet import completed
 from flatdiff.system.files import atomic_write

@@ -9,8 +9,8 @@ import tyro
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.tensors import read_shapes, read_tensors
 from flatdiff.config import require
-from flatdiff.quantized_files import file_sizes, quantized_file
-from flatdiff.scheme import Scheme
+from flatdiff.landscape.quantized_file import file_sizes, quantized_file
+from flatdiff.landscape.scheme import Scheme
 from flatdiff.system.files import atomic_write, checkpoint_root
 
 

@@ -6,8 +6,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from flatdiff.figures.style import laid_out, style_of
-from flatdiff.quantization import dequantize, quantize
-from flatdiff.scheme import Scheme
+from flatdiff.landscape.quantization import dequantize, quantize
+from flatdiff.landscape.scheme import Scheme
 
 NUM_BINS = 80
 NUM_THREADS = 120  # weights whose way to their level is drawn

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from flatdiff.figures.style import laid_out, style_of
-from flatdiff.ruler import Mark
+from flatdiff.landscape.perturbation_sizes import Mark
 
 
 def ruler_dots(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> go.Figure:

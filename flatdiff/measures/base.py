@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")

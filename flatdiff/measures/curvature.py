@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import require, require_seed
+from flatdiff.landscape.spectrum import Quadrature, eigen_products, spectral_density
 from flatdiff.measures.base import Item, Measure, mean, mean_and_error, standard_error, stream_seed
-from flatdiff.spectrum import Quadrature, eigen_products, spectral_density
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 # What one batch costs in forward passes of it, as measured on digits/adm on one core.
 GRADIENT_FORWARDS = 3

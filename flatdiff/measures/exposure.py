@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import FULL_PRECISION_BITS, require, require_finite, require_seed
+from flatdiff.landscape.scheme import SchemeOptions, require_bits
 from flatdiff.measures.base import (
     Item,
     Measure,
@@ -34,11 +35,10 @@ from flatdiff.measures.base import (
     standard_error,
     stream_seed,
 )
-from flatdiff.scheme import SchemeOptions, require_bits
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 IMAGES_A_CHUNK = 16
 MAX_EPS_SCALE = 10.0

@@ -23,6 +23,7 @@ from flatdiff.images.frechet import (
     kernel_estimate,
     precision_recall,
 )
+from flatdiff.landscape.scheme import SchemeOptions
 from flatdiff.measures.base import (
     Item,
     Measure,
@@ -33,11 +34,10 @@ from flatdiff.measures.base import (
     stream_seed,
 )
 from flatdiff.measures.quantization import reference_first
-from flatdiff.scheme import SchemeOptions
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 FeatureName = Literal["digits", "inception"]
 LABELS: dict[FeatureName, str] = {

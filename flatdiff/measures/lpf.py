@@ -29,7 +29,7 @@ from flatdiff.measures.timesteps import by_timestep
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 CONFIDENCE = 0.95
 FIRST_PAIRS = 8  # before the error is looked at for the first time

@@ -20,8 +20,8 @@ from flatdiff.measures.surface_settings import MAX_SPAN, Axes, SurfaceSettings
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
-    from flatdiff.weights import Vector
+    from flatdiff.landscape.flat_weights import Vector
+    from flatdiff.landscape.subject import Subject
 
 # A point of the surface that nobody has touched where flat and sharp draw differently.
 EXAMPLE = (0.3, 0.2)

@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import FULL_PRECISION_BITS, require
+from flatdiff.landscape.quantized_file import file_sizes
+from flatdiff.landscape.scheme import SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure, mean, standard_error
-from flatdiff.quantized_files import file_sizes
-from flatdiff.scheme import SchemeOptions, require_bits
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 
 @dataclass(frozen=True, kw_only=True)

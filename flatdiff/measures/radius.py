@@ -28,7 +28,7 @@ from flatdiff.measures.timesteps import by_timestep
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 MAX_SIZE = 1e6  # far beyond any weights, far below what float32 can hold
 MAX_SIZES = 100

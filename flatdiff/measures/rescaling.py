@@ -1,7 +1,7 @@
 """Rescaling tells real flatness from faked: the same function from weights of another size.
 
 The convolutions that feed a group norm are multiplied by a factor, which changes nothing that the
-network computes (see `flatdiff.rescaling`), and LPF is measured under noise of both modes, the
+network computes (`landscape/rescaling.py`), and LPF is measured under noise of both modes, the
 same noise for every factor. Absolute noise calls the larger weights flatter (Dinh et al. 2017,
 arXiv 1703.04933); noise in units of each filter's size does not (Li et al. 2018, arXiv
 1712.09913). What the loss itself moves by is the norm's eps.
@@ -20,7 +20,7 @@ from flatdiff.measures.lpf import MAX_SIGMA
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 MAX_FACTOR = 1024.0  # and its inverse; below, eps takes over, above, nothing new happens
 MAX_FACTORS = 50

@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import require, require_seed
+from flatdiff.landscape.scheme import SchemeOptions
 from flatdiff.measures.base import Item, Measure, chunks, mean, standard_error, stream_seed
 from flatdiff.measures.quantization import reference_first
-from flatdiff.scheme import SchemeOptions
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 IMAGES_A_CHUNK = 8
 

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from flatdiff.config import require
 from flatdiff.errors import CheckpointError
+from flatdiff.landscape.scheme import SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure, mean, standard_error
-from flatdiff.scheme import SchemeOptions, require_bits
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
+    from flatdiff.landscape.subject import Subject
 
 MAX_LAYERS = 2000
 

@@ -22,8 +22,8 @@ from flatdiff.measures.surface_settings import GRIDS, SurfaceSettings, surface_i
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:
-    from flatdiff.subject import Subject
-    from flatdiff.weights import Vector
+    from flatdiff.landscape.flat_weights import Vector
+    from flatdiff.landscape.subject import Subject
 
 __all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings", "axes_of"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.interpolation import Grids, Node, display_matrix, error_matrix
+from flatdiff.landscape.interpolation import Grids, Node, display_matrix, error_matrix
 from flatdiff.measures.base import NO_BASE, mean, panel_error, standard_error
 from flatdiff.measures.surface_settings import (
     GRIDS,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.config import NORMALIZATIONS, Normalization, require, require_finite, require_seed
-from flatdiff.interpolation import Grids
+from flatdiff.landscape.interpolation import Grids
 from flatdiff.measures.base import Item
 
 Axes = Literal["random", "checkpoints", "eigenvectors"]

@@ -7,7 +7,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.figures.ruler import ruler_dots
-from flatdiff.ruler import Mark, Scales, ruler
+from flatdiff.landscape.perturbation_sizes import Mark, Scales, ruler
 from pages.shared.choose import all_cards, choose_checkpoints, label
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 

@@ -10,9 +10,9 @@ from flatdiff.figures.lpf import lpf_by_timestep
 from flatdiff.figures.radius import radius_lines, rises_of, timestep_map
 from flatdiff.figures.ruler import ruler_dots
 from flatdiff.figures.style import Series, style_of
+from flatdiff.landscape.perturbation_sizes import Mark
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.ruler import Mark
 from flatdiff.views import View, lpf_pictures, radius_pictures
 from tests.results import lpf, radius
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.scheme import Scheme
 from flatdiff.measures.exposure import MEASURE, ExposureResult, ExposureSettings
-from flatdiff.quantization import fake_quantize
-from flatdiff.scheme import Scheme
 from flatdiff.system.arrays import Arrays
 from tests.subjects import computed, constant_network, digits_subject
 from tests.tiny import TINY, random_network

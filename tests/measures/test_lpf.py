@@ -7,9 +7,9 @@ import pytest
 import torch
 from scipy import stats
 
+from flatdiff.landscape.flat_weights import filter_scales
 from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
 from flatdiff.system.arrays import Arrays
-from flatdiff.weights import filter_scales
 from tests.subjects import (
     QuadraticSubject,
     computed,

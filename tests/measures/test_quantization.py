@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.quantized_file import quantized_file
+from flatdiff.landscape.scheme import Scheme
 from flatdiff.measures.quantization import MEASURE, QuantizationSettings
-from flatdiff.quantization import fake_quantize
-from flatdiff.quantized_files import quantized_file
-from flatdiff.scheme import Scheme
 from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 from tests.tiny import TINY, random_network
 

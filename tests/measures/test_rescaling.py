@@ -11,9 +11,9 @@ from torch import nn
 from flatdiff.config import LpfMode
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
+from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.rescaling import MEASURE, RescalingResult, RescalingSettings, factors_up_to
-from flatdiff.rescaling import rescalable
 from tests.subjects import computed, digits_subject
 from tests.tiny import TINY, random_network
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from flatdiff.errors import CheckpointError
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.scheme import Scheme
 from flatdiff.measures.sensitivity import MEASURE, SensitivitySettings
-from flatdiff.quantization import fake_quantize
-from flatdiff.scheme import Scheme
 from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 from tests.tiny import TINY, random_network
 

@@ -5,12 +5,12 @@ import pytest
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.interpolation import interpolation_matrix
+from flatdiff.landscape.interpolation import interpolation_matrix
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from flatdiff.measures.surface import MEASURE, SurfaceSettings
 from flatdiff.measures.surface_result import level_error
 from flatdiff.measures.surface_settings import GRIDS
-from flatdiff.panel import Panel
-from flatdiff.subject import Subject
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import CPU
 

@@ -10,11 +10,11 @@ from flatdiff import engine as engine_module
 from flatdiff.bundle import default_requests
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine import Engine
+from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.requests import Request, make_request
-from flatdiff.scheme import WIDTHS
 from flatdiff.store import FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)

@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.errors import CheckpointError
-from flatdiff.spectrum import (
+from flatdiff.landscape.flat_weights import FlatWeights, Vector, gaussian
+from flatdiff.landscape.spectrum import (
     Eigenpairs,
     Quadrature,
     lanczos_quadrature,
     random_signs,
     top_eigenpairs,
 )
-from flatdiff.weights import FlatWeights, Vector, gaussian
 
 # A network's tensors by name -> a scalar: one of several terms whose sum is the loss.
 LossTerm = Callable[[dict[str, Tensor]], Tensor]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
-from flatdiff.quantization import dequantize, fake_quantize, num_grids, quantize
-from flatdiff.scheme import Scheme
-from flatdiff.weights import FlatWeights, quantized_weights
+from flatdiff.landscape.flat_weights import FlatWeights, quantized_weights
+from flatdiff.landscape.quantization import dequantize, fake_quantize, num_grids, quantize
+from flatdiff.landscape.scheme import Scheme
 
 Values = NDArray[np.float32]
 

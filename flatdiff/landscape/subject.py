@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.func import functional_call
 
-from flatdiff.chains import Chains
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.config import Noise, Normalization
-from flatdiff.curvature import Curvature, LossTerm
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
@@ -34,11 +32,9 @@ from flatdiff.images.statistics import (
     ReferenceStatistics,
     reference_statistics,
 )
-from flatdiff.panel import Panel
-from flatdiff.planes import coordinates, plane_through
-from flatdiff.rescaling import rescalable
-from flatdiff.scheme import Scheme
-from flatdiff.weights import (
+from flatdiff.landscape.chains import Chains
+from flatdiff.landscape.curvature import Curvature, LossTerm
+from flatdiff.landscape.flat_weights import (
     FlatWeights,
     Vector,
     filter_scales,
@@ -47,6 +43,10 @@ from flatdiff.weights import (
     orthogonalize,
     quantized_weights,
 )
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.planes import coordinates, plane_through
+from flatdiff.landscape.rescaling import rescalable
+from flatdiff.landscape.scheme import Scheme
 
 Losses = NDArray[np.float32]  # (N,), one a panel member
 

@@ -21,8 +21,8 @@ from flatdiff.checkpoints.tensors import Shapes, Tensors
 from flatdiff.config import FULL_PRECISION_BITS, canonical_json, from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from flatdiff.quantization import QuantizedTensor, dequantize, num_grids, quantize
-from flatdiff.scheme import Scheme
+from flatdiff.landscape.quantization import QuantizedTensor, dequantize, num_grids, quantize
+from flatdiff.landscape.scheme import Scheme
 
 FORMAT_VERSION = 1
 METADATA_KEY = "flatdiff"  # one entry, so that equal content is equal bytes

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from flatdiff.weights import Vector, orthogonalize
+from flatdiff.landscape.flat_weights import Vector, orthogonalize
 
 
 def plane_through(origin: Vector, partners: Sequence[Vector]) -> tuple[Vector, Vector]:

@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.scheme import Scheme
-from flatdiff.weights import (
+from flatdiff.landscape.flat_weights import (
     FlatWeights,
     Normalization,
     filter_scales,
@@ -18,6 +17,7 @@ from flatdiff.weights import (
     orthogonalize,
     quantized_weights,
 )
+from flatdiff.landscape.scheme import Scheme
 from tests.subjects import TINY, wide_weights
 from tests.tiny import random_network
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.rescaling import rescalable
+from flatdiff.landscape.rescaling import rescalable
 from tests.subjects import digits_subject
 from tests.tiny import gaussian, random_network
 

@@ -16,9 +16,9 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.tensors import Tensors, read_shapes, read_tensors
 from flatdiff.commands.quantize import Target, quantize
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.quantization import fake_quantize
-from flatdiff.quantized_files import file_sizes, quantized_file, read_quantized_file
-from flatdiff.scheme import Scheme
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.quantized_file import file_sizes, quantized_file, read_quantized_file
+from flatdiff.landscape.scheme import Scheme
 
 SCHEMES = [
     Scheme(),

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from flatdiff import panel as module
 from flatdiff.errors import SettingsError
-from flatdiff.panel import Panel, panel_digest
+from flatdiff.landscape import panel as module
+from flatdiff.landscape.panel import Panel, panel_digest
 from tests.tiny import TESTS
 
 
@@ -45,7 +45,7 @@ def test_every_field_and_the_version_change_the_digest(monkeypatch: pytest.Monke
 
 def test_digest_is_the_same_in_another_process() -> None:
     """Python salts its own hashes by process; a key in a store must not depend on them."""
-    code = "from flatdiff.panel import *; print(panel_digest(Panel(size=7, seed=3)))"
+    code = "from flatdiff.landscape.panel import *; print(panel_digest(Panel(size=7, seed=3)))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=TESTS.parent,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatdiff.interpolation import (
+from flatdiff.landscape.interpolation import (
     NUM_HELD_OUT,
     Grids,
     display_matrix,

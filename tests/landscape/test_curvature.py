@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flatdiff import subject as subject_module
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.curvature import Curvature
 from flatdiff.errors import CheckpointError
-from flatdiff.panel import Panel
-from flatdiff.subject import Subject
-from flatdiff.weights import FlatWeights
+from flatdiff.landscape import subject as subject_module
+from flatdiff.landscape.curvature import Curvature
+from flatdiff.landscape.flat_weights import FlatWeights
+from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.subject import Subject
 from tests.subjects import (
     QuadraticSubject,
     card_of,

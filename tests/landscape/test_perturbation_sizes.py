@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from flatdiff.checkpoints.tensors import Tensors
-from flatdiff.ruler import Scales, distance, norm, ruler
-from flatdiff.scheme import WIDTHS
+from flatdiff.landscape.perturbation_sizes import Scales, distance, norm, ruler
+from flatdiff.landscape.scheme import WIDTHS
 
 THETA: Tensors = {
     "a": np.array([[3.0, 0.0], [0.0, 0.0]], np.float32),

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff import subject as module
 from flatdiff.checkpoints.recipe import PRESETS
+from flatdiff.landscape import subject as module
+from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.subject import Subject
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.scheme import Scheme
-from flatdiff.subject import Subject
 from tests.subjects import computed, constant_network, digits_subject
 from tests.tiny import TINY, random_network
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatdiff.checkpoints.tensors import Tensors
-from flatdiff.quantization import fake_quantize
-from flatdiff.scheme import WIDTHS, Scheme
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.scheme import WIDTHS, Scheme
 
 
 @dataclass(frozen=True)

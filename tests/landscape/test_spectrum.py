@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from flatdiff import spectrum as module
-from flatdiff.spectrum import (
+from flatdiff.landscape import spectrum as module
+from flatdiff.landscape.spectrum import (
     Quadrature,
     eigen_products,
     lanczos_quadrature,

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from flatdiff.config import Normalization
-from flatdiff.quantization import fake_quantize
-from flatdiff.scheme import Scheme
+from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.scheme import Scheme
 
 Vector = Float[Tensor, " p"]
 

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from flatdiff import toy
 from flatdiff.checkpoints.recipe import make_recipe
+from flatdiff.landscape import toy
 from flatdiff.training import sam
 from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
 

@@ -1,0 +1,1 @@
+"""A checkpoint made measurable: its loss at any point of weight space."""
