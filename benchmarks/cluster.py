@@ -24,8 +24,8 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card, write_card
 from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine
 from flatdiff.freight import send
+from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import make_request
 from flatdiff.store import Store
 from flatdiff.system.files import checkpoint_root
 from tests.machines import Machines, until

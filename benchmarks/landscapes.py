@@ -23,8 +23,8 @@ import numpy as np
 from benchmarks.surface import CHECKPOINT
 from flatdiff.checkpoints.card import read_card
 from flatdiff.engine import Engine
+from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from flatdiff.requests import make_request
 from flatdiff.store import Store
 from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 

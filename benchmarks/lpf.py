@@ -14,7 +14,7 @@ import numpy as np
 from flatdiff.bundle import BUNDLE_FILE
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.measures.lpf import LpfResult, LpfSettings
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 from flatdiff.store import Store
 from flatdiff.system.files import checkpoint_root
 

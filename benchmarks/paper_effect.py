@@ -14,7 +14,7 @@ from flatdiff.claim_columns import COLUMNS, Value, requests_of
 from flatdiff.engine import Engine
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 
 HEAD = (
     "| method | loss | LPF, absolute σ = 0.01 | LPF, filter-relative σ = 0.01 "

@@ -20,8 +20,8 @@ from pathlib import Path
 from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
 from flatdiff.engine import Engine
+from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import make_request
 from flatdiff.store import Store
 from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 

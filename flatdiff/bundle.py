@@ -13,10 +13,10 @@ from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.sheet import sheet_requests
 from flatdiff.store import Store
 from flatdiff.study_family import study_requests

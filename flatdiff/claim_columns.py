@@ -11,7 +11,7 @@ from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.requests import Request, make_request
+from flatdiff.measures.request import Request, make_request
 
 Value = tuple[float, float]  # and its standard error
 

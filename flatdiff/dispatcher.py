@@ -19,7 +19,7 @@ from flatdiff.errors import EngineError, StoreError
 from flatdiff.freight import Delivery, FreightMissingError, Porter, weights_lost
 from flatdiff.jobs import MAX_ACTIVE_JOBS
 from flatdiff.landscape.panel import panel_digest
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 
 if TYPE_CHECKING:

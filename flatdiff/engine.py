@@ -17,8 +17,8 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.cluster import Cluster
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.errors import EngineError
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 from flatdiff.system.files import checkpoint_root, state_home
 from flatdiff.transfer import open_store

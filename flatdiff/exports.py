@@ -27,8 +27,8 @@ from flatdiff.figures.style import Series
 from flatdiff.images.grid import image_grid
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.nearby import NearbyResult
+from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.requests import Request
 from flatdiff.store import DONE
 from flatdiff.tables import all_numbers
 

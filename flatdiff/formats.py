@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from flatdiff.exports import Measured, to_csv, to_json, to_npz, to_png
+from flatdiff.measures.request import Request
 from flatdiff.polydata import to_vtp
 from flatdiff.report import to_html
-from flatdiff.requests import Request
 
 
 @dataclass(frozen=True)

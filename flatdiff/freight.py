@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from flatdiff.checkpoints.card import CARD_FILE, WEIGHTS_FILE, read_card
 from flatdiff.errors import CheckpointError, EngineError, FlatdiffError
-from flatdiff.requests import Request, architecture_of
+from flatdiff.measures.request import Request, architecture_of
 from flatdiff.system.files import atomic_write, move_folder, resolve_inside, sha256_of, state_home
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 
 MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
 

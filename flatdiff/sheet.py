@@ -18,10 +18,10 @@ from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import RadiusSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flatdiff.landscape.panel import Panel
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 
 TEMPLATE = """\
 from contextlib import closing
@@ -40,7 +40,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
         "from flatdiff.checkpoints.card import read_card",
         "from flatdiff.engine import Engine",
         f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
-        "from flatdiff.requests import make_request",
+        "from flatdiff.measures.request import make_request",
         "from flatdiff.tables import TABLES",
     ]
     more, settings = [], _arguments(first.settings, type(first.settings)())

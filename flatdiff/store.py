@@ -15,7 +15,7 @@ from pathlib import Path
 from flatdiff.database import Database
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.jobs import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
 from flatdiff.system.processes import is_alive, this_process
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from flatdiff.checkpoints.card import Card
 from flatdiff.claim import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
 from flatdiff.claim_columns import Column
-from flatdiff.comparison import compare
 from flatdiff.measures.base import standard_error
+from flatdiff.measures.comparison import compare
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.paper import number

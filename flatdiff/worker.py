@@ -20,7 +20,7 @@ from flatdiff.errors import CheckpointError, DataError
 from flatdiff.freight import unpacked
 from flatdiff.jobs import MAX_ACTIVE_JOBS
 from flatdiff.landscape.panel import Panel, panel_digest
-from flatdiff.requests import Request, architecture_of
+from flatdiff.measures.request import Request, architecture_of
 from flatdiff.system.arrays import Arrays
 from flatdiff.system.processor import (
     STARVED_SHARE,

@@ -15,12 +15,12 @@ from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.nearby import NearbyResult, NearbySettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.radius import RadiusResult, RadiusSettings
+from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings
 from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from flatdiff.requests import make_request
 from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
 
 SETTINGS: dict[str, Any] = {

@@ -19,8 +19,8 @@ from flatdiff.landscape.flat_weights import FlatWeights
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures import MEASURES
+from flatdiff.measures.request import Request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request
 from flatdiff.system.arrays import Arrays
 from tests.tiny import CPU, TINY, random_network, tiny_recipe
 

@@ -10,7 +10,7 @@ import pytest
 from flatdiff import bundle as module
 from flatdiff.bundle import export_bundle, import_bundle
 from flatdiff.errors import StoreError
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
 from flatdiff.transfer import copy_results
 from tests.subjects import arrays_of, same_arrays, surface_request

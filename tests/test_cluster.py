@@ -19,8 +19,8 @@ from flatdiff.errors import CheckpointError, EngineError
 from flatdiff.freight import FreightMissingError, has, take_piece, unpack, unpacked
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
+from flatdiff.measures.request import architecture_of, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import architecture_of, make_request
 from flatdiff.store import Store
 from flatdiff.worker import number_of
 from tests.machines import Machines, until

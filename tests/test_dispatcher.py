@@ -10,9 +10,9 @@ import pytest
 from flatdiff.checkpoints.card import read_card, write_card
 from flatdiff.dispatcher import Dispatcher
 from flatdiff.engine import Engine
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import FAILED, QUEUED, RUNNING, Job, Store
 from tests.conftest import write_tiny_checkpoint
 
@@ -82,7 +82,7 @@ def test_the_end_of_a_line_counts_too(engine: Engine, root: Path) -> None:
 ASK = """
 import sys
 from pathlib import Path
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.store import Store
 Store(Path(sys.argv[1])).submit(Request.from_json(sys.argv[2]))
 print("asked", flush=True)

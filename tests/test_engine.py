@@ -23,8 +23,8 @@ from flatdiff.errors import EngineError, StoreError
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import Store
 from tests.conftest import write_tiny_checkpoint
 
@@ -204,7 +204,7 @@ from flatdiff.cluster import Cluster
 from flatdiff.engine import Engine, Handle, Progress
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.landscape.panel import Panel
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 from flatdiff.store import Store
 
 root, home, resolution = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -21,8 +21,8 @@ from flatdiff.formats import FORMATS, formats_for
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request
 from flatdiff.measures.sensitivity import SensitivitySettings
-from flatdiff.requests import Request
 from flatdiff.store import Store
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item

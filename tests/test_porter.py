@@ -16,8 +16,8 @@ from flatdiff import freight
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
 from flatdiff.cluster import Cluster
 from flatdiff.dispatcher import Dispatcher
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import CANCELLED, DONE, FAILED, RUNNING, Store
 from flatdiff.worker import TileResult
 from tests.conftest import write_tiny_checkpoint

@@ -18,7 +18,7 @@ from flatdiff.commands.study import study_files
 from flatdiff.engine import Engine
 from flatdiff.estimates import with_error
 from flatdiff.exports import measured
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 from flatdiff.store import Store
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_results import Study

@@ -14,9 +14,9 @@ from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.snippets import python_snippet
 from flatdiff.store import DONE, Store
 from flatdiff.system.files import PROJECT_ROOT

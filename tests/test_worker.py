@@ -11,7 +11,7 @@ from flatdiff.checkpoints.card import read_card
 from flatdiff.cluster import Cluster
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.curvature import CurvatureSettings
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 from flatdiff.worker import evaluate_tile
 
 

@@ -17,7 +17,7 @@ from flatdiff.images.datasets import Split
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.requests import Request, make_request
+from flatdiff.measures.request import Request, make_request
 from flatdiff.sheet import completed
 from flatdiff.system.files import atomic_write
 

@@ -13,7 +13,7 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine import Engine
 from flatdiff.exports import measured
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_findings import findings
 from flatdiff.study_report import to_html

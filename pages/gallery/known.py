@@ -14,8 +14,8 @@ from flatdiff.engine import shared_engine
 from flatdiff.images.grid import image_grid
 from flatdiff.jobs import Job
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.requests import Request, make_request
 
 THUMBNAIL_IMAGES = 4
 THUMBNAIL_HEIGHT = 48  # pixels

@@ -11,7 +11,7 @@ from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
 from flatdiff.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.requests import architecture_of
+from flatdiff.measures.request import architecture_of
 from flatdiff.training import launcher
 from flatdiff.training.cpu_slots import num_turns
 from flatdiff.training.run_cost import cost

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from flatdiff.measures.curvature import CurvatureSettings
+from flatdiff.measures.request import make_request
 from flatdiff.readings import reading
-from flatdiff.requests import make_request
 from flatdiff.sections import pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw

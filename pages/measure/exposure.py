@@ -5,8 +5,8 @@ import streamlit as st
 from flatdiff.config import FULL_PRECISION_BITS
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
+from flatdiff.measures.request import make_request
 from flatdiff.readings import reading
-from flatdiff.requests import make_request
 from flatdiff.sections import pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw

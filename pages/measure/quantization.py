@@ -10,10 +10,10 @@ from flatdiff.exports import settings_flags
 from flatdiff.landscape.quantized_file import quantized_file
 from flatdiff.landscape.scheme import WIDTHS, Scheme
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.paper import TABLE_4
 from flatdiff.readings import reading
-from flatdiff.requests import make_request
 from flatdiff.sections import View, pictures_of
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all

@@ -4,8 +4,8 @@ import streamlit as st
 
 from flatdiff.config import NOISES
 from flatdiff.measures.radius import RadiusSettings, even_sizes
+from flatdiff.measures.request import make_request
 from flatdiff.readings import reading
-from flatdiff.requests import make_request
 from flatdiff.sections import SECTIONS, View, pictures_of
 from pages.shared.choose import (
     choose_checkpoints,

@@ -16,8 +16,8 @@ from flatdiff.figures.surface import (
     surface_contour,
     surface_lines,
 )
+from flatdiff.measures.request import make_request
 from flatdiff.readings import reading
-from flatdiff.requests import make_request
 from flatdiff.sections import View
 from pages.shared.choose import plain
 from pages.shared.job import job_panel, nothing_yet

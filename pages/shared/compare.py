@@ -7,8 +7,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.comparison import Comparison, compare, sentence
 from flatdiff.engine import Handle
+from flatdiff.measures.comparison import Comparison, compare, sentence
 from flatdiff.store import DONE
 from pages.shared.choose import label, plain
 

@@ -11,7 +11,7 @@ import streamlit as st
 
 from flatdiff.config import serves_others
 from flatdiff.engine import Handle, Progress, shared_engine
-from flatdiff.requests import Request
+from flatdiff.measures.request import Request
 from flatdiff.store import ACTIVE, DONE, FAILED
 from pages.shared.about import about
 from pages.shared.choose import plain

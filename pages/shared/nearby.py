@@ -10,9 +10,9 @@ from flatdiff.figures.surface import Point
 from flatdiff.images.grid import image_grid
 from flatdiff.measures.base import mean, standard_error
 from flatdiff.measures.nearby import EXAMPLE, NearbyResult, NearbySettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.surface_settings import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from pages.shared.choose import label, plain, whole_number
 from pages.shared.job import job_panel
 from pages.shared.record import numbers, record

@@ -13,8 +13,8 @@ from flatdiff.estimates import with_error
 from flatdiff.figures.rescaling import factor_name
 from flatdiff.figures.style import Series
 from flatdiff.landscape.rescaling import rescalable
+from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to
-from flatdiff.requests import make_request
 from flatdiff.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all

@@ -16,8 +16,8 @@ from flatdiff.figures.style import Series
 from flatdiff.images.grid import image_grid
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
+from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.requests import make_request
 from pages.shared.choose import choose_checkpoints, label, plain
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of

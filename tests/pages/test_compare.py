@@ -10,7 +10,7 @@ from flatdiff.checkpoints.card import Card, list_cards, read_card
 from flatdiff.engine import Engine
 from flatdiff.measures import MEASURES
 from flatdiff.measures.exposure import ExposureSettings
-from flatdiff.requests import Request, make_request
+from flatdiff.measures.request import Request, make_request
 from flatdiff.sheet import PARTS, sheet_requests
 from flatdiff.store import FAILED
 from pages.shared import record

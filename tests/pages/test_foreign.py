@@ -14,7 +14,7 @@ from flatdiff.config import digest
 from flatdiff.engine import Engine
 from flatdiff.landscape.perturbation_sizes import distance, norm
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.requests import make_request
+from flatdiff.measures.request import make_request
 from pages.shared import weights
 from tests.pages.stored import arrays_for
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, requests_of, texts  # noqa: F401

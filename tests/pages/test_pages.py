@@ -20,9 +20,9 @@ from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine import Engine
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import DONE, FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for

@@ -6,8 +6,8 @@ from streamlit.testing.v1 import AppTest
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.measures.request import make_request
 from flatdiff.paper import TABLE_2, TABLE_4
-from flatdiff.requests import make_request
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
 
 

@@ -12,9 +12,9 @@ from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine import Engine
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.requests import Request, make_request
 from flatdiff.store import FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)

@@ -11,8 +11,8 @@ from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.requests import Request, make_request
 from tests.subjects import card_of, changed, surface_request
 from tests.tiny import TINY, command_line
 
@@ -86,7 +86,10 @@ def test_comes_back_from_json_equal(request_: Request) -> None:
 
 def test_key_is_the_same_in_another_process() -> None:
     """Nothing of a process (hash seed, dict order, address) may enter a key that is stored."""
-    code = "import sys; from flatdiff.requests import *; print(Request.from_json(sys.argv[1]).key)"
+    code = (
+        "import sys; from flatdiff.measures.request import Request\n"
+        "print(Request.from_json(sys.argv[1]).key)"
+    )
     for request in REQUESTS[:2]:
         done = command_line(request.to_json(), code=code)
         assert done.stdout.strip() == request.key, done.stderr

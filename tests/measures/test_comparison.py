@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from flatdiff.comparison import Comparison, compare, sentence
 from flatdiff.errors import SettingsError
+from flatdiff.measures.comparison import Comparison, compare, sentence
 
 
 def rises(seed: int, shift: float, shared: np.ndarray) -> np.ndarray:
