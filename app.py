@@ -21,7 +21,7 @@ from pages.shared.guard import HostGuard
 
 if TYPE_CHECKING:
     from flatdiff.checkpoints.card import Card
-    from flatdiff.engine import Engine
+    from flatdiff.engine.engine import Engine
 
 FIRST_PAGE_S = 5.0  # that the first visitor has the server to themselves
 
@@ -45,8 +45,8 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     import pandas  # noqa: F401  (first import by many sessions at once can fail)
     import plotly.graph_objects  # noqa: F401
 
-    from flatdiff.bundle import import_bundle
-    from flatdiff.engine import shared_engine
+    from flatdiff.engine.bundle import import_bundle
+    from flatdiff.engine.engine import shared_engine
     from pages.shared.choose import sorted_out
 
     engine = shared_engine()

@@ -21,12 +21,12 @@ import numpy as np
 
 from benchmarks.surface import CHECKPOINT
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card, write_card
-from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine
-from flatdiff.freight import send
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.delivery import send
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import Store
 from flatdiff.system.files import checkpoint_root
 from tests.machines import Machines, until
 

@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.surface import CHECKPOINT
 from flatdiff.checkpoints.card import read_card
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from flatdiff.store import Store
 from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 
 STEPS = 51

@@ -11,11 +11,11 @@ import statistics
 
 import numpy as np
 
-from flatdiff.bundle import BUNDLE_FILE
 from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.engine.bundle import BUNDLE_FILE
+from flatdiff.engine.store import Store
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
-from flatdiff.store import Store
 from flatdiff.system.files import checkpoint_root
 
 RELATIVE_STDERR = 0.01

@@ -8,10 +8,10 @@ shipped results; what is not in the store is computed. Prints Markdown.
 
 from collections.abc import Mapping
 
-from flatdiff.bundle import import_bundle
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.claim_columns import COLUMNS, Value, requests_of
-from flatdiff.engine import Engine
+from flatdiff.engine.bundle import import_bundle
+from flatdiff.engine.engine import Engine
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request

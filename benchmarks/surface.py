@@ -18,11 +18,11 @@ import time
 from pathlib import Path
 
 from flatdiff.checkpoints.card import read_card
-from flatdiff.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
-from flatdiff.engine import Engine
+from flatdiff.engine.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import Store
 from flatdiff.system.files import PROJECT_ROOT, checkpoint_root
 
 CHECKPOINT = "digits/adm"

@@ -25,7 +25,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.first_page import SERVER_LOG, start_server
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 
 THINKING_S = (2.0, 8.0)
 SETTLED_S = 60.0  # memory is looked at from here on

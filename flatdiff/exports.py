@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
 from flatdiff.checkpoints.card import Card, read_card
-from flatdiff.engine import Handle
+from flatdiff.engine.engine import Handle
+from flatdiff.engine.store import DONE
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.figures.style import Series
 from flatdiff.images.grid import image_grid
@@ -29,7 +30,6 @@ from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.store import DONE
 from flatdiff.tables import all_numbers
 
 

@@ -38,7 +38,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
     first = requests[0]
     imports = [
         "from flatdiff.checkpoints.card import read_card",
-        "from flatdiff.engine import Engine",
+        "from flatdiff.engine.engine import Engine",
         f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
         "from flatdiff.measures.request import make_request",
         "from flatdiff.tables import TABLES",

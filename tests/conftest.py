@@ -21,7 +21,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 
 torch.set_num_threads(1)
 

@@ -25,7 +25,9 @@ def test_web_process_never_loads_torch() -> None:
         path.relative_to(ROOT).with_suffix("").as_posix().replace("/", ".")
         for path in (ROOT / "pages" / "shared").glob("*.py")
     ]
-    program = f"import sys, {', '.join(modules)}, flatdiff.engine; print('torch' in sys.modules)"
+    program = (
+        f"import sys, {', '.join(modules)}, flatdiff.engine.engine; print('torch' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

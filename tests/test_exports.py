@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from flatdiff.checkpoints.card import write_card
-from flatdiff.engine import Handle
+from flatdiff.engine.engine import Handle
+from flatdiff.engine.store import Store
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.exports import command_line, measured
 from flatdiff.formats import FORMATS, formats_for
@@ -23,7 +24,6 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request
 from flatdiff.measures.sensitivity import SensitivitySettings
-from flatdiff.store import Store
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from benchmarks.paper_effect import FIRST, more_row, row, values_of
-from flatdiff.bundle import import_bundle
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.commands import COMMANDS
 from flatdiff.commands.study import study_files
-from flatdiff.engine import Engine
+from flatdiff.engine.bundle import import_bundle
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.estimates import with_error
 from flatdiff.exports import measured
 from flatdiff.measures.request import make_request
-from flatdiff.store import Store
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_results import Study
 from flatdiff.system.files import PROJECT_ROOT

@@ -11,6 +11,7 @@ import pytest
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.tensors import layer_names
+from flatdiff.engine.store import DONE, Store
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
@@ -18,7 +19,6 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.snippets import python_snippet
-from flatdiff.store import DONE, Store
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.tables import TABLES
 from tests.pages.stored import arrays_for

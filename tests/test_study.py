@@ -15,9 +15,9 @@ import scipy.linalg
 from flatdiff.checkpoints.card import Card
 from flatdiff.commands.study import study_files
 from flatdiff.config import METHODS
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.errors import CheckpointError
-from flatdiff.store import Store
 from flatdiff.study import STUDY
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_report import entry_table

@@ -13,9 +13,9 @@ import pytest
 
 from flatdiff.commands import progress
 from flatdiff.commands.study import study
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
-from flatdiff.store import DONE, Store
 from flatdiff.study_family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for

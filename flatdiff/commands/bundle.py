@@ -1,9 +1,9 @@
 """`bundle`: compute what a first visitor sees, and put it beside the bundled checkpoints."""
 
-from flatdiff.bundle import BUNDLE_FILE, default_requests, export_bundle
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.commands.progress import show_progress
-from flatdiff.engine import Engine
+from flatdiff.engine.bundle import BUNDLE_FILE, default_requests, export_bundle
+from flatdiff.engine.engine import Engine
 
 
 def bundle() -> int:

@@ -10,7 +10,7 @@ import tyro
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
 from flatdiff.exports import measured
 from flatdiff.formats import FORMATS, formats_for
 from flatdiff.images.datasets import Split

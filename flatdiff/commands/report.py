@@ -10,7 +10,7 @@ from flatdiff.archive import to_zip
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
-from flatdiff.engine import Engine, Handle
+from flatdiff.engine.engine import Engine, Handle
 from flatdiff.exports import measured
 from flatdiff.report import sheet_report
 from flatdiff.sheet import PARTS, part_requests

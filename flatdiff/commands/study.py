@@ -7,11 +7,11 @@ from typing import Annotated
 
 import tyro
 
-from flatdiff.bundle import import_bundle
 from flatdiff.checkpoints.card import Card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
-from flatdiff.engine import Engine
+from flatdiff.engine.bundle import import_bundle
+from flatdiff.engine.engine import Engine
 from flatdiff.exports import measured
 from flatdiff.measures.request import Request
 from flatdiff.study_family import family_cards, study_requests

@@ -6,7 +6,7 @@ import sys
 
 import tyro
 
-from flatdiff.cluster import WORKER_ENVIRONMENT, child_environment, default_num_workers
+from flatdiff.engine.cluster import WORKER_ENVIRONMENT, child_environment, default_num_workers
 
 
 def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None) -> int:

@@ -29,7 +29,7 @@ READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at
 TURN_TIMEOUT_S = 60  # until others have been served
 MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
-log = logging.getLogger("flatdiff.conversion.launch")
+log = logging.getLogger("flatdiff.conversion")
 _one_at_a_time = threading.Lock()  # each reads a file of any size, and computes
 
 

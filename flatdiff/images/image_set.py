@@ -34,7 +34,7 @@ LSUN_FOLDERS: dict[Split, str] = {"train": "tower_train_lmdb", "held_out": "towe
 
 TELL_EVERY_S = 30
 
-log = logging.getLogger("flatdiff.images.image_set")
+log = logging.getLogger("flatdiff.images")
 
 
 @dataclass(frozen=True)

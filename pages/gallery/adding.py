@@ -22,7 +22,7 @@ from flatdiff.conversion.card_draft import (
 )
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, upload_header
 from flatdiff.conversion.published import NETWORKS
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from pages.gallery.dialogs import finish
 from pages.gallery.filters import KINDS

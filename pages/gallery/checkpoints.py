@@ -7,7 +7,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import bundled_path
 from flatdiff.config import METHOD_PLANE, read_only
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
 from pages.gallery.dialogs import SAID, delete_dialog

@@ -11,7 +11,7 @@ from flatdiff.checkpoints.tensors import weights_header
 from flatdiff.config import read_only
 from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, portable
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.filters import KINDS

@@ -4,7 +4,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import delete_checkpoint, rename_checkpoint
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from pages.gallery.listing import open_checkpoint
 from pages.shared.choose import plain

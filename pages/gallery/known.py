@@ -10,9 +10,9 @@ from math import nan
 from PIL import Image
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
+from flatdiff.engine.job import Job
 from flatdiff.images.grid import image_grid
-from flatdiff.jobs import Job
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import SamplesSettings

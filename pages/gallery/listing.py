@@ -9,7 +9,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.estimates import with_error
 from flatdiff.images.grid import image_grid
 from pages.gallery.filters import KINDS, base_method

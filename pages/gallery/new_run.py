@@ -9,7 +9,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS, Recipe
 from flatdiff.config import BaseMethod
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import architecture_of
 from flatdiff.training import launcher

@@ -5,7 +5,7 @@ import shlex
 import streamlit as st
 
 from flatdiff.checkpoints.tensors import layer_names
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.exports import settings_flags
 from flatdiff.landscape.quantized_file import quantized_file
 from flatdiff.landscape.scheme import WIDTHS, Scheme

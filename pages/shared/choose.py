@@ -8,7 +8,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS

@@ -7,9 +7,9 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.engine import Handle
+from flatdiff.engine.engine import Handle
+from flatdiff.engine.store import DONE
 from flatdiff.measures.comparison import Comparison, compare, sentence
-from flatdiff.store import DONE
 from pages.shared.choose import label, plain
 
 Rises = Callable[[Any], NDArray]

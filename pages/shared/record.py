@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.engine import Handle
+from flatdiff.engine.engine import Handle
 from flatdiff.exports import Measured, command_line, measured, origins
 from flatdiff.figures.style import Series
 from flatdiff.formats import formats_for

@@ -2,7 +2,7 @@
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Tensors, read_tensors
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 
 # Larger checkpoints are left to the command line: the server has pages to answer meanwhile.
 MAX_PARAMETERS = 20_000_000

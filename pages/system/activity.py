@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from flatdiff.engine import shared_engine
-from flatdiff.store import ACTIVE, Job
+from flatdiff.engine.engine import shared_engine
+from flatdiff.engine.store import ACTIVE, Job
 from pages.shared.choose import plain
 from pages.shared.job import duration, moment
 

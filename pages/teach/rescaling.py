@@ -8,7 +8,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import read_shapes
 from flatdiff.config import LPF_MODES, LpfMode
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.estimates import with_error
 from flatdiff.figures.rescaling import factor_name
 from flatdiff.figures.style import Series

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import layer_names
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from flatdiff.estimates import with_error
 from flatdiff.figures.quantization import quantization_lines
 from flatdiff.figures.rounding import rounding_strip

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import streamlit as st
 
 from flatdiff.archive import to_zip
-from flatdiff.engine import Handle, shared_engine
+from flatdiff.engine.engine import Handle, shared_engine
 from flatdiff.exports import Measured, measured
 from flatdiff.measures import MEASURES
 from flatdiff.readings import reading

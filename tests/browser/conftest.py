@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from benchmarks.first_page import start_server as launch
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 from flatdiff.system.files import PROJECT_ROOT
 
 # On a busy machine with two cores; what must be quick is measured in benchmarks/.

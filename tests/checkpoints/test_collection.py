@@ -15,11 +15,11 @@ from flatdiff.checkpoints.collection import (
     rename_checkpoint,
     staged,
 )
+from flatdiff.engine.store import CANCELLED, QUEUED, Store
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import CANCELLED, QUEUED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.system.processes import this_process
 

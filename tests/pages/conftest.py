@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff import engine as engine_module
-from flatdiff.engine import Engine
-from flatdiff.store import Store
+from flatdiff.engine import engine as engine_module
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
 from flatdiff.training import launcher
 from flatdiff.training.run_options import RunOptions
 

@@ -7,12 +7,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import Card, list_cards, read_card
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import FAILED
 from flatdiff.measures import MEASURES
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.sheet import PARTS, sheet_requests
-from flatdiff.store import FAILED
 from pages.shared import record
 from tests.pages.test_foreign import NASTY, add, tiny_root  # noqa: F401
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, texts  # noqa: F401

@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from flatdiff.checkpoints.card import Card, list_cards, read_card, write_card
 from flatdiff.checkpoints.tensors import read_tensors
 from flatdiff.config import digest
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
 from flatdiff.landscape.perturbation_sizes import distance, norm
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import make_request

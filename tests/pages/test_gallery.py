@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import read_card, write_card
 from flatdiff.config import digest
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
 from pages.gallery import known
 from pages.gallery.filters import Filters
 from tests.checkpoints.test_card import card_of

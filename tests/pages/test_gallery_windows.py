@@ -17,8 +17,8 @@ from flatdiff.conversion.convert import convert
 from flatdiff.conversion.diagnosis.fit import OUTDONE
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.importer import portable
-from flatdiff.engine import Engine
-from flatdiff.store import FAILED
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import FAILED
 from pages.gallery.listing import OPENED
 from pages.shared.choose import sorted_out
 from tests.conftest import TINY_FLAGS
@@ -29,7 +29,7 @@ from tests.tiny import random_network
 DIALOG = """
 import streamlit as st
 from flatdiff.checkpoints.card import read_card
-from flatdiff.engine import shared_engine
+from flatdiff.engine.engine import shared_engine
 from pages.gallery import adding, dialogs
 if "said" in st.session_state:
     st.success(st.session_state["said"])

@@ -13,17 +13,17 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import engine as engine_module
-from flatdiff.bundle import import_bundle
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.tensors import layer_names
-from flatdiff.engine import Engine
+from flatdiff.engine import engine as engine_module
+from flatdiff.engine.bundle import import_bundle
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import DONE, FAILED, Store
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import DONE, FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for
 

@@ -4,7 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper import TABLE_2, TABLE_4

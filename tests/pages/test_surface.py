@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.engine import Engine
+from flatdiff.engine.engine import Engine
 from flatdiff.errors import SettingsError
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.surface import SurfaceSettings

@@ -6,16 +6,16 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import engine as engine_module
-from flatdiff.bundle import default_requests
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.engine import Engine
+from flatdiff.engine import engine as engine_module
+from flatdiff.engine.bundle import default_requests
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import FAILED, Store
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.store import FAILED, Store
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
 

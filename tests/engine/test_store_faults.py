@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from flatdiff.engine.store import DONE, QUEUED, RUNNING, Store
 from flatdiff.errors import StoreError
-from flatdiff.store import DONE, QUEUED, RUNNING, Store
 from tests.subjects import arrays_of, same_arrays, surface_request
 from tests.tiny import TESTS, command_line
 
@@ -116,7 +116,7 @@ def test_a_damaged_file_never_gives_other_numbers(store: Store, tmp_path: Path) 
 CLAIM = """
 import sys
 from pathlib import Path
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 store = Store(Path(sys.argv[1]))
 print("ready", flush=True)
 input()
@@ -189,7 +189,7 @@ CROWD = """
 import sys, threading
 from pathlib import Path
 import numpy as np
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 store, key, start = Store(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 def write(first):
     for item in range(first, 120, 6):
@@ -218,7 +218,7 @@ KILLED_WRITERS = """
 import os, random, signal, sys, time
 from pathlib import Path
 import numpy as np
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 path, key, draw, first = Path(sys.argv[1]), sys.argv[2], random.Random(0), 0
 for _ in range(12):
     reader, writer = os.pipe()

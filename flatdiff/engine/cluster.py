@@ -21,7 +21,7 @@ from flatdiff.system.files import PROJECT_ROOT
 if TYPE_CHECKING:
     from distributed import Client
 
-    from flatdiff.worker import TileResult
+    from flatdiff.engine.worker import TileResult
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
@@ -138,7 +138,7 @@ def child_environment() -> dict[str, str]:
 
 def evaluate_tile(*arguments: Any) -> "TileResult":
     """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
-    return importlib.import_module("flatdiff.worker").evaluate_tile(*arguments)
+    return importlib.import_module("flatdiff.engine.worker").evaluate_tile(*arguments)
 
 
 def reason_of(error: BaseException | None) -> str:
@@ -163,13 +163,13 @@ def _start_processes(num_workers: int):
         n_workers=num_workers,
         threads_per_worker=1,
         scheduler_kwargs={
-            "preload": ["flatdiff.lifeline"],
+            "preload": ["flatdiff.engine.preload"],
             "allowed_failures": ALLOWED_DEATHS,
             "dashboard": False,
             "dashboard_address": "127.0.0.1:0",
         },
         worker_kwargs={
-            "preload_nanny": ["flatdiff.lifeline"],
+            "preload_nanny": ["flatdiff.engine.preload"],
             "env": WORKER_ENVIRONMENT,
             "memory_limit": 0,
             "dashboard": False,

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.cluster import Cluster
-from flatdiff.dispatcher import Dispatcher
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.dispatcher import Dispatcher
+from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
+from flatdiff.engine.transfer import open_store
+from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 from flatdiff.system.files import checkpoint_root, state_home
-from flatdiff.transfer import open_store
-from flatdiff.watchers import Watchers
 
 STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.05

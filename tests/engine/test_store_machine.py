@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
+from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
 from tests.subjects import arrays_of, same_arrays, surface_request
 
 REQUESTS = [surface_request(seed=seed, resolution=2) for seed in range(2)]

@@ -1,6 +1,6 @@
 """Watchers, on a clock of our own."""
 
-from flatdiff.watchers import LOOKS_FOR_S, Watchers
+from flatdiff.engine.watchers import LOOKS_FOR_S, Watchers
 
 
 def test_the_last_one_to_leave() -> None:

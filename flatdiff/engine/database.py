@@ -19,7 +19,7 @@ STORE_VERSION = 1
 BUSY_TIMEOUT_S = 30
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
-log = logging.getLogger("flatdiff.store")
+log = logging.getLogger("flatdiff.engine")
 
 _SCHEMA = """
 CREATE TABLE jobs (

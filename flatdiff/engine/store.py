@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from flatdiff.database import Database
+from flatdiff.engine.database import Database
+from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
 from flatdiff.errors import CheckpointError, StoreError
-from flatdiff.jobs import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
 from flatdiff.measures.request import Request
 from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
 from flatdiff.system.processes import is_alive, this_process

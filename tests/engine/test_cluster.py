@@ -13,16 +13,16 @@ import torch
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.delivery import FreightMissingError, has, take_piece, unpack, unpacked
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import Store
+from flatdiff.engine.worker import number_of
 from flatdiff.errors import CheckpointError, EngineError
-from flatdiff.freight import FreightMissingError, has, take_piece, unpack, unpacked
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.request import architecture_of, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import Store
-from flatdiff.worker import number_of
 from tests.machines import Machines, until
 
 

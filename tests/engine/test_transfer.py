@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from flatdiff.engine.store import DONE, Store
+from flatdiff.engine.transfer import open_store
 from flatdiff.errors import StoreError
-from flatdiff.store import DONE, Store
-from flatdiff.transfer import open_store
 from tests.subjects import arrays_of, same_arrays, surface_request
 
 REQUESTS = [surface_request(seed=seed) for seed in range(40)]

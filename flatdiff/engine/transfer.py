@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from flatdiff.database import STORE_VERSION
+from flatdiff.engine.database import STORE_VERSION
+from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.errors import StoreError
-from flatdiff.store import ACTIVE, DONE, Store
 
-log = logging.getLogger("flatdiff.store")
+log = logging.getLogger("flatdiff.engine")
 
 
 def open_store(path: Path) -> Store:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.database import STORE_VERSION, Database
+from flatdiff.engine.database import STORE_VERSION, Database
+from flatdiff.engine.store import Store
 from flatdiff.errors import StoreError
-from flatdiff.store import Store
 from tests.subjects import arrays_of, surface_request
 
 

@@ -14,18 +14,18 @@ import psutil
 import pytest
 import torch
 
-from flatdiff import cluster as cluster_module
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine, Handle, Progress
+from flatdiff.engine import cluster as cluster_module
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.engine import Engine, Handle, Progress
+from flatdiff.engine.store import Store
 from flatdiff.errors import EngineError, StoreError
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import Store
 from tests.conftest import write_tiny_checkpoint
 
 LONG = SurfaceSettings(resolution=151)  # a minute of tiles on the tiny network
@@ -200,12 +200,12 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 from flatdiff.checkpoints.card import read_card
-from flatdiff.cluster import Cluster
-from flatdiff.engine import Engine, Handle, Progress
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.engine import Engine, Handle, Progress
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures.request import make_request
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 
 root, home, resolution = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if __name__ == "__main__":

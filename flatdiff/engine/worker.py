@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 import flatdiff
 from flatdiff.checkpoints.card import Card, read_card
+from flatdiff.engine.delivery import unpacked
+from flatdiff.engine.job import MAX_ACTIVE_JOBS
 from flatdiff.errors import CheckpointError, DataError
-from flatdiff.freight import unpacked
-from flatdiff.jobs import MAX_ACTIVE_JOBS
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.request import Request, architecture_of
 from flatdiff.system.arrays import Arrays

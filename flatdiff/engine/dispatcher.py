@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flatdiff.cluster import Cluster, evaluate_tile, reason_of
+from flatdiff.engine.cluster import Cluster, evaluate_tile, reason_of
+from flatdiff.engine.delivery import Delivery, FreightMissingError, Porter, weights_lost
+from flatdiff.engine.job import MAX_ACTIVE_JOBS
+from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 from flatdiff.errors import EngineError, StoreError
-from flatdiff.freight import Delivery, FreightMissingError, Porter, weights_lost
-from flatdiff.jobs import MAX_ACTIVE_JOBS
 from flatdiff.landscape.panel import panel_digest
 from flatdiff.measures.request import Request
-from flatdiff.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from flatdiff.worker import TileResult
+    from flatdiff.engine.worker import TileResult
 
 TILE_SECONDS = 0.3
 FIRST_TILE_FORWARDS = 512  # where no rate is known yet

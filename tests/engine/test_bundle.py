@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff import bundle as module
-from flatdiff.bundle import export_bundle, import_bundle
+from flatdiff.engine import bundle as module
+from flatdiff.engine.bundle import export_bundle, import_bundle
+from flatdiff.engine.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
+from flatdiff.engine.transfer import copy_results
 from flatdiff.errors import StoreError
 from flatdiff.measures.request import Request
-from flatdiff.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
-from flatdiff.transfer import copy_results
 from tests.subjects import arrays_of, same_arrays, surface_request
 
 FIRST, SECOND, THIRD = (surface_request(seed=seed) for seed in range(3))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from flatdiff.checkpoints.card import read_card, write_card
-from flatdiff.dispatcher import Dispatcher
-from flatdiff.engine import Engine
+from flatdiff.engine.dispatcher import Dispatcher
+from flatdiff.engine.engine import Engine
+from flatdiff.engine.store import FAILED, QUEUED, RUNNING, Job, Store
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import FAILED, QUEUED, RUNNING, Job, Store
 from tests.conftest import write_tiny_checkpoint
 
 
@@ -83,7 +83,7 @@ ASK = """
 import sys
 from pathlib import Path
 from flatdiff.measures.request import Request
-from flatdiff.store import Store
+from flatdiff.engine.store import Store
 Store(Path(sys.argv[1])).submit(Request.from_json(sys.argv[2]))
 print("asked", flush=True)
 input()

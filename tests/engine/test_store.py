@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from flatdiff.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Store
+from flatdiff.engine.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Store
 from tests.subjects import arrays_of, changed, same_arrays, surface_request
 
 REQUEST = surface_request()  # 14 items

@@ -8,11 +8,11 @@ import pytest
 from distributed import Client
 
 from flatdiff.checkpoints.card import read_card
-from flatdiff.cluster import Cluster
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.worker import evaluate_tile
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.request import make_request
-from flatdiff.worker import evaluate_tile
 
 
 @pytest.fixture

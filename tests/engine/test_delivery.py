@@ -12,14 +12,14 @@ from typing import Any, cast
 
 import pytest
 
-from flatdiff import freight
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
-from flatdiff.cluster import Cluster
-from flatdiff.dispatcher import Dispatcher
+from flatdiff.engine import delivery
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.dispatcher import Dispatcher
+from flatdiff.engine.store import CANCELLED, DONE, FAILED, RUNNING, Store
+from flatdiff.engine.worker import TileResult
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.store import CANCELLED, DONE, FAILED, RUNNING, Store
-from flatdiff.worker import TileResult
 from tests.conftest import write_tiny_checkpoint
 from tests.machines import until
 from tests.pages.stored import arrays_for
@@ -34,7 +34,7 @@ class Tile:
         self.key, self.value, self.error = f"tile-{number}", None, None
         try:
             self.value = compute()
-        except freight.FreightMissingError as error:
+        except delivery.FreightMissingError as error:
             self.error = error
         self.status = "error" if self.error else "finished"
 
@@ -64,15 +64,15 @@ class Far:
 
     def compute(self, request: Request, first: int, count: int) -> TileResult:
         """Made up, where the weights are."""
-        if not freight.has(request.checkpoint, request.checkpoint_digest, request.architecture):
-            raise freight.FreightMissingError(request.checkpoint, WORKER)
+        if not delivery.has(request.checkpoint, request.checkpoint_digest, request.architecture):
+            raise delivery.FreightMissingError(request.checkpoint, WORKER)
         items = request.items[first : first + count]
         return TileResult([arrays_for(item, request.settings) for item in items], 1e-3, "{}")
 
     def run(self, function: Callable[..., Any], *arguments: Any, workers: list[str]) -> Any:
         """On the worker."""
         assert workers == [WORKER]
-        if function is freight.take_piece:
+        if function is delivery.take_piece:
             assert self.gate.wait(20)
             if self.status != "running":
                 raise RuntimeError("IOLoop is closed")
@@ -127,7 +127,7 @@ class Bench:
 def bench(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     """The worker's disk is empty; pieces of a few kB."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "far"))
-    monkeypatch.setattr(freight, "PIECE_BYTES", 1 << 16)
+    monkeypatch.setattr(delivery, "PIECE_BYTES", 1 << 16)
     made = Bench(store, tmp_path / "checkpoints")
     yield made
     made.far.gate.set()
@@ -189,7 +189,7 @@ def test_a_bug_on_the_way_ends_the_job_too(bench: Bench, monkeypatch: pytest.Mon
 
     bench.far.gate.set()
     with monkeypatch.context() as patched:
-        patched.setattr(freight, "send", stumble)
+        patched.setattr(delivery, "send", stumble)
         bad = bench.ask("adm")
         bench.turn_until(bad, FAILED)
     assert "ZeroDivisionError: of ours" in bench.state(bad)[1]

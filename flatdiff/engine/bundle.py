@@ -10,6 +10,8 @@ from pathlib import Path
 from flatdiff.checkpoints.card import Card
 from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
+from flatdiff.engine.store import Store
+from flatdiff.engine.transfer import copy_results
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
@@ -18,10 +20,8 @@ from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.sheet import sheet_requests
-from flatdiff.store import Store
 from flatdiff.study_family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.transfer import copy_results
 
 NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"

@@ -1,0 +1,1 @@
+"""A request becomes tiles on workers, and tiles become a stored result."""
