@@ -22,7 +22,7 @@ from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
 from flatdiff import __version__
-from flatdiff.sections import Picture, in_groups
+from flatdiff.views.sections import Picture, in_groups
 
 ASSETS = Path(__file__).parent / "assets"
 RELIEF_HEIGHT = 460  # of a figure that has none of its own

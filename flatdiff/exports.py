@@ -24,13 +24,13 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.errors import EngineError, SettingsError
-from flatdiff.figures.style import Series
 from flatdiff.images.grid import image_grid
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.tables import all_numbers
+from flatdiff.views.style import Series
+from flatdiff.views.tables import all_numbers
 
 
 @dataclass(frozen=True)

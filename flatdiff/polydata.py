@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from flatdiff.errors import SettingsError
 from flatdiff.exports import Measured, provenance_text
-from flatdiff.figures.surface import shown_grid
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.views.surface_plot import shown_grid
 
 TYPES = {"f8": "Float64", "i8": "Int64", "i4": "Int32"}
 

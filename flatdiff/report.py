@@ -10,12 +10,12 @@ from flatdiff.checkpoints.differences import differences
 from flatdiff.document import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.exports import Measured, command_line, origins, provenance_text
 from flatdiff.measures import MEASURES
-from flatdiff.readings import reading
-from flatdiff.sections import SECTIONS, View, pictures_of
 from flatdiff.sheet import PARTS
 from flatdiff.snippets import python_snippet
 from flatdiff.summary import LEGEND, summary
-from flatdiff.tables import all_numbers
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import SECTIONS, View, pictures_of
+from flatdiff.views.tables import all_numbers
 
 MAX_ROWS = 300  # of a table; longer ones belong into CSV or NPZ
 

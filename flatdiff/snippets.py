@@ -41,7 +41,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
         "from flatdiff.engine.engine import Engine",
         f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
         "from flatdiff.measures.request import make_request",
-        "from flatdiff.tables import TABLES",
+        "from flatdiff.views.tables import TABLES",
     ]
     more, settings = [], _arguments(first.settings, type(first.settings)())
     if any(field.metadata.get("filled_in") for field in dataclasses.fields(first.settings)):

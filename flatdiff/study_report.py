@@ -7,15 +7,15 @@ from html import escape
 import pandas as pd
 
 from flatdiff.document import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.estimates import with_error
 from flatdiff.exports import command_line, origins
-from flatdiff.sections import SECTIONS, Picture, pictures_of
 from flatdiff.study import STUDY, Chart, Entry
 from flatdiff.study_claims import UNTESTED
 from flatdiff.study_findings import SMALL, Finding
 from flatdiff.study_recipe import caveats, recipe
 from flatdiff.study_results import Study, name_of
 from flatdiff.study_text import HEADINGS, by_claim
+from flatdiff.views.estimates import with_error
+from flatdiff.views.sections import SECTIONS, Picture, pictures_of
 
 EXPLAINED = (
     "A test agrees where its whole 95 % interval says what the paper says, does not agree where "

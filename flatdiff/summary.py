@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from flatdiff.claim_columns import COLUMNS, Column, Value
-from flatdiff.estimates import with_error
 from flatdiff.exports import Measured
 from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.views.estimates import with_error
 
 BEST, NEAR = "★", "☆"
 STANDARD_ERRORS = 2.0  # of the difference: nearer to the best, two cannot be told apart

@@ -15,9 +15,9 @@ from flatdiff.images.grid import image_grid
 from flatdiff.measures import MEASURES
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.report import MAX_ROWS, sheet_report, to_html
-from flatdiff.sections import View
 from flatdiff.sheet import PARTS
 from flatdiff.snippets import python_snippet
+from flatdiff.views.sections import View
 from tests.results import RESULTS, measured_item, samples, surface
 from tests.subjects import changed
 

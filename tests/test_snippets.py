@@ -20,7 +20,7 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.snippets import python_snippet
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.tables import TABLES
+from flatdiff.views.tables import TABLES
 from tests.pages.stored import arrays_for
 from tests.subjects import card_of
 

@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.figures.style import laid_out
 from flatdiff.theory_lab import MIXES, SIZES, Bounds, Coverage, Gaussian, Moments
+from flatdiff.views.style import laid_out
 
 # Okabe and Ito's colours that no method has.
 BEFORE, AFTER, WRONG = "#56B4E9", "#D55E00", "#CC79A7"

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.figures.training import loss_history_lines
+from flatdiff.views.training import loss_history_lines
 from pages.shared.choose import label
 
 

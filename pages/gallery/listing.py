@@ -10,8 +10,8 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS
 from flatdiff.engine.engine import shared_engine
-from flatdiff.estimates import with_error
 from flatdiff.images.grid import image_grid
+from flatdiff.views.estimates import with_error
 from pages.gallery.filters import KINDS, base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain

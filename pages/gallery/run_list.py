@@ -8,10 +8,10 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.config import METHODS, read_only
-from flatdiff.figures.training import LossCurve, loss_curves
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_history import HistoryRow, common_width, thinned
+from flatdiff.views.training import LossCurve, loss_curves
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
 from pages.shared.job import duration, speed

@@ -6,8 +6,8 @@ from flatdiff.config import FULL_PRECISION_BITS
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import make_request
-from flatdiff.readings import reading
-from flatdiff.sections import pictures_of
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet

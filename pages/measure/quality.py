@@ -6,8 +6,8 @@ from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper import TABLE_2, TABLE_4
-from flatdiff.readings import reading
-from flatdiff.sections import SECTIONS, pictures_of
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet

@@ -13,8 +13,8 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.paper import TABLE_4
-from flatdiff.readings import reading
-from flatdiff.sections import View, pictures_of
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import View, pictures_of
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
 from pages.shared.job import job_panel, nothing_yet

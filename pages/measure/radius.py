@@ -5,8 +5,8 @@ import streamlit as st
 from flatdiff.config import NOISES
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.measures.request import make_request
-from flatdiff.readings import reading
-from flatdiff.sections import SECTIONS, View, pictures_of
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import SECTIONS, View, pictures_of
 from pages.shared.choose import (
     choose_checkpoints,
     seed_input,

@@ -5,7 +5,7 @@ import streamlit as st
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.sections import SECTIONS, pictures_of
+from flatdiff.views.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet

@@ -7,8 +7,11 @@ import numpy as np
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.figures.relief import surface_3d
-from flatdiff.figures.surface import (
+from flatdiff.measures.request import make_request
+from flatdiff.views.readings import reading
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.sections import View
+from flatdiff.views.surface_plot import (
     MAX_RELIEFS,
     X_TITLES,
     common_range,
@@ -16,9 +19,6 @@ from flatdiff.figures.surface import (
     surface_contour,
     surface_lines,
 )
-from flatdiff.measures.request import make_request
-from flatdiff.readings import reading
-from flatdiff.sections import View
 from pages.shared.choose import plain
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from flatdiff.sections import Picture, in_groups
+from flatdiff.views.sections import Picture, in_groups
 from pages.shared.choose import plain
 from pages.shared.rows import in_rows
 

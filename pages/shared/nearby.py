@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.estimates import with_error
-from flatdiff.figures.surface import Point
 from flatdiff.images.grid import image_grid
 from flatdiff.measures.base import mean, standard_error
 from flatdiff.measures.nearby import EXAMPLE, NearbyResult, NearbySettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.views.estimates import with_error
+from flatdiff.views.surface_plot import Point
 from pages.shared.choose import label, plain, whole_number
 from pages.shared.job import job_panel
 from pages.shared.record import numbers, record

@@ -9,12 +9,12 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
 from flatdiff.exports import Measured, command_line, measured, origins
-from flatdiff.figures.style import Series
 from flatdiff.formats import formats_for
 from flatdiff.report import to_html
-from flatdiff.sections import View
 from flatdiff.snippets import python_snippet
-from flatdiff.tables import all_numbers
+from flatdiff.views.sections import View
+from flatdiff.views.style import Series
+from flatdiff.views.tables import all_numbers
 from pages.shared.about import about
 from pages.shared.choose import label
 

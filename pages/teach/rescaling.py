@@ -9,13 +9,13 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import read_shapes
 from flatdiff.config import LPF_MODES, LpfMode
 from flatdiff.engine.engine import shared_engine
-from flatdiff.estimates import with_error
-from flatdiff.figures.rescaling import factor_name
-from flatdiff.figures.style import Series
 from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to
-from flatdiff.sections import SECTIONS, pictures_of
+from flatdiff.views.estimates import with_error
+from flatdiff.views.rescaling import factor_name
+from flatdiff.views.sections import SECTIONS, pictures_of
+from flatdiff.views.style import Series
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet

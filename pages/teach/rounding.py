@@ -9,15 +9,15 @@ from numpy.typing import NDArray
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine.engine import shared_engine
-from flatdiff.estimates import with_error
-from flatdiff.figures.quantization import quantization_lines
-from flatdiff.figures.rounding import rounding_strip
-from flatdiff.figures.style import Series
 from flatdiff.images.grid import image_grid
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
+from flatdiff.views.estimates import with_error
+from flatdiff.views.quantization import quantization_lines
+from flatdiff.views.rounding import rounding_strip
+from flatdiff.views.style import Series
 from pages.shared.choose import choose_checkpoints, label, plain
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flatdiff.figures.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Point, Step
+from flatdiff.views.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.choose import seed_input, whole_number
 
 STARTS: dict[str, tuple[float, float]] = {

@@ -8,11 +8,11 @@ from flatdiff.archive import to_zip
 from flatdiff.engine.engine import Handle, shared_engine
 from flatdiff.exports import Measured, measured
 from flatdiff.measures import MEASURES
-from flatdiff.readings import reading
 from flatdiff.report import sheet_report
-from flatdiff.sections import SECTIONS, pictures_of
 from flatdiff.sheet import PARTS, Part, part_requests, report_command
 from flatdiff.summary import LEGEND, summary
+from flatdiff.views.readings import reading
+from flatdiff.views.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.figures.ruler import ruler_dots
 from flatdiff.landscape.perturbation_sizes import Mark, Scales, ruler
+from flatdiff.views.perturbation_sizes import ruler_dots
 from pages.shared.choose import all_cards, choose_checkpoints, label
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 

@@ -6,9 +6,9 @@ from types import ModuleType
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff import estimates
-from flatdiff.estimates import with_error
 from flatdiff.sheet import PARTS
+from flatdiff.views import estimates
+from flatdiff.views.estimates import with_error
 from pages.shared import about, choose, job, scenes
 from pages.shared.choose import plain
 

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.figures.lpf import lpf_by_timestep
-from flatdiff.figures.radius import radius_lines, rises_of, timestep_map
-from flatdiff.figures.ruler import ruler_dots
-from flatdiff.figures.style import Series, style_of
 from flatdiff.landscape.perturbation_sizes import Mark
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.views import View, lpf_pictures, radius_pictures
+from flatdiff.views.lpf import lpf_by_timestep
+from flatdiff.views.perturbation_sizes import ruler_dots
+from flatdiff.views.radius import radius_lines, rises_of, timestep_map
+from flatdiff.views.style import Series, style_of
+from flatdiff.views.views import View, lpf_pictures, radius_pictures
 from tests.results import lpf, radius
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import Series, laid_out, style_of
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.views.style import Series, laid_out, style_of
 
 
 def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:

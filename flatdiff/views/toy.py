@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import laid_out, style_of
 from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Point, Step
+from flatdiff.views.style import laid_out, style_of
 
 Range = tuple[float, float]
 

@@ -9,9 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
-from flatdiff.figures.style import HUES, Series
 from flatdiff.measures.sensitivity import SensitivityResult
+from flatdiff.views.quantization import quantization_lines, sensitivity_dots
+from flatdiff.views.style import HUES, Series
 from tests.results import quantization, sensitivity
 from tests.subjects import changed
 

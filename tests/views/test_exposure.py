@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
-from flatdiff.figures.style import HUES, Series
+from flatdiff.views.exposure import exposure_curves, exposure_deltas, exposure_gaps
+from flatdiff.views.style import HUES, Series
 from tests.results import exposure
 from tests.subjects import changed
 

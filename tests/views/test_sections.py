@@ -4,11 +4,11 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.figures.style import Series
 from flatdiff.measures import MEASURES
-from flatdiff.readings import READINGS, reading
-from flatdiff.sections import SECTIONS, Picture, View, in_groups, pictures_of
 from flatdiff.sheet import PARTS
+from flatdiff.views.readings import READINGS, reading
+from flatdiff.views.sections import SECTIONS, Picture, View, in_groups, pictures_of
+from flatdiff.views.style import Series
 from tests.results import RESULTS
 
 

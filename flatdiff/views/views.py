@@ -12,17 +12,19 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.config import LPF_MODES
-from flatdiff.estimates import with_error
-from flatdiff.figures.curvature import density_lines, eigenvalue_dots
-from flatdiff.figures.exposure import exposure_curves, exposure_deltas, exposure_gaps
-from flatdiff.figures.frechet import frechet_dots
-from flatdiff.figures.lpf import lpf_by_timestep, lpf_dots
-from flatdiff.figures.quantization import quantization_lines, sensitivity_dots
-from flatdiff.figures.radius import SIZE_TITLES, radius_lines, rises_of, timestep_map
-from flatdiff.figures.relief import surface_3d
-from flatdiff.figures.rescaling import highest_loss, rescaling_lines
-from flatdiff.figures.style import Series
-from flatdiff.figures.surface import (
+from flatdiff.images.grid import image_grid
+from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
+from flatdiff.views.curvature import density_lines, eigenvalue_dots
+from flatdiff.views.estimates import with_error
+from flatdiff.views.exposure import exposure_curves, exposure_deltas, exposure_gaps
+from flatdiff.views.frechet import frechet_dots
+from flatdiff.views.lpf import lpf_by_timestep, lpf_dots
+from flatdiff.views.quantization import quantization_lines, sensitivity_dots
+from flatdiff.views.radius import SIZE_TITLES, radius_lines, rises_of, timestep_map
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.rescaling import highest_loss, rescaling_lines
+from flatdiff.views.style import Series
+from flatdiff.views.surface_plot import (
     MAX_RELIEFS,
     X_TITLES,
     Point,
@@ -30,8 +32,6 @@ from flatdiff.figures.surface import (
     surface_contour,
     surface_lines,
 )
-from flatdiff.images.grid import image_grid
-from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
 
 GRID_COLUMNS = 8
 

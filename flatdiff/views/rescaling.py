@@ -7,8 +7,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.config import LPF_MODES, LpfMode
-from flatdiff.figures.style import Series, laid_out, style_of
 from flatdiff.measures.rescaling import RescalingResult
+from flatdiff.views.style import Series, laid_out, style_of
 
 
 def factor_name(factor: float) -> str:

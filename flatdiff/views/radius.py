@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.config import Noise
-from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
+from flatdiff.views.style import Series, band, laid_out, style_of
 
 Axis = Literal["sizes", "relative_norms"]
 SIZE_TITLES: dict[Noise, str] = {

@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
+from flatdiff.views.style import Series, band, laid_out, style_of
 
 COLORSCALE = "Viridis"
 CONTOUR_LEVELS = 16

@@ -8,13 +8,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.figures.rescaling import factor_name, highest_loss, rescaling_lines
-from flatdiff.figures.rounding import levels_of, rounding_strip
-from flatdiff.figures.style import Series, style_of
-from flatdiff.figures.toy import DESCENT_SCALE, Trail, toy_paths, toy_step
 from flatdiff.landscape import toy
 from flatdiff.landscape.quantization import fake_quantize
 from flatdiff.landscape.scheme import WIDTHS, Scheme
+from flatdiff.views.rescaling import factor_name, highest_loss, rescaling_lines
+from flatdiff.views.rounding import levels_of, rounding_strip
+from flatdiff.views.style import Series, style_of
+from flatdiff.views.toy import DESCENT_SCALE, Trail, toy_paths, toy_step
 from tests.results import rescaling
 
 VALUES = np.random.default_rng(0).normal(0, 0.1, (8, 4, 3, 3)).astype(np.float32)

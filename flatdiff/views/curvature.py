@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.curvature import CurvatureResult
+from flatdiff.views.style import Series, band, laid_out, style_of
 
 FLOOR_SHARE = 0.1  # of the peak of a single eigenvalue's bell: below it there is nothing
 

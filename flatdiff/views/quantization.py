@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import Series, laid_out, style_of
 from flatdiff.measures.quantization import QuantizationResult
 from flatdiff.measures.sensitivity import SensitivityResult
+from flatdiff.views.style import Series, laid_out, style_of
 
 
 def quantization_lines(

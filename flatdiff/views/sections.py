@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from flatdiff.figures.style import Series
-from flatdiff.figures.surface import drawable
-from flatdiff.views import (
+from flatdiff.views.style import Series
+from flatdiff.views.surface_plot import drawable
+from flatdiff.views.views import (
     Picture,
     View,
     curvature_pictures,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatdiff.tables import TABLES
+from flatdiff.views.tables import TABLES
 from tests.results import RESULTS, exposure, lpf, quantization, samples, sensitivity, surface
 from tests.subjects import changed
 

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flatdiff.figures.relief import surface_3d
-from flatdiff.figures.style import Series
-from flatdiff.figures.surface import MAX_TARGETS, drawable, surface_contour, surface_lines
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import grid
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.style import Series
+from flatdiff.views.surface_plot import MAX_TARGETS, drawable, surface_contour, surface_lines
 from tests.results import surface
 from tests.subjects import changed
 

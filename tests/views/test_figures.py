@@ -10,21 +10,21 @@ import plotly.graph_objects as go
 import pytest
 
 from flatdiff.config import METHODS
-from flatdiff.figures.exposure import exposure_curves, exposure_gaps
-from flatdiff.figures.frechet import frechet_dots
-from flatdiff.figures.lpf import lpf_dots
-from flatdiff.figures.quantization import quantization_lines
-from flatdiff.figures.relief import surface_3d
-from flatdiff.figures.style import HUES, OTHER_HUE, Series, band, style_of
-from flatdiff.figures.surface import (
+from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surface_settings import grid
+from flatdiff.views.exposure import exposure_curves, exposure_gaps
+from flatdiff.views.frechet import frechet_dots
+from flatdiff.views.lpf import lpf_dots
+from flatdiff.views.quantization import quantization_lines
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.style import HUES, OTHER_HUE, Series, band, style_of
+from flatdiff.views.surface_plot import (
     common_range,
     shown_grid,
     surface_contour,
     surface_lines,
 )
-from flatdiff.figures.training import loss_history_lines
-from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surface_settings import grid
+from flatdiff.views.training import loss_history_lines
 from tests.results import exposure, frechet, lpf, quantization, surface
 from tests.subjects import changed
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from flatdiff.config import FULL_PRECISION_BITS
-from flatdiff.figures.style import Series, laid_out, style_of
 from flatdiff.measures.frechet import FrechetResult
+from flatdiff.views.style import Series, laid_out, style_of
 
 
 def frechet_dots(series: Sequence[Series[FrechetResult]]) -> go.Figure:

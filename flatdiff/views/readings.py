@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flatdiff.estimates import with_error
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.frechet import FrechetResult
@@ -19,6 +18,7 @@ from flatdiff.measures.quantization import QuantizationResult
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.samples import SamplesResult
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.views.estimates import with_error
 
 Row = dict[str, str]
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import Series, band, laid_out, style_of
 from flatdiff.measures.exposure import ExposureResult
+from flatdiff.views.style import Series, band, laid_out, style_of
 
 STEPS = "step i of the sampler (it runs from right to left)"
 

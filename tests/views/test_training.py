@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from flatdiff.figures.style import HUES
-from flatdiff.figures.training import LossCurve, loss_curves, loss_history_lines
+from flatdiff.views.style import HUES
+from flatdiff.views.training import LossCurve, loss_curves, loss_history_lines
 
 
 def curve(method: str, loss: np.ndarray, dash: str = "solid") -> LossCurve:

@@ -5,9 +5,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from flatdiff.figures.style import laid_out, style_of
 from flatdiff.landscape.quantization import dequantize, quantize
 from flatdiff.landscape.scheme import Scheme
+from flatdiff.views.style import laid_out, style_of
 
 NUM_BINS = 80
 NUM_THREADS = 120  # weights whose way to their level is drawn

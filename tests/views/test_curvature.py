@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.figures.curvature import density_lines, eigenvalue_dots
-from flatdiff.figures.style import HUES, Series
+from flatdiff.views.curvature import density_lines, eigenvalue_dots
+from flatdiff.views.style import HUES, Series
 from tests.results import curvature
 from tests.subjects import changed
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from flatdiff.figures.style import laid_out, style_of
 from flatdiff.landscape.perturbation_sizes import Mark
+from flatdiff.views.style import laid_out, style_of
 
 
 def ruler_dots(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> go.Figure:

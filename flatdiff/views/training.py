@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.figures.style import band, laid_out, style_of
+from flatdiff.views.style import band, laid_out, style_of
 
 USUAL = 0.995  # share of the means that the axis holds; a rare batch lies far above
 # Ticks at 1, 2 and 5 of every decade as whole numbers: plotly writes the 2 of 0.2 alone.

@@ -1,0 +1,1 @@
+"""How each measure is shown: figures, table, reading and caveat."""
