@@ -28,7 +28,7 @@ FIRST_PAGE_S = 5.0  # that the first visitor has the server to themselves
 
 def assemble(engine: "Engine", cards: Sequence["Card"]) -> None:
     """Put together what is stored of the claim: of nine checkpoints it takes some seconds."""
-    from flatdiff.claim_columns import requests_of
+    from flatdiff.reports.columns import requests_of
 
     for card in cards:
         for request in requests_of(card).values():

@@ -9,12 +9,12 @@ shipped results; what is not in the store is computed. Prints Markdown.
 from collections.abc import Mapping
 
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.claim_columns import COLUMNS, Value, requests_of
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
+from flatdiff.reports.columns import COLUMNS, Value, requests_of
 
 HEAD = (
     "| method | loss | LPF, absolute σ = 0.01 | LPF, filter-relative σ = 0.01 "

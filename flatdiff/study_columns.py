@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from flatdiff.claim_columns import COLUMNS, Column, Value, at_bits
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.samples import SamplesSettings
@@ -21,6 +20,7 @@ from flatdiff.paper import (
     flatness_by_method,
     rounded_by_method,
 )
+from flatdiff.reports.columns import COLUMNS, Column, Value, at_bits
 
 CIFAR10, TOWER, FFHQ = "CIFAR-10", "LSUN Tower", "FFHQ"
 DATA = (CIFAR10, TOWER, FFHQ)  # the paper's, by its names

@@ -9,7 +9,7 @@ from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.request import Request, architecture_of, make_request
-from flatdiff.sheet import suited
+from flatdiff.reports.sheet import suited
 from flatdiff.study import STUDY
 
 

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.claim import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
-from flatdiff.claim_columns import Column
 from flatdiff.measures.base import standard_error
 from flatdiff.measures.comparison import compare
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.paper import number
+from flatdiff.reports.columns import Column
 from flatdiff.study_claims import CLAIMS, Alike, Claim, Lower, Order
 from flatdiff.study_columns import (
     FRECHET_32,

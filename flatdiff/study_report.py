@@ -6,8 +6,8 @@ from html import escape
 
 import pandas as pd
 
-from flatdiff.document import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.exports import command_line, origins
+from flatdiff.reports.exports import command_line, origins
+from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.study import STUDY, Chart, Entry
 from flatdiff.study_claims import UNTESTED
 from flatdiff.study_findings import SMALL, Finding

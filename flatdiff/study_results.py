@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.claim_columns import Column, Value
-from flatdiff.exports import Measured
 from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.reports.columns import Column, Value
+from flatdiff.reports.exports import Measured
+from flatdiff.reports.summary import title_of
 from flatdiff.study import STUDY, Entry
 from flatdiff.study_columns import DATA, Quantity
 from flatdiff.study_family import fitted
-from flatdiff.summary import title_of
 
 # The paper's datasets by their names here.
 NAMES: dict[str, str] = dict(zip(("cifar10", "lsun_tower", "ffhq64"), DATA, strict=True))

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from flatdiff.exports import provenance_text
+from flatdiff.reports.exports import provenance_text
 from flatdiff.study_claims import UNTESTED
 from flatdiff.study_findings import VERDICTS, Finding, Verdict
 from flatdiff.study_recipe import caveats, recipe

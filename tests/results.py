@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from flatdiff.exports import Measured
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
@@ -21,6 +20,7 @@ from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
+from flatdiff.reports.exports import Measured
 from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
 
 SETTINGS: dict[str, Any] = {

@@ -17,8 +17,8 @@ from flatdiff.commands.study import study_files
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
-from flatdiff.exports import measured
 from flatdiff.measures.request import make_request
+from flatdiff.reports.exports import measured
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_results import Study
 from flatdiff.system.files import PROJECT_ROOT

@@ -23,9 +23,9 @@ from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_report import entry_table
 from flatdiff.study_results import Study
 from tests.conftest import write_tiny_checkpoint
+from tests.reports.test_report import Document
 from tests.study import filled_engine, studied, write_family
 from tests.subjects import changed
-from tests.test_report import Document
 
 NAMES = [
     *("Figure 1", "Table 1", "Figure 2", "Table 2", "Figure 4", "Table 3"),

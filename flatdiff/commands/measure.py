@@ -11,14 +11,14 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine.engine import Engine
-from flatdiff.exports import measured
-from flatdiff.formats import FORMATS, formats_for
 from flatdiff.images.datasets import Split
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
 from flatdiff.measures.request import Request, make_request
-from flatdiff.sheet import completed
+from flatdiff.reports.exports import measured
+from flatdiff.reports.formats import FORMATS, formats_for
+from flatdiff.reports.sheet import completed
 from flatdiff.system.files import atomic_write
 
 

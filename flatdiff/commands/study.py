@@ -12,8 +12,8 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.config import require
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
-from flatdiff.exports import measured
 from flatdiff.measures.request import Request
+from flatdiff.reports.exports import measured
 from flatdiff.study_family import family_cards, study_requests
 from flatdiff.study_findings import findings
 from flatdiff.study_report import to_html

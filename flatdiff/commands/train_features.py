@@ -13,7 +13,7 @@ def train_features(out: Path | None = None, seed: int = 0) -> int:
     """
     import torch
 
-    from flatdiff.images.digits_network import ASSETS, train_network, write_network
+    from flatdiff.images.digits_network import FOLDER, train_network, write_network
     from flatdiff.images.image_set import load_images
     from flatdiff.training.run import environment
 
@@ -22,13 +22,13 @@ def train_features(out: Path | None = None, seed: int = 0) -> int:
     network = train_network(load_images("digits", "train", 8, 1), seed)
     card = write_network(
         network,
-        out or ASSETS,
+        out or FOLDER,
         seed=seed,
         command=f"python -m flatdiff train-features --seed {seed}",
         environment=environment(torch.device("cpu")),
     )
     print(
         f"{card.held_out_accuracy:.1%} of {card.held_out_images} held-out digits right after "
-        f"{time.monotonic() - started:.0f} s; SHA-256 {card.digest}; written to {out or ASSETS}"
+        f"{time.monotonic() - started:.0f} s; SHA-256 {card.digest}; written to {out or FOLDER}"
     )
     return 0

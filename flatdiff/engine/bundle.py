@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.claim_columns import requests_of
 from flatdiff.config import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.store import Store
 from flatdiff.engine.transfer import copy_results
@@ -19,7 +18,8 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.sheet import sheet_requests
+from flatdiff.reports.columns import requests_of
+from flatdiff.reports.sheet import sheet_requests
 from flatdiff.study_family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
 

@@ -21,10 +21,10 @@ from flatdiff.checkpoints.weights_file import serialize_weights
 from flatdiff.config import from_mapping
 from flatdiff.errors import DataError
 from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.system.files import PROJECT_ROOT, atomic_write
+from flatdiff.system.files import atomic_write
 
 WEIGHTS_FILE, CARD_FILE = "digits_features.safetensors", "digits_features.json"
-ASSETS = PROJECT_ROOT / "flatdiff" / "assets"
+FOLDER = Path(__file__).parent
 NUM_FEATURES = 32
 STEPS, BATCH_SIZE, LEARNING_RATE = 2000, 64, 1e-3
 GREY_LEVEL = 16  # of 255, between two neighbours of the digits' own levels
@@ -124,7 +124,7 @@ def write_network(
     return card
 
 
-def read_network(folder: Path = ASSETS) -> tuple[DigitsNetwork, NetworkCard]:
+def read_network(folder: Path = FOLDER) -> tuple[DigitsNetwork, NetworkCard]:
     """The trained network and its card.
 
     Raises:

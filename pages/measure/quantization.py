@@ -6,13 +6,13 @@ import streamlit as st
 
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine.engine import shared_engine
-from flatdiff.exports import settings_flags
 from flatdiff.landscape.quantized_file import quantized_file
 from flatdiff.landscape.scheme import WIDTHS, Scheme
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.paper import TABLE_4
+from flatdiff.reports.exports import settings_flags
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import View, pictures_of
 from pages.shared.choose import choose_checkpoints

@@ -5,10 +5,10 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.claim import RankCorrelation, rank_correlation
-from flatdiff.claim_columns import COLUMNS, Column, Value, requests_of
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.paper import TABLES
+from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.estimates import with_error
 from pages.shared.choose import choose_checkpoints, label
 from pages.shared.job import job_panel, nothing_yet

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
-from flatdiff.archive import to_zip
 from flatdiff.engine.engine import Handle, shared_engine
-from flatdiff.exports import Measured, measured
 from flatdiff.measures import MEASURES
-from flatdiff.report import sheet_report
-from flatdiff.sheet import PARTS, Part, part_requests, report_command
-from flatdiff.summary import LEGEND, summary
+from flatdiff.reports.archive import to_zip
+from flatdiff.reports.exports import Measured, measured
+from flatdiff.reports.report import sheet_report
+from flatdiff.reports.sheet import PARTS, Part, part_requests, report_command
+from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.engine.store import DONE
-from flatdiff.sheet import sheet_requests
+from flatdiff.reports.sheet import sheet_requests
 from tests.browser.conftest import Server
 from tests.browser.test_road import open_page
 from tests.pages.stored import arrays_for

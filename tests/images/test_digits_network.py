@@ -14,8 +14,8 @@ from sklearn.datasets import load_digits
 from flatdiff.checkpoints.card import card_ids
 from flatdiff.errors import DataError
 from flatdiff.images.digits_network import (
-    ASSETS,
     CARD_FILE,
+    FOLDER,
     NUM_FEATURES,
     WEIGHTS_FILE,
     read_network,
@@ -47,8 +47,8 @@ def test_accuracy_is_what_the_card_says() -> None:
 
 def test_shipped_file_is_small_and_the_cards() -> None:
     """SHA-256 by hashlib; and the gallery does not take it for a checkpoint."""
-    content = (ASSETS / WEIGHTS_FILE).read_bytes()
-    assert json.loads((ASSETS / CARD_FILE).read_text())["digest"] == (
+    content = (FOLDER / WEIGHTS_FILE).read_bytes()
+    assert json.loads((FOLDER / CARD_FILE).read_text())["digest"] == (
         hashlib.sha256(content).hexdigest()
     )
     assert len(content) < 200_000
@@ -110,7 +110,7 @@ def remove_the_weights(folder: Path) -> None:
 def test_damaged_network_is_refused(spoil, tmp_path: Path) -> None:
     """In one sentence that names the folder."""
     for name in (WEIGHTS_FILE, CARD_FILE):
-        shutil.copy(ASSETS / name, tmp_path)
+        shutil.copy(FOLDER / name, tmp_path)
     spoil(tmp_path)
     with pytest.raises(DataError, match="digits network in") as caught:
         read_network(tmp_path)

@@ -12,7 +12,7 @@ from flatdiff.engine.store import FAILED
 from flatdiff.measures import MEASURES
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import Request, make_request
-from flatdiff.sheet import PARTS, sheet_requests
+from flatdiff.reports.sheet import PARTS, sheet_requests
 from pages.shared import record
 from tests.pages.test_foreign import NASTY, add, tiny_root  # noqa: F401
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, texts  # noqa: F401

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.sheet import PARTS
+from flatdiff.reports.sheet import PARTS
 from flatdiff.views import estimates
 from flatdiff.views.estimates import with_error
 from pages.shared import about, choose, job, scenes

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 import pytest
 
 from flatdiff.measures import MEASURES
-from flatdiff.sheet import PARTS
+from flatdiff.reports.sheet import PARTS
 from flatdiff.views.readings import READINGS, reading
 from flatdiff.views.sections import SECTIONS, Picture, View, in_groups, pictures_of
 from flatdiff.views.style import Series

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flatdiff.archive import to_zip
+from flatdiff.reports.archive import to_zip
 from tests.results import RESULTS, measured_item
 
 

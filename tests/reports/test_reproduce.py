@@ -18,7 +18,7 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.snippets import python_snippet
+from flatdiff.reports.reproduce import python_snippet
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.views.tables import TABLES
 from tests.pages.stored import arrays_for

@@ -7,12 +7,12 @@ from html import escape
 import pandas as pd
 
 from flatdiff.checkpoints.differences import differences
-from flatdiff.document import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.exports import Measured, command_line, origins, provenance_text
 from flatdiff.measures import MEASURES
-from flatdiff.sheet import PARTS
-from flatdiff.snippets import python_snippet
-from flatdiff.summary import LEGEND, summary
+from flatdiff.reports.exports import Measured, command_line, origins, provenance_text
+from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
+from flatdiff.reports.reproduce import python_snippet
+from flatdiff.reports.sheet import PARTS
+from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import SECTIONS, View, pictures_of
 from flatdiff.views.tables import all_numbers

@@ -4,8 +4,8 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from flatdiff.exports import Measured, command_line
-from flatdiff.formats import formats_for
+from flatdiff.reports.exports import Measured, command_line
+from flatdiff.reports.formats import formats_for
 
 README = """\
 Measurements of diffusion checkpoints by flatdiff, each compared on one frozen panel.

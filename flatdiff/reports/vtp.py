@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.errors import SettingsError
-from flatdiff.exports import Measured, provenance_text
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.reports.exports import Measured, provenance_text
 from flatdiff.views.surface_plot import shown_grid
 
 TYPES = {"f8": "Float64", "i8": "Int64", "i4": "Int32"}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flatdiff.errors import SettingsError
-from flatdiff.polydata import to_vtp
+from flatdiff.reports.vtp import to_vtp
 from tests.results import lpf, measured_item, surface
 from tests.subjects import changed
 

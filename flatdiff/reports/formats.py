@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from flatdiff.exports import Measured, to_csv, to_json, to_npz, to_png
 from flatdiff.measures.request import Request
-from flatdiff.polydata import to_vtp
-from flatdiff.report import to_html
+from flatdiff.reports.exports import Measured, to_csv, to_json, to_npz, to_png
+from flatdiff.reports.report import to_html
+from flatdiff.reports.vtp import to_vtp
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ from PIL import Image
 from flatdiff.images.grid import image_grid
 from flatdiff.measures import MEASURES
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.report import MAX_ROWS, sheet_report, to_html
-from flatdiff.sheet import PARTS
-from flatdiff.snippets import python_snippet
+from flatdiff.reports.report import MAX_ROWS, sheet_report, to_html
+from flatdiff.reports.reproduce import python_snippet
+from flatdiff.reports.sheet import PARTS
 from flatdiff.views.sections import View
 from tests.results import RESULTS, measured_item, samples, surface
 from tests.subjects import changed

@@ -1,8 +1,8 @@
 """The summary, on results whose numbers the test sets."""
 
-from flatdiff.exports import Measured
 from flatdiff.measures.frechet import FrechetSettings
-from flatdiff.summary import BEST, NEAR, summary
+from flatdiff.reports.exports import Measured
+from flatdiff.reports.summary import BEST, NEAR, summary
 from tests.results import frechet, lpf, measured_item
 from tests.subjects import changed
 

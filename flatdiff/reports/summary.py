@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from flatdiff.claim_columns import COLUMNS, Column, Value
-from flatdiff.exports import Measured
 from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.reports.columns import COLUMNS, Column, Value
+from flatdiff.reports.exports import Measured
 from flatdiff.views.estimates import with_error
 
 BEST, NEAR = "★", "☆"

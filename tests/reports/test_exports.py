@@ -17,13 +17,13 @@ from flatdiff.checkpoints.card import write_card
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import Store
 from flatdiff.errors import EngineError, SettingsError
-from flatdiff.exports import command_line, measured
-from flatdiff.formats import FORMATS, formats_for
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request
 from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.reports.exports import command_line, measured
+from flatdiff.reports.formats import FORMATS, formats_for
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request

@@ -24,7 +24,7 @@ from plotly.utils import PlotlyJSONEncoder
 from flatdiff import __version__
 from flatdiff.views.sections import Picture, in_groups
 
-ASSETS = Path(__file__).parent / "assets"
+HERE = Path(__file__).parent
 RELIEF_HEIGHT = 460  # of a figure that has none of its own
 
 
@@ -115,14 +115,14 @@ def document(title: str, body: str, figures: Sequence[Any]) -> str:
         body: elements.
         figures: what a `Figures` has collected.
     """
-    library, script = get_plotlyjs(), (ASSETS / "report.js").read_text("utf-8")
+    library, script = get_plotlyjs(), (HERE / "html.js").read_text("utf-8")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_policy(library, script)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<meta name="generator" content="flatdiff {__version__}">\n'
         f"<title>{escape(title)}</title>\n"
-        f"<style>{(ASSETS / 'report.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
+        f"<style>{(HERE / 'html.css').read_text('utf-8')}</style>\n</head>\n<body>\n"
         f"<main>\n{body}\n<footer>Made by flatdiff {__version__}.</footer>\n</main>\n"
         f"{_data('figures', figures)}\n{_data('templates', _templates())}\n"
         f"<script>{library}</script>\n<script>{script}</script>\n</body>\n</html>\n"

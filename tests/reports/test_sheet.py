@@ -7,7 +7,6 @@ import pytest
 
 from flatdiff.checkpoints.card import Card, list_cards, read_card
 from flatdiff.checkpoints.tensors import layer_names
-from flatdiff.claim_columns import requests_of
 from flatdiff.commands.measure import Target, run_measure
 from flatdiff.commands.report import report
 from flatdiff.config import METHOD_PAIR
@@ -15,7 +14,8 @@ from flatdiff.engine.bundle import BUNDLE_FILE, default_requests, import_bundle
 from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.sheet import PARTS, part_requests, report_command, sheet_requests
+from flatdiff.reports.columns import requests_of
+from flatdiff.reports.sheet import PARTS, part_requests, report_command, sheet_requests
 from flatdiff.system.files import PROJECT_ROOT
 from tests.subjects import card_of, changed
 

@@ -1,0 +1,1 @@
+"""Results as files, and how to get them again."""
