@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.theory import RandomFeatures
+from flatdiff.paper.theory.random_features import RandomFeatures
 
 
 def counterexample(features: RandomFeatures) -> NDArray[np.float64]:

@@ -18,9 +18,9 @@ from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
+from flatdiff.paper.family import family_cards, study_requests
+from flatdiff.paper.results import Study
 from flatdiff.reports.exports import measured
-from flatdiff.study_family import family_cards, study_requests
-from flatdiff.study_results import Study
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.views.estimates import with_error
 

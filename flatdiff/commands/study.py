@@ -13,12 +13,12 @@ from flatdiff.config import require
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.request import Request
+from flatdiff.paper.family import family_cards, study_requests
+from flatdiff.paper.findings import findings
+from flatdiff.paper.report import to_html
+from flatdiff.paper.results import Study
+from flatdiff.paper.text import to_csv, to_json, to_markdown
 from flatdiff.reports.exports import measured
-from flatdiff.study_family import family_cards, study_requests
-from flatdiff.study_findings import findings
-from flatdiff.study_report import to_html
-from flatdiff.study_results import Study
-from flatdiff.study_text import to_csv, to_json, to_markdown
 from flatdiff.system.files import atomic_write
 
 

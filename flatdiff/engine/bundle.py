@@ -18,9 +18,9 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.paper.family import study_requests
 from flatdiff.reports.columns import requests_of
 from flatdiff.reports.sheet import sheet_requests
-from flatdiff.study_family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
 
 NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))

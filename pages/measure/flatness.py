@@ -9,7 +9,7 @@ from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_nam
 from flatdiff.engine.store import ACTIVE
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
-from flatdiff.paper import TABLE_3
+from flatdiff.paper.reported import TABLE_3
 from flatdiff.views.sections import View, pictures_of
 from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences

@@ -5,7 +5,7 @@ import streamlit as st
 from flatdiff.landscape.scheme import WIDTHS
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
-from flatdiff.paper import TABLE_2, TABLE_4
+from flatdiff.paper.reported import TABLE_2, TABLE_4
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import SECTIONS, pictures_of
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number

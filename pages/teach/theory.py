@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.theory import (
+from flatdiff.paper.theory.lab import LARGEST
+from flatdiff.paper.theory.random_features import (
     LEAST_FEATURES,
     MOST_FEATURES,
     draw_features,
     random_perturbation,
     slice_along,
 )
-from flatdiff.theory_lab import LARGEST
+from flatdiff.system.files import PROJECT_ROOT
 from pages.shared.choose import seed_input, whole_number
 from pages.teach.theory_bound import covered_set, divergence
 from pages.teach.theory_prior import perturbed_noise, perturbed_prior

@@ -4,9 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flatdiff.figures.theory import bound_lines, coverage_map, covered_priors, failure_map
-from flatdiff.theory import Delta, RandomFeatures, Slice, effective_perturbations
-from flatdiff.theory_lab import (
+from flatdiff.paper.theory.figures import bound_lines, coverage_map, covered_priors, failure_map
+from flatdiff.paper.theory.lab import (
     LARGEST,
     MIXES,
     SIZES,
@@ -17,6 +16,12 @@ from flatdiff.theory_lab import (
     gaussians,
     kl_over_printed,
     radii,
+)
+from flatdiff.paper.theory.random_features import (
+    Delta,
+    RandomFeatures,
+    Slice,
+    effective_perturbations,
 )
 
 NUM_MEMBERS = 24

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flatdiff.figures.theory import gaussian_contours, loss_map
-from flatdiff.priors import STANDARD, THREE
-from flatdiff.theory import (
+from flatdiff.paper.theory.figures import gaussian_contours, loss_map
+from flatdiff.paper.theory.lab import Equality, check_equality, check_moments
+from flatdiff.paper.theory.random_features import (
     ACTIVATIONS,
     Delta,
     RandomFeatures,
@@ -14,7 +14,7 @@ from flatdiff.theory import (
     scaled,
     tilt_of,
 )
-from flatdiff.theory_lab import Equality, check_equality, check_moments
+from flatdiff.paper.theory.tilted_priors import STANDARD, THREE
 from pages.shared.rows import in_rows
 
 PRIORS = {"one Gaussian": STANDARD, "three Gaussians": THREE}

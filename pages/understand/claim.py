@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from flatdiff.claim import RankCorrelation, rank_correlation
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
-from flatdiff.paper import TABLES
+from flatdiff.paper.rank_correlation import RankCorrelation, rank_correlation
+from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.estimates import with_error
 from pages.shared.choose import choose_checkpoints, label

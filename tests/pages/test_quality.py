@@ -7,7 +7,7 @@ from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
-from flatdiff.paper import TABLE_2, TABLE_4
+from flatdiff.paper.reported import TABLE_2, TABLE_4
 from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
 
 

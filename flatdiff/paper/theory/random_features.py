@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from flatdiff.errors import SettingsError
-from flatdiff.priors import Tilt, Values
+from flatdiff.paper.theory.tilted_priors import Tilt, Values
 
 Activation = Literal["identity", "relu"]
 ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)

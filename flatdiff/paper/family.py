@@ -9,8 +9,8 @@ from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.errors import CheckpointError
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.request import Request, architecture_of, make_request
+from flatdiff.paper.entries import STUDY
 from flatdiff.reports.sheet import suited
-from flatdiff.study import STUDY
 
 
 def family_cards(root: Path, family: str) -> list[Card]:

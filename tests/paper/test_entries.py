@@ -18,10 +18,10 @@ from flatdiff.config import METHODS
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.errors import CheckpointError
-from flatdiff.study import STUDY
-from flatdiff.study_family import family_cards, study_requests
-from flatdiff.study_report import entry_table
-from flatdiff.study_results import Study
+from flatdiff.paper.entries import STUDY
+from flatdiff.paper.family import family_cards, study_requests
+from flatdiff.paper.report import entry_table
+from flatdiff.paper.results import Study
 from tests.conftest import write_tiny_checkpoint
 from tests.reports.test_report import Document
 from tests.study import filled_engine, studied, write_family

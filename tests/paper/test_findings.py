@@ -14,9 +14,9 @@ from flatdiff.measures.quantization import MEASURE as QUANTIZATION
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import MEASURE as RADIUS
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.paper import TABLE_2, TABLE_3, flatness_by_method
-from flatdiff.study_claims import CLAIMS, FIDS, Alike, Claim, Lower, Order
-from flatdiff.study_columns import (
+from flatdiff.paper.claims import CLAIMS, FIDS, Alike, Claim, Lower, Order
+from flatdiff.paper.findings import RISES, SHARES, VERDICTS, findings, reported_correlation
+from flatdiff.paper.quantities import (
     FRECHET,
     FRECHET_32,
     GAP,
@@ -25,9 +25,9 @@ from flatdiff.study_columns import (
     SLOPE,
     Quantity,
 )
-from flatdiff.study_findings import RISES, SHARES, VERDICTS, findings, reported_correlation
-from flatdiff.study_results import Study
-from flatdiff.study_text import by_claim
+from flatdiff.paper.reported import TABLE_2, TABLE_3, flatness_by_method
+from flatdiff.paper.results import Study
+from flatdiff.paper.text import by_claim
 from tests.results import frechet, measured_item
 from tests.subjects import card_of
 

@@ -9,12 +9,12 @@ import pandas as pd
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.paper.entries import STUDY, Entry
+from flatdiff.paper.family import fitted
+from flatdiff.paper.quantities import DATA, Quantity
 from flatdiff.reports.columns import Column, Value
 from flatdiff.reports.exports import Measured
 from flatdiff.reports.summary import title_of
-from flatdiff.study import STUDY, Entry
-from flatdiff.study_columns import DATA, Quantity
-from flatdiff.study_family import fitted
 
 # The paper's datasets by their names here.
 NAMES: dict[str, str] = dict(zip(("cifar10", "lsun_tower", "ffhq64"), DATA, strict=True))

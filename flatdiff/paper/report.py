@@ -6,14 +6,14 @@ from html import escape
 
 import pandas as pd
 
+from flatdiff.paper.claims import UNTESTED
+from flatdiff.paper.entries import STUDY, Chart, Entry
+from flatdiff.paper.findings import SMALL, Finding
+from flatdiff.paper.results import Study, name_of
+from flatdiff.paper.study_recipe import caveats, recipe
+from flatdiff.paper.text import HEADINGS, by_claim
 from flatdiff.reports.exports import command_line, origins
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.study import STUDY, Chart, Entry
-from flatdiff.study_claims import UNTESTED
-from flatdiff.study_findings import SMALL, Finding
-from flatdiff.study_recipe import caveats, recipe
-from flatdiff.study_results import Study, name_of
-from flatdiff.study_text import HEADINGS, by_claim
 from flatdiff.views.estimates import with_error
 from flatdiff.views.sections import SECTIONS, Picture, pictures_of
 

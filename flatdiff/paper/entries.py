@@ -9,7 +9,7 @@ from typing import Any
 
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.study_columns import (
+from flatdiff.paper.quantities import (
     CIFAR10,
     DATA,
     GAP,

@@ -16,7 +16,7 @@ from flatdiff.commands.study import study
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
-from flatdiff.study_family import study_requests
+from flatdiff.paper.family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for
 from tests.study import fill_store, write_family

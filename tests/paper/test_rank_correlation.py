@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from flatdiff.claim import rank_correlation
+from flatdiff.paper.rank_correlation import rank_correlation
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from flatdiff import theory
 from flatdiff.errors import SettingsError
-from flatdiff.priors import STANDARD, THREE
-from flatdiff.theory import RandomFeatures, draw_features
+from flatdiff.paper.theory import random_features
+from flatdiff.paper.theory.random_features import RandomFeatures, draw_features
+from flatdiff.paper.theory.tilted_priors import STANDARD, THREE
 from tests.counterexample import counterexample
 
 MODELS = [draw_features(m, seed) for m, seed in [(4, 0), (8, 1), (16, 2), (64, 3)]]
@@ -48,7 +48,7 @@ def test_score_by_hand() -> None:
 def test_fit_to_noise_is_exact(features: RandomFeatures) -> None:
     """The score of N(0, I) is -x, which linear features can say."""
     x = np.random.default_rng(0).normal(size=(100, 2))
-    theta = theory.fitted(features, x, STANDARD.score(x), np.ones(100))
+    theta = random_features.fitted(features, x, STANDARD.score(x), np.ones(100))
     np.testing.assert_allclose(features.score(theta, x), -x, atol=1e-9)
 
 
@@ -59,9 +59,9 @@ def test_fit_cannot_be_improved(features: RandomFeatures) -> None:
     x, weights = draw.normal(size=(200, 2)), draw.uniform(size=200)
 
     def mean_loss(theta: np.ndarray) -> float:
-        return float(weights @ theory.loss(features.score(theta, x), THREE.score(x)))
+        return float(weights @ random_features.loss(features.score(theta, x), THREE.score(x)))
 
-    theta = theory.fitted(features, x, THREE.score(x), weights)
+    theta = random_features.fitted(features, x, THREE.score(x), weights)
     for _ in range(20):
         assert mean_loss(theta + 0.1 * draw.normal(size=theta.shape)) >= mean_loss(theta)
 
@@ -69,18 +69,18 @@ def test_fit_cannot_be_improved(features: RandomFeatures) -> None:
 @named
 def test_perturbations_have_norm_one_and_are_symmetric(features: RandomFeatures) -> None:
     """But the one that is made not to be."""
-    along = theory.slice_along(features, 50.0)
+    along = random_features.slice_along(features, 50.0)
     deltas = [
-        theory.random_perturbation(features, 5),
+        random_features.random_perturbation(features, 5),
         counterexample(features),
-        *theory.effective_perturbations(features, 10, 5),
+        *random_features.effective_perturbations(features, 10, 5),
         *along.perturbations(np.arange(0.0, 360.0, 30.0)),
         along.perturbations(along.only_shift(features)),
     ]
     for delta in deltas:
         assert np.linalg.svd(delta)[1][0] == pytest.approx(1)
         assert is_symmetric(features, delta)
-    broken = theory.asymmetric(features)
+    broken = random_features.asymmetric(features)
     assert np.linalg.svd(broken)[1][0] == pytest.approx(1)
     assert not is_symmetric(features, broken)
 
@@ -88,10 +88,13 @@ def test_perturbations_have_norm_one_and_are_symmetric(features: RandomFeatures)
 @named
 def test_slice_does_what_its_mixes_say(features: RandomFeatures) -> None:
     """A and b from the definitions, along the axis W U^T e."""
-    along = theory.slice_along(features)
+    along = random_features.slice_along(features)
     v = features.W @ features.bias
     np.testing.assert_allclose(along.v, v / np.linalg.norm(v))
-    tilts = {mix: theory.tilt_of(features, along.perturbations(mix)) for mix in (0, 90, 180, 270)}
+    tilts = {
+        mix: random_features.tilt_of(features, along.perturbations(mix))
+        for mix in (0, 90, 180, 270)
+    }
     stretches = {mix: along.v @ tilt.quadratic @ along.v for mix, tilt in tilts.items()}
     assert stretches[0] > 0
     assert stretches[90] > 0
@@ -101,7 +104,7 @@ def test_slice_does_what_its_mixes_say(features: RandomFeatures) -> None:
         np.testing.assert_allclose(tilts[mix].linear, 0, atol=1e-12)
     assert np.linalg.norm(tilts[180].linear) == pytest.approx(1), "as far as ||delta|| = 1 can"
     np.testing.assert_allclose(along.perturbations(180), counterexample(features))
-    shift = theory.tilt_of(features, along.perturbations(along.only_shift(features)))
+    shift = random_features.tilt_of(features, along.perturbations(along.only_shift(features)))
     np.testing.assert_allclose(shift.quadratic, 0, atol=1e-12)
     assert shift.linear @ along.v < 0, "mu = -b: along the axis"
 
@@ -109,12 +112,12 @@ def test_slice_does_what_its_mixes_say(features: RandomFeatures) -> None:
 @named
 def test_needed_size_is_the_least(features: RandomFeatures) -> None:
     """Of a Gaussian that a known perturbation makes; adding what does nothing only adds norm."""
-    along = theory.slice_along(features, 110.0)
+    along = random_features.slice_along(features, 110.0)
     delta = 0.7 * along.perturbations(200.0)
     cov = np.linalg.inv(np.eye(2) + delta @ features.W.T / features.m)
     mean = -cov @ delta @ features.bias / features.m
     std = np.asarray(np.sqrt(along.v @ cov @ along.v))
-    size = theory.needed_size(features, along.v, np.asarray(mean @ along.v), std)
+    size = random_features.needed_size(features, along.v, np.asarray(mean @ along.v), std)
     assert size == pytest.approx(0.7)
 
 
@@ -125,7 +128,7 @@ def test_loss_is_constant_on_no_ball(features: RandomFeatures) -> None:
     z = features.W.T @ x + features.bias
     delta = np.stack([z, np.zeros_like(z)])
     losses = [
-        float(theory.loss(features.score(theta + s * delta, x), STANDARD.score(x)))
+        float(random_features.loss(features.score(theta + s * delta, x), STANDARD.score(x)))
         for s in (-1, 0, 1)
     ]
     expected = 2 * (z @ z / features.m) ** 2

@@ -7,13 +7,13 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff import theory, theory_lab
-from flatdiff.figures import theory as figures
-from flatdiff.theory import draw_features
+from flatdiff.paper.theory import figures as figures
+from flatdiff.paper.theory import lab, random_features
+from flatdiff.paper.theory.random_features import draw_features
 from tests.counterexample import counterexample
 
 FEATURES = draw_features(4, 0)
-ALONG = theory.slice_along(FEATURES)
+ALONG = random_features.slice_along(FEATURES)
 DELTA = 0.6 * counterexample(FEATURES)
 
 
@@ -48,7 +48,7 @@ def test_ellipse_lies_at_its_distance() -> None:
 
 def test_means_stand_where_they_are() -> None:
     """Derived, printed and summed."""
-    moments = theory_lab.check_moments(theory.tilt_of(FEATURES, DELTA))
+    moments = lab.check_moments(random_features.tilt_of(FEATURES, DELTA))
     figure = figures.gaussian_contours(moments)
     traces = drawn(figure)
     places = [(t.x[0], t.y[0]) for t in traces if t.mode == "markers"]
@@ -59,7 +59,7 @@ def test_means_stand_where_they_are() -> None:
 
 def test_lines_are_the_bounds_and_the_axis_fits_the_closer_ones() -> None:
     """The loosest bound may leave the picture, the three that are compared may not."""
-    found = theory_lab.bounds(FEATURES, counterexample(FEATURES))
+    found = lab.bounds(FEATURES, counterexample(FEATURES))
     figure = figures.bound_lines(found, 0.6)
     lines = {trace.name: np.array(trace.y, float) for trace in drawn(figure)}
     np.testing.assert_allclose(lines["KL"], found.kl)
@@ -70,7 +70,7 @@ def test_lines_are_the_bounds_and_the_axis_fits_the_closer_ones() -> None:
 
 def test_failures_are_inside_the_line_at_one() -> None:
     """And the cross is the chosen perturbation; a random one has no place there."""
-    ratio = theory_lab.kl_over_printed(FEATURES, ALONG)
+    ratio = lab.kl_over_printed(FEATURES, ALONG)
     heat, line, cross = drawn(figures.failure_map(ratio, (180.0, 0.6)))
     np.testing.assert_allclose(heat.z, ratio)
     assert (line.contours.start, line.contours.end) == (1, 1)
@@ -80,9 +80,9 @@ def test_failures_are_inside_the_line_at_one() -> None:
 
 def test_covered_rings_are_drawn_smallest_set_on_top() -> None:
     """Each set one trace with a gap after every ring; N(0, I) above all."""
-    edge = theory.effective_perturbations(FEATURES, 3, 0)
+    edge = random_features.effective_perturbations(FEATURES, 3, 0)
     members = {
-        name: theory_lab.gaussians(FEATURES, size * edge)
+        name: lab.gaussians(FEATURES, size * edge)
         for name, size in {"small": 0.1, "large": 0.6}.items()
     }
     traces = drawn(figures.covered_priors(members))
@@ -93,8 +93,8 @@ def test_covered_rings_are_drawn_smallest_set_on_top() -> None:
 @pytest.mark.parametrize("size", [0.05, 0.95])
 def test_coverage_marks_the_chosen_size_and_two_divergences(size: float) -> None:
     """Three lines over the map of needed sizes, inside its window."""
-    radii = theory_lab.radii(FEATURES, ALONG, np.array([size]))
-    found = theory_lab.coverage(FEATURES, ALONG, size)
+    radii = lab.radii(FEATURES, ALONG, np.array([size]))
+    found = lab.coverage(FEATURES, ALONG, size)
     inner, outer = float(radii.inner[0]), float(radii.outer[0])
     heat, *lines = drawn(figures.coverage_map(found, size, inner, outer))
     assert [line.contours.start for line in lines] == [size, inner, outer]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.study_results import Study
+from flatdiff.paper.results import Study
 
 
 def study_command(study: Study) -> str:

@@ -10,7 +10,7 @@ from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.measures.surface_result import SurfaceResult
-from flatdiff.paper import (
+from flatdiff.paper.reported import (
     TABLE_1,
     TABLE_2,
     TABLE_3,

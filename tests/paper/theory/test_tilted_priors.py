@@ -11,9 +11,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import dblquad
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal, kl_divergence
 
-from flatdiff import priors
 from flatdiff.errors import SettingsError
-from flatdiff.priors import STANDARD, THREE, Mixture, Tilt
+from flatdiff.paper.theory import tilted_priors
+from flatdiff.paper.theory.tilted_priors import STANDARD, THREE, Mixture, Tilt
 
 TILT = Tilt(np.array([[0.3, -0.2], [-0.2, -0.4]]), np.array([0.5, -0.7]))
 POINTS = np.random.default_rng(0).normal(size=(50, 2)) * 2
@@ -41,14 +41,14 @@ def test_density_and_score_are_torchs(mixture: Mixture) -> None:
     (gradient,) = torch.autograd.grad(logs.sum(), x)
     np.testing.assert_allclose(mixture.log_density(POINTS), logs.detach(), atol=1e-12)
     np.testing.assert_allclose(mixture.score(POINTS), gradient, atol=1e-12)
-    stepped = priors.complex_step_score(mixture.log_density, POINTS)
+    stepped = tilted_priors.complex_step_score(mixture.log_density, POINTS)
     np.testing.assert_allclose(stepped, gradient, atol=1e-12)
 
 
 @pytest.mark.parametrize("mixture", [STANDARD, THREE])
 def test_tilted_prior_is_the_product(mixture: Mixture) -> None:
     """e^{-I} p, multiplied out, and its integral by scipy's adaptive quadrature."""
-    found, constant = priors.tilted(mixture, TILT)
+    found, constant = tilted_priors.tilted(mixture, TILT)
 
     def product(x2: float, x1: float) -> float:
         x = np.array([x1, x2])
@@ -67,16 +67,16 @@ def test_no_prior_where_the_tilt_outgrows_it() -> None:
     """1 - 1.5 is no precision."""
     wild = Tilt(np.diag([-1.5, 0.0]), np.zeros(2))
     with pytest.raises(SettingsError, match=r"got -0\.5"):
-        priors.tilted(STANDARD, wild)
-    assert np.isnan(priors.kl_divergence(wild))
-    assert np.isnan(priors.corrected_bound(wild, 1.0))
+        tilted_priors.tilted(STANDARD, wild)
+    assert np.isnan(tilted_priors.kl_divergence(wild))
+    assert np.isnan(tilted_priors.corrected_bound(wild, 1.0))
 
 
 def test_kl_is_that_of_eq_17_and_not_of_the_heading_of_eq_41() -> None:
     """Both directions by torch."""
     noise = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
     moved = perturbed_gaussian(TILT)
-    found = float(priors.kl_divergence(TILT))
+    found = float(tilted_priors.kl_divergence(TILT))
     assert found == pytest.approx(float(kl_divergence(noise, moved)), rel=1e-12)
     assert found != pytest.approx(float(kl_divergence(moved, noise)), rel=0.05)
 
@@ -84,25 +84,25 @@ def test_kl_is_that_of_eq_17_and_not_of_the_heading_of_eq_41() -> None:
 def test_kl_is_the_mean_log_ratio() -> None:
     """Its definition, by Monte Carlo: the mean of I over noise, plus C; within five errors."""
     x = np.random.default_rng(1).normal(size=(200_000, 2))
-    ratios = TILT.exponent(x) + priors.tilted(STANDARD, TILT)[1]
+    ratios = TILT.exponent(x) + tilted_priors.tilted(STANDARD, TILT)[1]
     error = ratios.std() / math.sqrt(len(x))
-    assert abs(ratios.mean() - float(priors.kl_divergence(TILT))) < 5 * error
+    assert abs(ratios.mean() - float(tilted_priors.kl_divergence(TILT))) < 5 * error
 
 
 def test_printed_bound_fails_by_hand() -> None:
     """A = diag(-1/2, 0), b = (1/2, 0): sigma = (1/2, 1), b^T Sigma b = 1/2, r^2 = 1/4."""
     tilt = Tilt(np.diag([-0.5, 0.0]), np.array([0.5, 0.0]))
     shape = 0.5 - math.log(0.5) - 1
-    assert priors.kl_divergence(tilt) == pytest.approx((shape + 0.5) / 2)
-    assert priors.printed_bound(tilt, 0.5) == pytest.approx((shape + 0.25) / 2)
-    assert priors.corrected_bound(tilt, 0.5) == pytest.approx((shape + 0.5) / 2)
+    assert tilted_priors.kl_divergence(tilt) == pytest.approx((shape + 0.5) / 2)
+    assert tilted_priors.printed_bound(tilt, 0.5) == pytest.approx((shape + 0.25) / 2)
+    assert tilted_priors.corrected_bound(tilt, 0.5) == pytest.approx((shape + 0.5) / 2)
 
 
 def test_no_reading_of_eq_18_holds_in_one_dimension() -> None:
     """W = g^T, so a = b in [-1/2, 1/2]: the numbers of docs/theory.md, over the whole ball."""
     a = np.linspace(-0.5, 0.5, 1001)
     tilts = Tilt(a[:, None, None], a[:, None])
-    kl, printed = priors.kl_divergence(tilts), priors.printed_bound(tilts, 0.5)
+    kl, printed = tilted_priors.kl_divergence(tilts), tilted_priors.printed_bound(tilts, 0.5)
     assert (round(kl.max(), 3), round(printed[0], 3), round(printed.max(), 3)) == (
         (0.347, 0.159, 0.235)
     )
@@ -124,9 +124,9 @@ def test_corrected_bounds_hold(quadratic: np.ndarray, linear: np.ndarray, slack:
     reach = slack * float(np.linalg.norm(linear))
     noise = MultivariateNormal(torch.zeros(2).double(), torch.eye(2).double())
     kl = float(kl_divergence(noise, perturbed_gaussian(tilt)))
-    corrected = float(priors.corrected_bound(tilt, reach))
+    corrected = float(tilted_priors.corrected_bound(tilt, reach))
     assert kl <= corrected + 1e-9 * (1 + kl)
-    assert corrected <= float(priors.ball_bound(stretch, reach, 2)) * (1 + 1e-9) + 1e-9
+    assert corrected <= float(tilted_priors.ball_bound(stretch, reach, 2)) * (1 + 1e-9) + 1e-9
     low, high = np.linalg.eigvalsh(np.eye(2) + tilt.quadratic)
     if low * high >= 1:
-        assert kl <= float(priors.printed_bound(tilt, reach)) + 1e-9 * (1 + kl)
+        assert kl <= float(tilted_priors.printed_bound(tilt, reach)) + 1e-9 * (1 + kl)

@@ -18,15 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.claim import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
 from flatdiff.measures.base import standard_error
 from flatdiff.measures.comparison import compare
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.radius import RadiusResult
-from flatdiff.paper import number
-from flatdiff.reports.columns import Column
-from flatdiff.study_claims import CLAIMS, Alike, Claim, Lower, Order
-from flatdiff.study_columns import (
+from flatdiff.paper.claims import CLAIMS, Alike, Claim, Lower, Order
+from flatdiff.paper.quantities import (
     FRECHET_32,
     FRECHET_RISE,
     GAP,
@@ -36,7 +33,10 @@ from flatdiff.study_columns import (
     SQUARED_GAP,
     Quantity,
 )
-from flatdiff.study_results import Study, name_of
+from flatdiff.paper.rank_correlation import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
+from flatdiff.paper.reported import number
+from flatdiff.paper.results import Study, name_of
+from flatdiff.reports.columns import Column
 
 Verdict = Literal["agrees", "disagrees", "not decided"]
 VERDICTS: tuple[Verdict, ...] = ("agrees", "disagrees", "not decided")

@@ -10,7 +10,17 @@ import numpy as np
 from jaxtyping import Float
 
 from flatdiff.errors import SettingsError
-from flatdiff.priors import (
+from flatdiff.paper.theory.random_features import (
+    DIMENSIONS,
+    Delta,
+    RandomFeatures,
+    Slice,
+    fitted,
+    loss,
+    needed_size,
+    tilt_of,
+)
+from flatdiff.paper.theory.tilted_priors import (
     STANDARD,
     Mixture,
     Tilt,
@@ -20,16 +30,6 @@ from flatdiff.priors import (
     kl_divergence,
     printed_bound,
     tilted,
-)
-from flatdiff.theory import (
-    DIMENSIONS,
-    Delta,
-    RandomFeatures,
-    Slice,
-    fitted,
-    loss,
-    needed_size,
-    tilt_of,
 )
 
 HALF_WIDTH = 3.0  # of the square that is drawn

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
+from flatdiff.paper.claims import UNTESTED
+from flatdiff.paper.findings import VERDICTS, Finding, Verdict
+from flatdiff.paper.results import Study, numbers
+from flatdiff.paper.study_recipe import caveats, recipe
 from flatdiff.reports.exports import provenance_text
-from flatdiff.study_claims import UNTESTED
-from flatdiff.study_findings import VERDICTS, Finding, Verdict
-from flatdiff.study_recipe import caveats, recipe
-from flatdiff.study_results import Study, numbers
 
 DIGITS = 9  # of a number, which a float32 forward pass does not reach
 HEADINGS: dict[Verdict, str] = {

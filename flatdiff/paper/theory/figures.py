@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.theory_lab import MIXES, SIZES, Bounds, Coverage, Gaussian, Moments
+from flatdiff.paper.theory.lab import MIXES, SIZES, Bounds, Coverage, Gaussian, Moments
 from flatdiff.views.style import laid_out
 
 # Okabe and Ito's colours that no method has.

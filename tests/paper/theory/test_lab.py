@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from flatdiff import theory, theory_lab
-from flatdiff.priors import STANDARD, THREE, Mixture, kl_divergence
-from flatdiff.theory import RandomFeatures, draw_features
-from flatdiff.theory_lab import check_equality
+from flatdiff.paper.theory import lab, random_features
+from flatdiff.paper.theory.lab import check_equality
+from flatdiff.paper.theory.random_features import RandomFeatures, draw_features
+from flatdiff.paper.theory.tilted_priors import STANDARD, THREE, Mixture, kl_divergence
 from tests.counterexample import counterexample
 
 DRAWS = [(m, seed) for m in (4, 12, 40) for seed in range(3)]
@@ -17,7 +17,9 @@ DRAWS = [(m, seed) for m in (4, 12, 40) for seed in range(3)]
 def test_equality_11_holds_where_the_proof_does(prior: Mixture, m: int, seed: int) -> None:
     """To 1e-10 of the loss, at every point; the constant against a sum over a grid."""
     features = draw_features(m, seed)
-    found = check_equality(features, 0.8 * theory.random_perturbation(features, seed), prior)
+    found = check_equality(
+        features, 0.8 * random_features.random_perturbation(features, seed), prior
+    )
     np.testing.assert_allclose(found.right, found.left, rtol=1e-10, atol=1e-10)
     assert found.share_equal == 1
     assert found.left.max() > 0.1, "or there would be nothing to compare"
@@ -27,9 +29,9 @@ def test_equality_11_holds_where_the_proof_does(prior: Mixture, m: int, seed: in
 def test_asymmetric_perturbation_breaks_it_by_what_it_turns() -> None:
     """On N(0, I), fitted exactly: |Ax + b|^2 on the left, A's symmetric half on the right."""
     features = draw_features(8, 0)
-    delta = theory.asymmetric(features)
+    delta = random_features.asymmetric(features)
     found = check_equality(features, delta, STANDARD)
-    x = theory_lab.square(theory_lab.HALF_WIDTH, theory_lab.NUM_POINTS)
+    x = lab.square(lab.HALF_WIDTH, lab.NUM_POINTS)
     A, b = delta @ features.W.T / 8, delta @ features.bias / 8
     np.testing.assert_allclose(found.left, np.square(x @ A.T + b).sum(-1), atol=1e-9)
     np.testing.assert_allclose(found.right, np.square(x @ (A + A.T) / 2 + b).sum(-1), atol=1e-9)
@@ -40,7 +42,7 @@ def test_relu_keeps_it_where_every_feature_is_active() -> None:
     """And nowhere else, but at the few points where two losses happen to meet."""
     features = draw_features(4, 0, "relu")
     found = check_equality(features, 0.6 * counterexample(features), STANDARD)
-    x = theory_lab.square(theory_lab.HALF_WIDTH, theory_lab.NUM_POINTS)
+    x = lab.square(lab.HALF_WIDTH, lab.NUM_POINTS)
     active = (x @ features.W + features.bias > 0).all(-1)
     assert 0.1 < active.mean() < 0.9
     np.testing.assert_array_equal(found.lowest > 0, active)
@@ -63,8 +65,8 @@ def test_without_one_over_m_it_fails() -> None:
 def test_mean_has_a_minus(m: int, seed: int, size: float) -> None:
     """The sums over a grid know only the density."""
     features = draw_features(m, seed)
-    delta = size * theory.effective_perturbations(features, 1, seed)[0]
-    found = theory_lab.check_moments(theory.tilt_of(features, delta))
+    delta = size * random_features.effective_perturbations(features, 1, seed)[0]
+    found = lab.check_moments(random_features.tilt_of(features, delta))
     np.testing.assert_allclose(found.mean, found.summed_mean, atol=1e-9)
     np.testing.assert_allclose(found.cov, found.summed_cov, atol=1e-9)
     np.testing.assert_allclose(found.printed_mean, -found.summed_mean, atol=1e-9)
@@ -74,7 +76,7 @@ def test_mean_has_a_minus(m: int, seed: int, size: float) -> None:
 def test_eq_18_as_printed_fails_at_every_size_of_the_preset(m: int, seed: int) -> None:
     """And the corrected bound is met: KL equals it."""
     features = draw_features(m, seed)
-    found = theory_lab.bounds(features, counterexample(features), theory_lab.SIZES[1:])
+    found = lab.bounds(features, counterexample(features), lab.SIZES[1:])
     assert (found.kl > found.printed * (1 + 1e-6)).all()
     np.testing.assert_allclose(found.kl, found.corrected, rtol=1e-9)
 
@@ -84,8 +86,8 @@ def test_corrected_bounds_hold_for_thousands_of_perturbations() -> None:
     failed = 0
     for m, seed in DRAWS:
         features = draw_features(m, seed)
-        for delta in theory.effective_perturbations(features, 40, seed):
-            found = theory_lab.bounds(features, delta, np.linspace(0.05, 0.95, 10))
+        for delta in random_features.effective_perturbations(features, 40, seed):
+            found = lab.bounds(features, delta, np.linspace(0.05, 0.95, 10))
             slack = 1 + 1e-12
             assert (found.kl <= found.corrected * slack).all()
             assert (found.corrected <= found.ball * slack).all()
@@ -95,18 +97,18 @@ def test_corrected_bounds_hold_for_thousands_of_perturbations() -> None:
 
 def brute_force(features: RandomFeatures, size: float, count: int) -> np.ndarray:
     """KL of random perturbations of one size."""
-    deltas = size * theory.effective_perturbations(features, count, 7)
-    return np.array([kl_divergence(theory.tilt_of(features, delta)) for delta in deltas])
+    deltas = size * random_features.effective_perturbations(features, count, 7)
+    return np.array([kl_divergence(random_features.tilt_of(features, delta)) for delta in deltas])
 
 
 @pytest.mark.parametrize(("m", "seed"), DRAWS[:4])
 def test_radii_bracket_what_the_slice_covers(m: int, seed: int) -> None:
     """By the map of needed sizes, which knows no perturbations, only Gaussians."""
     features = draw_features(m, seed)
-    along = theory.slice_along(features, 40.0)
-    found = theory_lab.radii(features, along, np.array([0.3, 0.6, 0.9]))
+    along = random_features.slice_along(features, 40.0)
+    found = lab.radii(features, along, np.array([0.3, 0.6, 0.9]))
     for k, size in enumerate(found.sizes):
-        shown = theory_lab.coverage(features, along, float(size), 201)
+        shown = lab.coverage(features, along, float(size), 201)
         covered = shown.needed <= size
         assert covered.any()
         assert shown.kl[covered].max() <= found.outer[k] * (1 + 1e-9)
@@ -120,24 +122,27 @@ def test_radii_bracket_what_the_slice_covers(m: int, seed: int) -> None:
 def test_rise_is_the_mean_loss_at_the_worst_mix() -> None:
     """By Monte Carlo over noise, for the mix that a search finds."""
     features = draw_features(4, 0)
-    along, x = theory.slice_along(features), np.random.default_rng(0).normal(size=(100_000, 2))
-    theta = theory.fitted(features, x, -x, np.ones(len(x)))
+    along, x = (
+        random_features.slice_along(features),
+        np.random.default_rng(0).normal(size=(100_000, 2)),
+    )
+    theta = random_features.fitted(features, x, -x, np.ones(len(x)))
     means = [
-        theory.loss(features.score(theta + 0.5 * along.perturbations(mix), x), -x).mean()
+        random_features.loss(features.score(theta + 0.5 * along.perturbations(mix), x), -x).mean()
         for mix in range(0, 360, 15)
     ]
-    found = theory_lab.radii(features, along, np.array([0.5]))
+    found = lab.radii(features, along, np.array([0.5]))
     assert max(means) == pytest.approx(float(found.rise[0]), rel=0.02)
 
 
 def test_map_of_failures_is_bounds_at_its_cells() -> None:
     """A cell computed alone."""
     features = draw_features(4, 0)
-    along = theory.slice_along(features)
-    ratio = theory_lab.kl_over_printed(features, along)
+    along = random_features.slice_along(features)
+    ratio = lab.kl_over_printed(features, along)
     row, column = 20, 40
-    size, mix = theory_lab.SIZES[1:][row], theory_lab.MIXES[column]
-    one = theory_lab.bounds(features, along.perturbations(mix), np.array([size]))
+    size, mix = lab.SIZES[1:][row], lab.MIXES[column]
+    one = lab.bounds(features, along.perturbations(mix), np.array([size]))
     assert ratio[row, column] == pytest.approx(float(one.kl[0] / one.printed[0]))
     assert (ratio > 1).any()
     assert (ratio < 1).any()
@@ -146,8 +151,8 @@ def test_map_of_failures_is_bounds_at_its_cells() -> None:
 def test_covered_gaussians_are_the_tilted_noise() -> None:
     """Against the inverse written down once more."""
     features = draw_features(8, 1)
-    deltas = 0.5 * theory.effective_perturbations(features, 3, 0)
-    for delta, (mean, cov) in zip(deltas, theory_lab.gaussians(features, deltas), strict=True):
+    deltas = 0.5 * random_features.effective_perturbations(features, 3, 0)
+    for delta, (mean, cov) in zip(deltas, lab.gaussians(features, deltas), strict=True):
         precision = np.eye(2) + delta @ features.W.T / 8
         np.testing.assert_allclose(cov @ precision, np.eye(2), atol=1e-12)
         np.testing.assert_allclose(precision @ mean, -delta @ features.bias / 8, atol=1e-12)
