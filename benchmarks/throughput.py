@@ -22,8 +22,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
-from flatdiff.config import BaseMethod, Precision
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Precision, Recipe, make_recipe
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess

@@ -12,8 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
-from flatdiff.config import BaseMethod
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe, make_recipe
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import Network
 from flatdiff.diffusion.unet import AdmUNet

@@ -12,10 +12,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import METHODS, WEIGHT_KINDS, WeightKind, from_mapping, require
+from flatdiff.checkpoints.recipe import METHODS, WEIGHT_KINDS, Recipe, WeightKind
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
+from flatdiff.settings import from_mapping, require
 from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
 
 FORMAT_VERSION = 1
@@ -31,7 +31,7 @@ class Card:
 
     family: str  # checkpoints of one family share a network and a dataset
     name: str  # of the folder
-    method: str  # a key of config.METHODS
+    method: str  # a key of recipe.METHODS
     weights: WeightKind
     dataset: str
     split: str  # that it was trained on

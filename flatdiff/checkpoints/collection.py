@@ -14,10 +14,16 @@ from pathlib import Path
 from uuid import uuid4
 
 from flatdiff.checkpoints.card import CARD_FILE, card_ids
-from flatdiff.config import METHODS, require_writable
+from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.errors import CheckpointError
+from flatdiff.system.access import require_writable
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
 from flatdiff.system.processes import is_alive, this_process
+
+# Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
+METHOD_PAIR = ("digits/adm", "digits/sam")
+# And those that a plane goes through: the three training runs.
+METHOD_PLANE = ("digits/adm", "digits/sam", "digits/ip")
 
 SUFFIX = ".training"  # ends the name of a run's folder
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from flatdiff.config import BaseMethod, WeightKind
+from flatdiff.checkpoints.recipe import BaseMethod, WeightKind
 from flatdiff.conversion import importer
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning

@@ -9,7 +9,6 @@ import tyro
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
-from flatdiff.config import require
 from flatdiff.engine.engine import Engine
 from flatdiff.images.datasets import Split
 from flatdiff.landscape.panel import Panel
@@ -19,6 +18,7 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.reports.exports import measured
 from flatdiff.reports.formats import FORMATS, formats_for
 from flatdiff.reports.sheet import completed
+from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 
 

@@ -8,12 +8,12 @@ import tyro
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
-from flatdiff.config import require
 from flatdiff.engine.engine import Engine, Handle
 from flatdiff.reports.archive import to_zip
 from flatdiff.reports.exports import measured
 from flatdiff.reports.report import sheet_report
 from flatdiff.reports.sheet import PARTS, part_requests
+from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 
 WRITERS = {".html": sheet_report, ".zip": to_zip}

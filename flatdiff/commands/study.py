@@ -9,7 +9,6 @@ import tyro
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.commands.progress import show_progress
-from flatdiff.config import require
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.request import Request
@@ -19,6 +18,7 @@ from flatdiff.paper.report import to_html
 from flatdiff.paper.results import Study
 from flatdiff.paper.text import to_csv, to_json, to_markdown
 from flatdiff.reports.exports import measured
+from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 
 

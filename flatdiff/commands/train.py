@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from flatdiff.config import require
 from flatdiff.errors import FlatdiffError
+from flatdiff.settings import require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
 from flatdiff.training.run_folder import RunFolder

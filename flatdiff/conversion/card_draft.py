@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header, shortened
-from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.config import BaseMethod, WeightKind, method_name, require
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, WeightKind, method_name
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS
@@ -16,6 +15,7 @@ from flatdiff.conversion.weight_sets import WeightSet, choose, unpacked, weight_
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import FOLDER
+from flatdiff.settings import require
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 # As guided-diffusion's training calls its files: model200000.pt, ema_0.9999_200000.pt.

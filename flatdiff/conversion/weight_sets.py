@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from flatdiff.checkpoints.header import Header, TensorEntry, shortened
-from flatdiff.config import WeightKind
+from flatdiff.checkpoints.recipe import WeightKind
 from flatdiff.errors import CheckpointError
 
 ANCHOR = "time_embed.0.weight"

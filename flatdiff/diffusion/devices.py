@@ -4,8 +4,8 @@ import os
 
 import torch
 
-from flatdiff.config import require
 from flatdiff.errors import SettingsError
+from flatdiff.settings import require
 
 
 def pick_device(name: str = "auto") -> torch.device:

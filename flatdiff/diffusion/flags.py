@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from flatdiff.config import from_mapping, require
 from flatdiff.errors import SettingsError
+from flatdiff.settings import from_mapping, require
 
 NoiseSchedule = Literal["linear", "cosine"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import METHOD_PAIR, METHOD_PLANE
+from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.store import Store
 from flatdiff.engine.transfer import copy_results
 from flatdiff.landscape.scheme import WIDTHS

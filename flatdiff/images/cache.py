@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import digest, from_mapping
 from flatdiff.errors import DataError, FlatdiffError
 from flatdiff.images.image_files import (
     IMAGE_SUFFIXES,
@@ -27,6 +26,7 @@ from flatdiff.images.image_files import (
     ImageFile,
     read_pixels,
 )
+from flatdiff.settings import digest, from_mapping
 from flatdiff.system.files import atomic_write, state_home
 from flatdiff.system.locks import take
 

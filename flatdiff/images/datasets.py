@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from flatdiff.config import serves_others
 from flatdiff.errors import DataError
+from flatdiff.system.access import serves_others
 from flatdiff.system.files import state_home
 
 Split = Literal["train", "held_out"]

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from flatdiff.checkpoints.weights_file import serialize_weights
-from flatdiff.config import from_mapping
 from flatdiff.errors import DataError
 from flatdiff.images.image_set import ImageSet, load_images
+from flatdiff.settings import from_mapping
 from flatdiff.system.files import atomic_write
 
 WEIGHTS_FILE, CARD_FILE = "digits_features.safetensors", "digits_features.json"

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from flatdiff.config import digest
 from flatdiff.errors import DataError, StoreError
 from flatdiff.images.datasets import Split, dataset_fingerprint
 from flatdiff.images.features import IMAGES_AT_ONCE, FeatureNetwork, Features
 from flatdiff.images.frechet import Gaussian, gaussian
 from flatdiff.images.image_set import ImageSet, load_images
+from flatdiff.settings import digest
 from flatdiff.system.arrays import decode_arrays, encode_arrays
 from flatdiff.system.files import atomic_write, state_home
 

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from flatdiff.config import Normalization
+from flatdiff.landscape.noise import Normalization
 from flatdiff.landscape.quantization import fake_quantize
 from flatdiff.landscape.scheme import Scheme
 

@@ -7,9 +7,8 @@ every point, drowns what flatness does to it.
 
 from dataclasses import dataclass
 
-from flatdiff import config
-from flatdiff.config import require, require_seed
 from flatdiff.images.datasets import Split, dataset_fingerprint
+from flatdiff.settings import digest, require, require_seed
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 
@@ -37,4 +36,4 @@ class Panel:
 def panel_digest(panel: Panel, *, fresh: bool = False) -> str:
     """SHA-256 over the recipe and the dataset's fingerprint: same digest, same tensors."""
     data = dataset_fingerprint(panel.dataset, fresh=fresh)
-    return config.digest({"version": PANEL_VERSION, "panel": panel, "data": data})
+    return digest({"version": PANEL_VERSION, "panel": panel, "data": data})

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import FULL_PRECISION_BITS
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.scheme import FULL_PRECISION_BITS, Scheme
 
 # Candidates for the share of the full range that an MSE-optimal grid covers; the full range is
 # one of them, so that the search can only gain. BRECQ (Li et al. 2021, arXiv 2102.05426) tries

@@ -18,11 +18,11 @@ from safetensors.numpy import load, save
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import read_header
 from flatdiff.checkpoints.tensors import Shapes, Tensors
-from flatdiff.config import FULL_PRECISION_BITS, canonical_json, from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.quantization import QuantizedTensor, dequantize, num_grids, quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.scheme import FULL_PRECISION_BITS, Scheme
+from flatdiff.settings import canonical_json, from_mapping, require
 
 FORMAT_VERSION = 1
 METADATA_KEY = "flatdiff"  # one entry, so that equal content is equal bytes

@@ -7,7 +7,10 @@ they are settings, and the defaults are the plainest choice, not a claim about t
 from dataclasses import dataclass
 from typing import Literal
 
-from flatdiff.config import FULL_PRECISION_BITS, require
+from flatdiff.settings import require
+
+# What "unquantised" means: the weights as they are, in float32.
+FULL_PRECISION_BITS = 32
 
 Clipping = Literal["minmax", "mse"]
 

@@ -20,7 +20,6 @@ from torch.func import functional_call
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Shapes
-from flatdiff.config import Noise, Normalization
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
@@ -43,6 +42,7 @@ from flatdiff.landscape.flat_weights import (
     orthogonalize,
     quantized_weights,
 )
+from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.planes import coordinates, plane_through
 from flatdiff.landscape.rescaling import rescalable

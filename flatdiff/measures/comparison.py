@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require
+from flatdiff.settings import require
 
 NUM_RESAMPLES = 2000
 CONFIDENCE = 0.95

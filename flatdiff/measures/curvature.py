@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require, require_seed
 from flatdiff.landscape.spectrum import Quadrature, eigen_products, spectral_density
 from flatdiff.measures.base import Item, Measure, mean, mean_and_error, standard_error, stream_seed
+from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -24,8 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import FULL_PRECISION_BITS, require, require_finite, require_seed
-from flatdiff.landscape.scheme import SchemeOptions, require_bits
+from flatdiff.landscape.scheme import FULL_PRECISION_BITS, SchemeOptions, require_bits
 from flatdiff.measures.base import (
     Item,
     Measure,
@@ -35,6 +34,7 @@ from flatdiff.measures.base import (
     standard_error,
     stream_seed,
 )
+from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require, require_seed
 from flatdiff.images.datasets import Split
 from flatdiff.images.frechet import (
     NUM_NEIGHBORS,
@@ -34,6 +33,7 @@ from flatdiff.measures.base import (
     stream_seed,
 )
 from flatdiff.measures.quantization import reference_first
+from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

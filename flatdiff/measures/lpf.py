@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from flatdiff.config import LPF_MODES, LpfMode, require, require_finite, require_seed
+from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.base import (
     NO_BASE,
     Item,
@@ -26,6 +26,7 @@ from flatdiff.measures.base import (
     standard_error,
 )
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

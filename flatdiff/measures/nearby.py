@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import Normalization, require, require_seed
+from flatdiff.landscape.noise import Normalization
 from flatdiff.measures.base import Item, Measure, chunks, stream_seed
 from flatdiff.measures.samples import IMAGES_A_CHUNK, SamplesSettings
 from flatdiff.measures.surface import axes_of
 from flatdiff.measures.surface_settings import MAX_SPAN, Axes, SurfaceSettings
+from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import NOISES, Noise, require, require_seed
+from flatdiff.landscape.noise import NOISES, Noise
 from flatdiff.measures.base import (
     NO_BASE,
     Item,
@@ -25,6 +25,7 @@ from flatdiff.measures.base import (
     standard_error,
 )
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -11,13 +11,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from typing import Any
 
-from flatdiff import config
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import from_mapping, require
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
+from flatdiff.settings import canonical_json, digest, from_mapping, require
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Request:
     @cached_property
     def key(self) -> str:
         """64 hex digits: equal keys, equal numbers."""
-        return config.digest(
+        return digest(
             {
                 "measure": self.measure,
                 "version": self.definition.version,
@@ -84,7 +83,7 @@ class Request:
 
     def to_json(self) -> str:
         """Canonical JSON, for the store and the workers."""
-        return config.canonical_json(
+        return canonical_json(
             {
                 "measure": self.measure,
                 "checkpoint": self.checkpoint,
@@ -163,4 +162,4 @@ def architecture_of(card: Card) -> str:
 
 @lru_cache(maxsize=256)  # hundreds of checkpoints share a few networks
 def _architecture(flags: AdmFlags) -> str:
-    return config.digest(dataclasses.replace(flags, dropout=0.0))
+    return digest(dataclasses.replace(flags, dropout=0.0))

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import LPF_MODES, require, require_finite, require_seed
+from flatdiff.landscape.noise import LPF_MODES
 from flatdiff.measures.base import Item, Measure, mean, standard_error
 from flatdiff.measures.lpf import MAX_SIGMA
+from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require, require_seed
 from flatdiff.landscape.scheme import SchemeOptions
 from flatdiff.measures.base import Item, Measure, chunks, mean, standard_error, stream_seed
 from flatdiff.measures.quantization import reference_first
+from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:

@@ -8,9 +8,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import NORMALIZATIONS, Normalization, require, require_finite, require_seed
 from flatdiff.landscape.interpolation import Grids
+from flatdiff.landscape.noise import NORMALIZATIONS, Normalization
 from flatdiff.measures.base import Item
+from flatdiff.settings import require, require_finite, require_seed
 
 Axes = Literal["random", "checkpoints", "eigenvectors"]
 SurfaceMode = Literal["exact", "interpolated"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.config import require
 from flatdiff.measures.base import mean_and_error
+from flatdiff.settings import require
 
 NUM_TIMESTEP_BINS = 10
 MAX_TIMESTEP_BINS = 100

@@ -6,7 +6,7 @@ the second's. `Order`: the lower one quantity of a checkpoint, the lower the oth
 
 from dataclasses import dataclass, replace
 
-from flatdiff.config import METHODS
+from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.paper.quantities import (
     GAP,
     GAP_CIFAR10,

@@ -8,7 +8,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import require
+from flatdiff.settings import require
 
 
 @dataclass(frozen=True, kw_only=True)

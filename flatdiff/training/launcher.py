@@ -21,8 +21,8 @@ from pathlib import Path
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.collection import discard
-from flatdiff.config import require_writable
 from flatdiff.errors import FlatdiffError, TrainingError
+from flatdiff.system.access import require_writable
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
 from flatdiff.system.locks import is_held, owner, take
 from flatdiff.system.processes import is_alive

@@ -13,8 +13,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import Precision
+from flatdiff.checkpoints.recipe import Precision, Recipe
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import TrainingError

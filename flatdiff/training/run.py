@@ -21,11 +21,11 @@ from torch import Tensor
 
 import flatdiff
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import Recipe
+from flatdiff.checkpoints.recipe import WEIGHT_KINDS, Recipe, WeightKind, method_name
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
-from flatdiff.config import WEIGHT_KINDS, WeightKind, canonical_json, method_name
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import load_images
+from flatdiff.settings import canonical_json
 from flatdiff.system.files import atomic_write
 from flatdiff.training.execution import Execution, shards_of_process
 from flatdiff.training.loop import StepRecord, TrainingState, new_state, train, weights_of

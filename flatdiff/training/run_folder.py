@@ -21,7 +21,7 @@ from typing import Literal
 from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.collection import SUFFIX
 from flatdiff.checkpoints.header import read_header
-from flatdiff.config import WEIGHT_KINDS, BaseMethod
+from flatdiff.checkpoints.recipe import WEIGHT_KINDS, BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
 from flatdiff.system.files import atomic_write
 from flatdiff.system.locks import Lock, is_held, owner, take

@@ -11,15 +11,14 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
-from flatdiff.checkpoints.recipe import Recipe, make_recipe
-from flatdiff.config import (
+from flatdiff.checkpoints.recipe import (
     BaseMethod,
     Precision,
+    Recipe,
     TimestepSamplerName,
-    canonical_json,
-    from_mapping,
-    require,
+    make_recipe,
 )
+from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.training.execution import Execution, shards_of_process
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from flatdiff.config import TimestepSamplerName
+from flatdiff.checkpoints.recipe import TimestepSamplerName
 
 HISTORY = 10  # losses remembered of each timestep
 UNIFORM_SHARE = 0.001  # of the probability is spread evenly, so that none is forgotten

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.config import Noise
+from flatdiff.landscape.noise import Noise
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
 from flatdiff.views.style import Series, band, laid_out, style_of

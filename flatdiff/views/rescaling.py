@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import plotly.graph_objects as go
 
-from flatdiff.config import LPF_MODES, LpfMode
+from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.rescaling import RescalingResult
 from flatdiff.views.style import Series, laid_out, style_of
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from flatdiff.config import LPF_MODES
+from flatdiff.landscape.noise import LPF_MODES
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.frechet import COLUMNS, FrechetResult

@@ -11,8 +11,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.config import LPF_MODES
 from flatdiff.images.grid import image_grid
+from flatdiff.landscape.noise import LPF_MODES
 from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
 from flatdiff.views.curvature import density_lines, eigenvalue_dots
 from flatdiff.views.estimates import with_error

@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header
-from flatdiff.config import METHODS, WEIGHT_KINDS
+from flatdiff.checkpoints.recipe import METHODS, WEIGHT_KINDS
 from flatdiff.conversion.card_draft import (
     DATASETS,
     Description,

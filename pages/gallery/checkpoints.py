@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.collection import bundled_path
-from flatdiff.config import METHOD_PLANE, read_only
+from flatdiff.checkpoints.collection import METHOD_PLANE, bundled_path
 from flatdiff.engine.engine import shared_engine
+from flatdiff.system.access import read_only
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
 from pages.gallery.dialogs import SAID, delete_dialog

@@ -8,11 +8,11 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import bundled_path
 from flatdiff.checkpoints.tensors import weights_header
-from flatdiff.config import read_only
 from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, portable
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.system.access import read_only
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.filters import KINDS
 from pages.gallery.histories import show_histories

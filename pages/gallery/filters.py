@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import METHODS
+from flatdiff.checkpoints.recipe import METHODS
 
 KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}
 TITLES = METHODS | KINDS

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import METHODS
+from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.images.grid import image_grid
 from flatdiff.views.estimates import with_error

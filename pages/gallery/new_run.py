@@ -7,8 +7,7 @@ from typing import Any
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import PRESETS, Recipe
-from flatdiff.config import BaseMethod
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import architecture_of

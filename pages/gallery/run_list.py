@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import METHODS, read_only
+from flatdiff.checkpoints.recipe import METHODS
+from flatdiff.system.access import read_only
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_history import HistoryRow, common_width, thinned

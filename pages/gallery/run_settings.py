@@ -5,8 +5,7 @@ from typing import Any, get_args
 
 import streamlit as st
 
-from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import BaseMethod, Precision, TimestepSamplerName
+from flatdiff.checkpoints.recipe import BaseMethod, Precision, Recipe, TimestepSamplerName
 from flatdiff.training.run_options import RunOptions
 from pages.shared.choose import whole_number
 

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.config import read_only
 from flatdiff.engine.engine import shared_engine
+from flatdiff.system.access import read_only
 from flatdiff.training.run_folder import TrainingRun, list_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs

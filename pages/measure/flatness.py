@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from flatdiff.config import METHODS, BaseMethod, LpfMode, WeightKind, method_name
+from flatdiff.checkpoints.recipe import METHODS, BaseMethod, WeightKind, method_name
 from flatdiff.engine.store import ACTIVE
+from flatdiff.landscape.noise import LpfMode
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_3

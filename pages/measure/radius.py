@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.config import NOISES
+from flatdiff.landscape.noise import NOISES
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.measures.request import make_request
 from flatdiff.views.readings import reading

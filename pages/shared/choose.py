@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
-from flatdiff.config import METHOD_PAIR, METHOD_PLANE
+from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint

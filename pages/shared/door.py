@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flatdiff.config import PASSWORD
+from flatdiff.system.access import PASSWORD
 from pages.shared.guard import LOCAL_HOSTS, allowed_hosts
 
 UNLOCKED = "unlocked"  # in the session: the password was given

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from flatdiff.config import serves_others
 from flatdiff.engine.engine import Handle, Progress, shared_engine
 from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
+from flatdiff.system.access import serves_others
 from pages.shared.about import about
 from pages.shared.choose import plain
 

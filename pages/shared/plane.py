@@ -6,7 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.config import NORMALIZATIONS
+from flatdiff.landscape.noise import NORMALIZATIONS
 from flatdiff.measures.surface_settings import (
     SURFACE_MODES,
     Axes,

@@ -7,8 +7,8 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import read_shapes
-from flatdiff.config import LPF_MODES, LpfMode
 from flatdiff.engine.engine import shared_engine
+from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to

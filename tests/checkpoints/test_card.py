@@ -18,8 +18,8 @@ from flatdiff.checkpoints.card import (
     verify_weights,
     write_card,
 )
+from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.checkpoints.weights_file import write_checkpoint
-from flatdiff.config import METHODS
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from tests.tiny import TINY, tiny_recipe
 

@@ -6,9 +6,16 @@ from typing import Any
 
 import pytest
 
-from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
-from flatdiff.config import METHODS, WEIGHT_KINDS, digest, method_name
+from flatdiff.checkpoints.recipe import (
+    METHODS,
+    PRESETS,
+    WEIGHT_KINDS,
+    Recipe,
+    make_recipe,
+    method_name,
+)
 from flatdiff.errors import SettingsError
+from flatdiff.settings import digest
 from tests.tiny import tiny_recipe
 
 

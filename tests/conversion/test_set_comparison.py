@@ -10,8 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
-from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.config import WeightKind
+from flatdiff.checkpoints.recipe import PRESETS, WeightKind
 from flatdiff.conversion import convert, rival_sets
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis import diagnose as module

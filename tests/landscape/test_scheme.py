@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from flatdiff.config import from_mapping
 from flatdiff.errors import SettingsError
 from flatdiff.landscape.scheme import Scheme, SchemeOptions
+from flatdiff.settings import from_mapping
 
 REFUSED: list[tuple[str, Any]] = [
     *(("bits", value) for value in (0, 1, 9, 16, 31, 33, -8, 2.5, 8.0, "8", None, True)),

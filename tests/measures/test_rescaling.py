@@ -8,9 +8,9 @@ import torch
 from scipy import stats
 from torch import nn
 
-from flatdiff.config import LpfMode
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
+from flatdiff.landscape.noise import LpfMode
 from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.rescaling import MEASURE, RescalingResult, RescalingSettings, factors_up_to

@@ -7,9 +7,9 @@ import sys
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from flatdiff.config import PASSWORD
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import FAILED
+from flatdiff.system.access import PASSWORD
 from flatdiff.system.files import PROJECT_ROOT
 from pages.shared.door import open_door
 from tests.pages.test_pages import engine, opened, requests_of, texts  # noqa: F401  (a fixture)

@@ -10,11 +10,11 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import Card, list_cards, read_card, write_card
 from flatdiff.checkpoints.tensors import read_tensors
-from flatdiff.config import digest
 from flatdiff.engine.engine import Engine
 from flatdiff.landscape.perturbation_sizes import distance, norm
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import make_request
+from flatdiff.settings import digest
 from pages.shared import weights
 from tests.pages.stored import arrays_for
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, requests_of, texts  # noqa: F401

@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import read_card, write_card
-from flatdiff.config import digest
 from flatdiff.engine.engine import Engine
+from flatdiff.settings import digest
 from pages.gallery import known
 from pages.gallery.filters import Filters
 from tests.checkpoints.test_card import card_of

@@ -8,8 +8,8 @@ import pytest
 import tyro
 from streamlit.testing.v1 import AppTest
 
+from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.commands.train import Options
-from flatdiff.config import BaseMethod
 from flatdiff.training.run_options import RunOptions
 from tests.pages.test_pages import opened, texts
 from tests.pages.test_train import PAGE, press

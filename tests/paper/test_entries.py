@@ -13,8 +13,8 @@ import pytest
 import scipy.linalg
 
 from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.commands.study import study_files
-from flatdiff.config import METHODS
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.errors import CheckpointError

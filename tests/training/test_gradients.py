@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flatdiff.checkpoints.recipe import PRESETS, Recipe
-from flatdiff.config import BaseMethod
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.images.image_set import load_images

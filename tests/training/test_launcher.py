@@ -13,9 +13,9 @@ import psutil
 import pytest
 import torch
 
-from flatdiff.config import read_only
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import FlatdiffError, SettingsError, TrainingError
+from flatdiff.system.access import read_only
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.system.locks import owner
 from flatdiff.training import launcher

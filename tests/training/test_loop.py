@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import BaseMethod
+from flatdiff.checkpoints.recipe import BaseMethod, Recipe
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import ImageSet, load_images

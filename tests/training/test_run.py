@@ -9,8 +9,7 @@ import pytest
 import safetensors.torch
 
 from flatdiff.checkpoints.card import BrokenCard, list_cards, read_card
-from flatdiff.checkpoints.recipe import Recipe
-from flatdiff.config import BaseMethod
+from flatdiff.checkpoints.recipe import BaseMethod, Recipe
 from flatdiff.errors import DataError, FlatdiffError, SettingsError, TrainingError
 from flatdiff.training import run as module
 from flatdiff.training.execution import Execution

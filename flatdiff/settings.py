@@ -8,57 +8,12 @@ import dataclasses
 import hashlib
 import json
 import math
-import os
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
-from flatdiff.errors import FlatdiffError, SettingsError
+from flatdiff.errors import SettingsError
 
 T = TypeVar("T")
-
-WeightKind = Literal["raw", "ema", "swa"]
-BaseMethod = Literal["adm", "ip", "sam"]
-Precision = Literal["float32", "bfloat16"]
-TimestepSamplerName = Literal["uniform", "loss-second-moment"]
-Normalization = Literal["filter", "layer", "none"]  # of random directions
-LpfMode = Literal["absolute", "filter_relative"]  # of Gaussian weight noise
-Noise = Literal["sphere", "absolute", "filter_relative"]  # sphere: of unit norm
-
-NORMALIZATIONS: tuple[Normalization, ...] = ("filter", "layer", "none")
-LPF_MODES: tuple[LpfMode, ...] = ("absolute", "filter_relative")
-NOISES: tuple[Noise, ...] = ("sphere", *LPF_MODES)
-
-WEIGHT_KINDS: tuple[WeightKind, ...] = ("raw", "ema", "swa")
-
-# What "unquantised" means: the weights as they are, in float32.
-FULL_PRECISION_BITS = 32
-
-# Table 2 of the paper: three training runs, three sets of weights each.
-METHODS: dict[str, str] = {
-    "adm": "ADM",
-    "adm-ema": "ADM +EMA",
-    "adm-swa": "ADM +SWA",
-    "ip": "ADM +IP",
-    "ip-ema": "ADM +IP+EMA",
-    "ip-swa": "ADM +IP+SWA",
-    "sam": "ADM +SAM",
-    "sam-ema": "ADM +SAM+EMA",
-    "sam-swa": "ADM +SAM+SWA",
-}
-
-# Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
-METHOD_PAIR = ("digits/adm", "digits/sam")
-# And those that a plane goes through: the three training runs.
-METHOD_PLANE = ("digits/adm", "digits/sam", "digits/ip")
-
-
-def method_name(base: BaseMethod, weights: WeightKind) -> str:
-    """The key into `METHODS`.
-
-    >>> method_name("sam", "raw"), method_name("ip", "swa")
-    ('sam', 'ip-swa')
-    """
-    return base if weights == "raw" else f"{base}-{weights}"
 
 
 def digest(value: object) -> str:
@@ -117,28 +72,3 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         return cls(**values)
     except TypeError as error:
         raise SettingsError(f"{what} is incomplete: {error}") from None
-
-
-PASSWORD = "FLATDIFF_PASSWORD"  # noqa: S105  (the name of a variable)
-
-
-def read_only() -> bool:
-    """Whether $FLATDIFF_READ_ONLY is set: visitors measure and read, and change no checkpoint."""
-    return os.environ.get("FLATDIFF_READ_ONLY", "") not in ("", "0")
-
-
-def serves_others() -> bool:
-    """Whether people come in who are not the owner: by a password, or to read only."""
-    return read_only() or bool(os.environ.get(PASSWORD))
-
-
-def require_writable(action: str) -> None:
-    """Refuse what only the owner of the dashboard may do.
-
-    Raises:
-        FlatdiffError: $FLATDIFF_READ_ONLY is set.
-    """
-    if read_only():
-        raise FlatdiffError(
-            f"{action} is not possible here: this dashboard is read-only (FLATDIFF_READ_ONLY)"
-        )
