@@ -8,8 +8,8 @@ import tyro
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.tensors import read_shapes, read_tensors
+from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.quantized_file import file_sizes, quantized_file
-from flatdiff.landscape.scheme import Scheme
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write, checkpoint_root
 

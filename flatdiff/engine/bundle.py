@@ -11,7 +11,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.store import Store
 from flatdiff.engine.transfer import copy_results
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.flat_weights import FlatWeights, Vector, gaussian
+from flatdiff.landscape.directions import gaussian
+from flatdiff.landscape.flat_weights import FlatWeights, Vector
 from flatdiff.landscape.spectrum import (
     Eigenpairs,
     Quadrature,

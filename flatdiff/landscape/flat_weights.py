@@ -1,8 +1,7 @@
-"""theta is all of a network's weights as one point; a direction is a vector of the same length.
+"""theta is all of a network's weights as one point.
 
 `FlatWeights` moves a network's parameters into one flat buffer, so that a point is one addition
-from the origin and coming back is one copy. Directions are drawn on the CPU from a seed and
-normalised against the origin (Li et al. 2018, arXiv 1712.09913, Sec. 4).
+from the origin and coming back is one copy.
 """
 
 from collections.abc import Iterator
@@ -13,13 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from flatdiff.landscape.noise import Normalization
-from flatdiff.landscape.quantization import fake_quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme, fake_quantize
 
 Vector = Float[Tensor, " p"]
-
-EPS = 1e-10  # in the denominator of Li et al.'s reference code
 
 
 @dataclass(frozen=True)
@@ -85,64 +80,6 @@ def _slots(model: nn.Module) -> Iterator[Slot]:
     for name, parameter in model.named_parameters():
         yield Slot(name, start, parameter.shape)
         start += parameter.numel()
-
-
-def gaussian(length: int, seed: int, index: int) -> Vector:
-    """Standard normal vector number `index` of a seed, (P,); the same on every device."""
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
-    return torch.randn(length, generator=generator)
-
-
-def normalize_direction(
-    weights: FlatWeights, direction: Vector, normalization: Normalization
-) -> Vector:
-    """Scale a direction by the weights it will be added to.
-
-    Args:
-        weights: whose origin sets the scale.
-        direction: (P,), usually Gaussian.
-        normalization: "filter" gives each slice along dimension 0 the norm of the weights there,
-            "layer" each tensor; both leave tensors of at most one dimension (biases, norm affine)
-            at 0. "none" returns the direction as it is.
-    """
-    if normalization == "none":
-        return direction.clone()
-    normalized = torch.zeros_like(direction)
-    for slot in weights.slots:
-        if len(slot.shape) >= 2:
-            rows = 1 if normalization == "layer" else slot.shape[0]
-            drawn, origin = (slot.of(v).reshape(rows, -1) for v in (direction, weights.origin))
-            factor = origin.norm(dim=1) / (drawn.norm(dim=1) + EPS)
-            slot.of(normalized).copy_((drawn * factor[:, None]).view(slot.shape))
-    return normalized
-
-
-def orthogonalize(direction: Vector, against: Vector) -> Vector:
-    """Remove the component along another direction (one Gram-Schmidt step), in float64."""
-    d, a = direction.double(), against.double()
-    square = a @ a
-    return direction.clone() if square == 0 else (d - (d @ a) / square * a).to(direction.dtype)
-
-
-def filter_scales(weights: FlatWeights) -> Vector:
-    """||w_f|| + |b_f| of the filter each weight belongs to, (P,).
-
-    LPF's reference code first divides every filter by this number, so noise of one size there is
-    noise of this relative size here (Bisla et al. 2022, arXiv 2201.08025). A norm layer's weight
-    and bias form one filter a channel.
-    """
-    scales = torch.zeros_like(weights.origin)
-    slots = {slot.name: slot for slot in weights.slots}
-    for name, slot in slots.items():
-        stem, _, kind = name.rpartition(".")
-        weight = slots[f"{stem}.weight"]
-        sizes = weight.of(weights.origin).reshape(weight.shape[0], -1).norm(dim=1)
-        if bias := slots.get(f"{stem}.bias"):
-            sizes = sizes + bias.of(weights.origin).abs()
-        shape = (-1,) + (1,) * (len(slot.shape) - 1)
-        slot.of(scales).copy_(sizes.view(shape).expand(slot.shape))
-        assert kind in ("weight", "bias"), f"{name} is neither a weight nor a bias"
-    return scales
 
 
 def quantized_weights(weights: FlatWeights, scheme: Scheme, layer: str | None = None) -> Vector:

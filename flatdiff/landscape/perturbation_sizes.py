@@ -11,8 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flatdiff.checkpoints.tensors import Tensors
-from flatdiff.landscape.quantization import fake_quantize
-from flatdiff.landscape.scheme import WIDTHS, Scheme
+from flatdiff.landscape.quantization import WIDTHS, Scheme, fake_quantize
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,14 @@ from flatdiff.checkpoints.header import read_header
 from flatdiff.checkpoints.tensors import Shapes, Tensors
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.quantization import QuantizedTensor, dequantize, num_grids, quantize
-from flatdiff.landscape.scheme import FULL_PRECISION_BITS, Scheme
+from flatdiff.landscape.quantization import (
+    FULL_PRECISION_BITS,
+    QuantizedTensor,
+    Scheme,
+    dequantize,
+    num_grids,
+    quantize,
+)
 from flatdiff.settings import canonical_json, from_mapping, require
 
 FORMAT_VERSION = 1

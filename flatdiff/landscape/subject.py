@@ -33,20 +33,19 @@ from flatdiff.images.statistics import (
 )
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
-from flatdiff.landscape.flat_weights import (
-    FlatWeights,
-    Vector,
+from flatdiff.landscape.directions import (
+    coordinates,
     filter_scales,
     gaussian,
     normalize_direction,
     orthogonalize,
-    quantized_weights,
+    plane_through,
 )
+from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
 from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.panel import Panel
-from flatdiff.landscape.planes import coordinates, plane_through
+from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.rescaling import rescalable
-from flatdiff.landscape.scheme import Scheme
 
 Losses = NDArray[np.float32]  # (N,), one a panel member
 

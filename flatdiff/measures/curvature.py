@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.spectrum import Quadrature, eigen_products, spectral_density
-from flatdiff.measures.base import Item, Measure, mean, mean_and_error, standard_error, stream_seed
+from flatdiff.measures.base import Item, Measure, stream_seed
+from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 

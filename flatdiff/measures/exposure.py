@@ -24,16 +24,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.scheme import FULL_PRECISION_BITS, SchemeOptions, require_bits
-from flatdiff.measures.base import (
-    Item,
-    Measure,
-    chunks,
-    mean,
-    mean_and_error,
-    standard_error,
-    stream_seed,
-)
+from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
+from flatdiff.measures.base import Item, Measure, chunks, stream_seed
+from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
 

@@ -22,17 +22,10 @@ from flatdiff.images.frechet import (
     kernel_estimate,
     precision_recall,
 )
-from flatdiff.landscape.scheme import SchemeOptions
-from flatdiff.measures.base import (
-    Item,
-    Measure,
-    chunks,
-    complete,
-    mean,
-    standard_error,
-    stream_seed,
-)
+from flatdiff.landscape.quantization import SchemeOptions
+from flatdiff.measures.base import Item, Measure, chunks, complete, stream_seed
 from flatdiff.measures.quantization import reference_first
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 

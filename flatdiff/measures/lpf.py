@@ -16,15 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
-from flatdiff.measures.base import (
-    NO_BASE,
-    Item,
-    Measure,
-    base_arrays,
-    complete,
-    mean,
-    standard_error,
-)
+from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays, complete
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
 from flatdiff.landscape.quantized_file import file_sizes
-from flatdiff.landscape.scheme import FULL_PRECISION_BITS, SchemeOptions, require_bits
-from flatdiff.measures.base import Item, Measure, mean, standard_error
+from flatdiff.measures.base import Item, Measure
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require
 from flatdiff.system.arrays import Arrays
 

@@ -15,15 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import NOISES, Noise
-from flatdiff.measures.base import (
-    NO_BASE,
-    Item,
-    Measure,
-    base_arrays,
-    mean,
-    mean_and_error,
-    standard_error,
-)
+from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
+from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays

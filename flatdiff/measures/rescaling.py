@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import LPF_MODES
-from flatdiff.measures.base import Item, Measure, mean, standard_error
+from flatdiff.measures.base import Item, Measure
 from flatdiff.measures.lpf import MAX_SIGMA
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.scheme import SchemeOptions
-from flatdiff.measures.base import Item, Measure, chunks, mean, standard_error, stream_seed
+from flatdiff.landscape.quantization import SchemeOptions
+from flatdiff.measures.base import Item, Measure, chunks, stream_seed
 from flatdiff.measures.quantization import reference_first
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 

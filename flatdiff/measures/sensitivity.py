@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.scheme import SchemeOptions, require_bits
-from flatdiff.measures.base import Item, Measure, mean, standard_error
+from flatdiff.landscape.quantization import SchemeOptions, require_bits
+from flatdiff.measures.base import Item, Measure
+from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require
 from flatdiff.system.arrays import Arrays
 

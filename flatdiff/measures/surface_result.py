@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.interpolation import Grids, Node, display_matrix, error_matrix
-from flatdiff.measures.base import NO_BASE, mean, panel_error, standard_error
+from flatdiff.measures.base import NO_BASE
+from flatdiff.measures.statistics import mean, panel_error, standard_error
 from flatdiff.measures.surface_settings import (
     GRIDS,
     SurfaceMode,

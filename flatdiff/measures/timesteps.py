@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.measures.base import mean_and_error
+from flatdiff.measures.statistics import mean_and_error
 from flatdiff.settings import require
 
 NUM_TIMESTEP_BINS = 10

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.measures.base import standard_error
 from flatdiff.measures.comparison import compare
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.radius import RadiusResult
+from flatdiff.measures.statistics import standard_error
 from flatdiff.paper.claims import CLAIMS, Alike, Claim, Lower, Order
 from flatdiff.paper.quantities import (
     FRECHET_32,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from flatdiff.landscape.scheme import FULL_PRECISION_BITS
+from flatdiff.landscape.quantization import FULL_PRECISION_BITS
 from flatdiff.measures.frechet import FrechetResult
 from flatdiff.views.style import Series, laid_out, style_of
 

@@ -5,8 +5,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from flatdiff.landscape.quantization import dequantize, quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme, dequantize, quantize
 from flatdiff.views.style import laid_out, style_of
 
 NUM_BINS = 80

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.landscape.scheme import FULL_PRECISION_BITS, WIDTHS
+from flatdiff.landscape.quantization import FULL_PRECISION_BITS, WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import make_request
 from flatdiff.views.readings import reading

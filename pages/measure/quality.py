@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_2, TABLE_4

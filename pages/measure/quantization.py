@@ -6,8 +6,8 @@ import streamlit as st
 
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine.engine import shared_engine
+from flatdiff.landscape.quantization import WIDTHS, Scheme
 from flatdiff.landscape.quantized_file import quantized_file
-from flatdiff.landscape.scheme import WIDTHS, Scheme
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings

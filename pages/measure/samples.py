@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.views.sections import SECTIONS, pictures_of

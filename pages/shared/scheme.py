@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from flatdiff.landscape.scheme import CLIPPINGS, Clipping
+from flatdiff.landscape.quantization import CLIPPINGS, Clipping
 
 GRANULARITIES = ("per tensor", "per channel")
 SYMMETRIES = ("symmetric", "asymmetric")

@@ -10,7 +10,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine.engine import shared_engine
 from flatdiff.images.grid import image_grid
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings

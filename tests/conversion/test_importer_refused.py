@@ -17,8 +17,8 @@ from flatdiff.conversion import importer, launch
 from flatdiff.conversion.card_draft import CARD_KEY
 from flatdiff.conversion.importer import import_file, upload_header
 from flatdiff.errors import CheckpointError, FlatdiffError
+from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.quantized_file import quantized_file
-from flatdiff.landscape.scheme import Scheme
 from tests.checkpoints.test_card import card_of, place
 from tests.checkpoints.test_header import BAD
 from tests.conversion.test_importer import in_process, said, upload, weights  # noqa: F401

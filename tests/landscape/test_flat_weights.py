@@ -8,16 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from flatdiff.diffusion.unet import AdmUNet
-from flatdiff.landscape.flat_weights import (
-    FlatWeights,
-    Normalization,
+from flatdiff.landscape.directions import (
     filter_scales,
     gaussian,
     normalize_direction,
     orthogonalize,
-    quantized_weights,
 )
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.flat_weights import FlatWeights, Normalization, quantized_weights
+from flatdiff.landscape.quantization import Scheme
 from tests.subjects import TINY, wide_weights
 from tests.tiny import random_network
 

@@ -5,7 +5,7 @@ import pytest
 
 from flatdiff.checkpoints.tensors import Tensors
 from flatdiff.landscape.perturbation_sizes import Scales, distance, norm, ruler
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 
 THETA: Tensors = {
     "a": np.array([[3.0, 0.0], [0.0, 0.0]], np.float32),

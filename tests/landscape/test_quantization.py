@@ -14,8 +14,7 @@ from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.flat_weights import FlatWeights, quantized_weights
-from flatdiff.landscape.quantization import dequantize, fake_quantize, num_grids, quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme, dequantize, fake_quantize, num_grids, quantize
 
 Values = NDArray[np.float32]
 

@@ -16,9 +16,8 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.tensors import Tensors, read_shapes, read_tensors
 from flatdiff.commands.quantize import Target, quantize
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.quantization import Scheme, fake_quantize
 from flatdiff.landscape.quantized_file import file_sizes, quantized_file, read_quantized_file
-from flatdiff.landscape.scheme import Scheme
 
 SCHEMES = [
     Scheme(),

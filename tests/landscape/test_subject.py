@@ -9,7 +9,7 @@ import torch
 
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.landscape import subject as module
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings

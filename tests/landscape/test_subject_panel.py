@@ -12,9 +12,9 @@ from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.errors import CheckpointError
 from flatdiff.images.image_set import load_images
 from flatdiff.landscape.panel import Panel
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.subject import Subject
-from flatdiff.measures.base import mean, panel_error, standard_error
+from flatdiff.measures.statistics import mean, panel_error, standard_error
 from flatdiff.system.files import checkpoint_root
 from tests.subjects import CPU, digits_subject
 from tests.tiny import TINY, random_network

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from flatdiff.measures import MEASURES
-from flatdiff.measures.base import chunks, mean, panel_error, standard_error, stream_seed
+from flatdiff.measures.base import chunks, stream_seed
 from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.statistics import mean, panel_error, standard_error
 from flatdiff.measures.surface import SurfaceSettings
 from tests.subjects import linear_subject
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from flatdiff.landscape.quantization import fake_quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme, fake_quantize
 from flatdiff.measures.exposure import MEASURE, ExposureResult, ExposureSettings
 from flatdiff.system.arrays import Arrays
 from tests.subjects import computed, constant_network, digits_subject

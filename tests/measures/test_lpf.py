@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from flatdiff.landscape.flat_weights import filter_scales
+from flatdiff.landscape.directions import filter_scales
 from flatdiff.measures.lpf import MEASURE, LpfResult, LpfSettings
 from flatdiff.system.arrays import Arrays
 from tests.subjects import (

@@ -7,9 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from flatdiff.landscape.quantization import fake_quantize
+from flatdiff.landscape.quantization import Scheme, fake_quantize
 from flatdiff.landscape.quantized_file import quantized_file
-from flatdiff.landscape.scheme import Scheme
 from flatdiff.measures.quantization import MEASURE, QuantizationSettings
 from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 from tests.tiny import TINY, random_network

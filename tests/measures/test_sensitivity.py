@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.quantization import fake_quantize
-from flatdiff.landscape.scheme import Scheme
+from flatdiff.landscape.quantization import Scheme, fake_quantize
 from flatdiff.measures.sensitivity import MEASURE, SensitivitySettings
 from tests.subjects import QuadraticSubject, computed, digits_subject, random_hessians
 from tests.tiny import TINY, random_network

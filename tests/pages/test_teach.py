@@ -11,7 +11,7 @@ from flatdiff.engine import engine as engine_module
 from flatdiff.engine.bundle import default_requests
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import FAILED, Store
-from flatdiff.landscape.scheme import WIDTHS
+from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings

@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 from flatdiff.landscape import toy
-from flatdiff.landscape.quantization import fake_quantize
-from flatdiff.landscape.scheme import WIDTHS, Scheme
+from flatdiff.landscape.quantization import WIDTHS, Scheme, fake_quantize
 from flatdiff.views.rescaling import factor_name, highest_loss, rescaling_lines
 from flatdiff.views.rounding import levels_of, rounding_strip
 from flatdiff.views.style import Series, style_of

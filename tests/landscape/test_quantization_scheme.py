@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from flatdiff.errors import SettingsError
-from flatdiff.landscape.scheme import Scheme, SchemeOptions
+from flatdiff.landscape.quantization import Scheme, SchemeOptions
 from flatdiff.settings import from_mapping
 
 REFUSED: list[tuple[str, Any]] = [

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from flatdiff.landscape.planes import coordinates, plane_through
+from flatdiff.landscape.directions import coordinates, plane_through
 
 ORIGIN = torch.tensor([1.0, 1.0, 1.0])
 P = torch.tensor([3.0, 1.0, 1.0])  # two along x
