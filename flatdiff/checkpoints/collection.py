@@ -18,7 +18,7 @@ from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.errors import CheckpointError
 from flatdiff.system.access import require_writable
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
-from flatdiff.system.processes import is_alive, this_process
+from flatdiff.system.locks import is_alive, this_process
 
 # Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
 METHOD_PAIR = ("digits/adm", "digits/sam")

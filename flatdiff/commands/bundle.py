@@ -1,9 +1,25 @@
 """`bundle`: compute what a first visitor sees, and put it beside the bundled checkpoints."""
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
 from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.commands.progress import show_progress
-from flatdiff.engine.bundle import BUNDLE_FILE, default_requests, export_bundle
+from flatdiff.engine.bundle import BUNDLE_FILE, export_bundle
 from flatdiff.engine.engine import Engine
+from flatdiff.landscape.quantization import WIDTHS
+from flatdiff.measures.nearby import EXAMPLE, NearbySettings
+from flatdiff.measures.quantization import QuantizationSettings
+from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.rescaling import RescalingSettings
+from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.paper.family import study_requests
+from flatdiff.reports.columns import requests_of
+from flatdiff.reports.sheet import sheet_requests
+
+NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
 
 
 def bundle() -> int:
@@ -19,3 +35,30 @@ def bundle() -> int:
         engine.close()
     print(f"written: {BUNDLE_FILE}, {count} results, {BUNDLE_FILE.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
+    """What every page asks for when nobody has touched it, the README's tables, and the study."""
+    pair = [card for card in cards if card.id in METHOD_PAIR]
+    requests = [
+        *(request for card in cards for request in requests_of(card).values()),
+        *sheet_requests(root, cards),
+        *study_requests(cards),
+        *(make_request("rescaling", card, RescalingSettings()) for card in pair),
+        *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
+        *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
+        *(make_request("nearby", card, where) for card in cards for where in NEARBY),
+        *_between(cards),
+    ]
+    return list({request.key: request for request in requests}.values())
+
+
+def _between(cards: Sequence[Card]) -> Iterator[Request]:
+    """The line and the plane through the training runs."""
+    by_id = {card.id: card for card in cards}
+    if not by_id.keys() >= set(METHOD_PLANE):
+        return
+    first, *partners = (by_id[name] for name in METHOD_PLANE)
+    for dimensions in (1, 2):
+        settings = SurfaceSettings(axes="checkpoints", mode="interpolated", dimensions=dimensions)
+        yield make_request("surface", first, settings, partners=partners[:dimensions])

@@ -4,7 +4,8 @@ import sys
 import time
 from collections.abc import Sequence
 
-from flatdiff.engine.engine import Handle, Progress
+from flatdiff.engine.engine import Handle
+from flatdiff.engine.progress import Progress
 from flatdiff.errors import EngineError
 
 POLL_S = 0.2

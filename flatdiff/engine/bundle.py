@@ -1,57 +1,23 @@
-"""A bundle is a store file that travels with the project: results a first visitor finds ready.
+"""A bundle is the store file that ships with the project: results a first visitor finds ready.
 
-`import_bundle` copies what the visitor's store lacks; `export_bundle` makes the file. To make it
-again after a measure has changed: `python -m flatdiff bundle`.
+`import_bundle` copies what the visitor's store lacks, `export_bundle` makes the file (`flatdiff
+bundle`), and `open_store` takes over what can be read of a damaged store.
 """
 
+import logging
+import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
-from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
-from flatdiff.engine.store import Store
-from flatdiff.engine.transfer import copy_results
-from flatdiff.landscape.quantization import WIDTHS
-from flatdiff.measures.nearby import EXAMPLE, NearbySettings
-from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.request import Request, make_request
-from flatdiff.measures.rescaling import RescalingSettings
-from flatdiff.measures.samples import SamplesSettings
-from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.paper.family import study_requests
-from flatdiff.reports.columns import requests_of
-from flatdiff.reports.sheet import sheet_requests
+from flatdiff.engine.database import STORE_VERSION
+from flatdiff.engine.store import ACTIVE, DONE, Store
+from flatdiff.errors import StoreError
 from flatdiff.system.files import PROJECT_ROOT
 
-NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
+log = logging.getLogger("flatdiff.engine")
+
 BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
-
-
-def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
-    """What every page asks for when nobody has touched it, the README's tables, and the study."""
-    pair = [card for card in cards if card.id in METHOD_PAIR]
-    requests = [
-        *(request for card in cards for request in requests_of(card).values()),
-        *sheet_requests(root, cards),
-        *study_requests(cards),
-        *(make_request("rescaling", card, RescalingSettings()) for card in pair),
-        *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
-        *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
-        *(make_request("nearby", card, where) for card in cards for where in NEARBY),
-        *_between(cards),
-    ]
-    return list({request.key: request for request in requests}.values())
-
-
-def _between(cards: Sequence[Card]) -> Iterator[Request]:
-    """The line and the plane through the training runs."""
-    by_id = {card.id: card for card in cards}
-    if not by_id.keys() >= set(METHOD_PLANE):
-        return
-    first, *partners = (by_id[name] for name in METHOD_PLANE)
-    for dimensions in (1, 2):
-        settings = SurfaceSettings(axes="checkpoints", mode="interpolated", dimensions=dimensions)
-        yield make_request("surface", first, settings, partners=partners[:dimensions])
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:
@@ -75,3 +41,79 @@ def export_bundle(store: Store, keys: Sequence[str], bundle: Path = BUNDLE_FILE)
     target.database.connection().execute("PRAGMA journal_mode = DELETE")
     target.database.close()
     return copied
+
+
+def open_store(path: Path) -> Store:
+    """Open or create; where the file was damaged, with what could be read of it.
+
+    Raises:
+        StoreError: the folder cannot be written, or the file is newer.
+    """
+    store = Store(path)
+    if (damaged := store.database.set_aside) is not None:
+        with suppress(StoreError):  # nothing in it can be read
+            log.warning("%d results were taken over", copy_results(damaged, store))
+    store.close_unreadable()
+    return store
+
+
+def copy_results(
+    source: Path, target: Store, keys: Sequence[str] | None = None, *, immutable: bool = False
+) -> int:
+    """Copy finished results that the target neither has nor computes; returns how many.
+
+    A result that cannot be read whole is left out, with a warning in the log.
+
+    Args:
+        source: a store file.
+        target: an open store.
+        keys: which results; None for all.
+        immutable: nobody writes the source, and its folder may be read-only.
+
+    Raises:
+        StoreError: the source is no store of this version.
+    """
+    there = set(
+        target.database.rows("SELECT key FROM jobs WHERE state IN (?, ?, ?)", (DONE, *ACTIVE))
+    )
+    uri = f"{source.resolve().as_uri()}?{'immutable=1' if immutable else 'mode=ro'}"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as db:
+            wanted = [
+                key
+                for key in _finished(db, source)
+                if (key,) not in there and key in (keys or [key])
+            ]
+            if not wanted:
+                return 0
+            with target.database.transaction() as writer:
+                return sum(_copied(db, key, writer) for key in wanted)
+    except sqlite3.Error as error:
+        raise StoreError(f"{source} cannot be read as a result store: {error}") from None
+
+
+def _finished(db: sqlite3.Connection, source: Path) -> Iterator[str]:
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version != STORE_VERSION:
+        raise StoreError(f"{source} has store version {version}, expected {STORE_VERSION}")
+    for (key,) in db.execute("SELECT key FROM jobs WHERE state = ?", (DONE,)).fetchall():
+        yield key
+
+
+def _copied(db: sqlite3.Connection, key: str, writer: sqlite3.Connection) -> bool:
+    """Into an open transaction; False where the result cannot be read."""
+    try:
+        rows = {
+            table: db.execute(f"SELECT * FROM {table} WHERE key = ?", (key,)).fetchall()
+            for table in ("jobs", "tiles")
+        }
+    except sqlite3.DatabaseError as error:
+        log.warning("result %s cannot be read: %s", key, error)
+        return False
+    # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
+    for table, content in rows.items():
+        writer.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
+        if content:
+            marks = ",".join("?" * len(content[0]))
+            writer.executemany(f"INSERT INTO {table} VALUES ({marks})", content)
+    return True

@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.checkpoints.card import Card
+from flatdiff.engine.bundle import open_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
+from flatdiff.engine.progress import Estimate, Progress
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
-from flatdiff.engine.transfer import open_store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
 from flatdiff.measures.request import Request, make_request
@@ -26,36 +27,6 @@ from flatdiff.system.files import checkpoint_root, state_home
 
 STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.05
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a request will cost, before it is run."""
-
-    evaluations: int  # items not in the store yet
-    image_forwards: int  # images through the network for them
-    seconds: float | None  # on this machine; None until its speed was measured
-    open_ended: bool  # how many evaluations there are depends on what the first ones show
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a job stands."""
-
-    state: str  # queued, running, done, failed or cancelled
-    done: int  # evaluations in the store
-    total: int
-    eta: float | None  # seconds left; None where unknown or not running
-    rate: float | None  # evaluations a second, of computing time on all workers
-    queue_position: int  # jobs ahead that have not begun; 0 once it is running
-    error: str | None
-    finished_at: float | None  # seconds since 1970
-    seconds: float  # of computing so far
-
-    @property
-    def active(self) -> bool:
-        """Queued or running."""
-        return self.state in ACTIVE
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.measures.request import Request
 from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
-from flatdiff.system.processes import is_alive, this_process
+from flatdiff.system.locks import is_alive, this_process
 
 _JOB_COLUMNS = """
     key, request, state, jobs.num_items,

@@ -38,3 +38,10 @@ def leave_idle_class() -> None:
 def priority_name() -> str:
     """Of this thread."""
     return getattr(_priority, "name", "normal")
+
+
+def num_turns() -> int:
+    """Processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -4,21 +4,14 @@ Nobody hands turns out. Each is a lock on a file; a process that finds none free
 one that ends gives its own back, however it ends.
 """
 
-import os
 import time
 from collections.abc import Callable
 
 from flatdiff.system.files import state_home
 from flatdiff.system.locks import Lock, take
+from flatdiff.system.processor import num_turns
 
 LOOK_EVERY_S = 0.5
-
-
-def num_turns() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def wait_for_turn(stop: Callable[[], bool], waiting: Callable[[], None]) -> Lock | None:

@@ -24,9 +24,8 @@ from flatdiff.checkpoints.collection import discard
 from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.system.access import require_writable
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
-from flatdiff.system.locks import is_held, owner, take
-from flatdiff.system.processes import is_alive
-from flatdiff.training.cpu_slots import num_turns
+from flatdiff.system.locks import is_alive, is_held, owner, take
+from flatdiff.system.processor import num_turns
 from flatdiff.training.run_folder import RunFolder, TrainingRun, last_words, list_runs
 from flatdiff.training.run_options import RunOptions
 

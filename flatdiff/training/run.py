@@ -28,9 +28,16 @@ from flatdiff.images.image_set import load_images
 from flatdiff.settings import canonical_json
 from flatdiff.system.files import atomic_write
 from flatdiff.training.execution import Execution, shards_of_process
-from flatdiff.training.loop import StepRecord, TrainingState, new_state, train, weights_of
+from flatdiff.training.loop import (
+    StepRecord,
+    TrainingState,
+    new_state,
+    restore,
+    tensors_of,
+    train,
+    weights_of,
+)
 from flatdiff.training.run_folder import RunFolder
-from flatdiff.training.state_tensors import restore, tensors_of
 from flatdiff.training.world import ALONE, World, launched
 
 HISTORY_EVERY_STEPS = 100

@@ -11,8 +11,8 @@ from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import architecture_of
+from flatdiff.system.processor import num_turns
 from flatdiff.training import launcher
-from flatdiff.training.cpu_slots import num_turns
 from flatdiff.training.run_cost import cost
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_options import RunOptions

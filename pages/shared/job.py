@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from flatdiff.engine.engine import Handle, Progress, shared_engine
+from flatdiff.engine.engine import Handle, shared_engine
+from flatdiff.engine.progress import Progress
 from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
 from flatdiff.system.access import serves_others

@@ -21,7 +21,7 @@ from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.system.processes import this_process
+from flatdiff.system.locks import this_process
 
 
 @pytest.fixture

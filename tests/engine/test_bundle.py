@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from flatdiff.engine import bundle as module
-from flatdiff.engine.bundle import export_bundle, import_bundle
+from flatdiff.engine.bundle import copy_results, export_bundle, import_bundle
 from flatdiff.engine.store import CANCELLED, DONE, FAILED, QUEUED, RUNNING, Store
-from flatdiff.engine.transfer import copy_results
 from flatdiff.errors import StoreError
 from flatdiff.measures.request import Request
 from tests.subjects import arrays_of, same_arrays, surface_request

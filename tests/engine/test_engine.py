@@ -18,7 +18,8 @@ from flatdiff.checkpoints.card import read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.engine import cluster as cluster_module
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.engine import Engine, Handle, Progress
+from flatdiff.engine.engine import Engine, Handle
+from flatdiff.engine.progress import Progress
 from flatdiff.engine.store import Store
 from flatdiff.errors import EngineError, StoreError
 from flatdiff.landscape.panel import Panel
@@ -201,7 +202,8 @@ import sys, time
 from pathlib import Path
 from flatdiff.checkpoints.card import read_card
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.engine import Engine, Handle, Progress
+from flatdiff.engine.engine import Engine, Handle
+from flatdiff.engine.progress import Progress
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures.request import make_request

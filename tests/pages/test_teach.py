@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.commands.bundle import default_requests
 from flatdiff.engine import engine as engine_module
-from flatdiff.engine.bundle import default_requests
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import FAILED, Store
 from flatdiff.landscape.quantization import WIDTHS

@@ -8,9 +8,10 @@ import pytest
 from flatdiff.checkpoints.card import Card, list_cards, read_card
 from flatdiff.checkpoints.collection import METHOD_PAIR
 from flatdiff.checkpoints.tensors import layer_names
+from flatdiff.commands.bundle import default_requests
 from flatdiff.commands.measure import Target, run_measure
 from flatdiff.commands.report import report
-from flatdiff.engine.bundle import BUNDLE_FILE, default_requests, import_bundle
+from flatdiff.engine.bundle import BUNDLE_FILE, import_bundle
 from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
 from flatdiff.measures.lpf import LpfSettings

@@ -14,8 +14,7 @@ if sys.platform != "win32":
     import fcntl
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.system.locks import is_held, owner, take
-from flatdiff.system.processes import is_alive, this_process
+from flatdiff.system.locks import is_alive, is_held, owner, take, this_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="flock is POSIX")
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from flatdiff.system.processor import num_turns
 from flatdiff.training import cpu_slots
-from flatdiff.training.cpu_slots import num_turns, wait_for_turn
+from flatdiff.training.cpu_slots import wait_for_turn
 
 
 def never() -> bool:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from flatdiff.engine.bundle import open_store
 from flatdiff.engine.store import DONE, Store
-from flatdiff.engine.transfer import open_store
 from flatdiff.errors import StoreError
 from tests.subjects import arrays_of, same_arrays, surface_request
 

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from flatdiff.system.processes import is_alive, this_process
+from flatdiff.system.locks import is_alive, this_process
 
 NAME = "from flatdiff.system.processes import *; print(this_process(), flush=True); input()"
 
