@@ -20,7 +20,7 @@ from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
-from flatdiff.reports.exports import Measured
+from flatdiff.reports.measured import Measured
 from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
 
 SETTINGS: dict[str, Any] = {

@@ -9,7 +9,7 @@ from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import DONE, Store
 from flatdiff.paper.family import family_cards, study_requests
 from flatdiff.paper.results import Study
-from flatdiff.reports.exports import measured
+from flatdiff.reports.measured import measured
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
 

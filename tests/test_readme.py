@@ -20,7 +20,7 @@ from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
 from flatdiff.paper.family import family_cards, study_requests
 from flatdiff.paper.results import Study
-from flatdiff.reports.exports import measured
+from flatdiff.reports.measured import measured
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.views.estimates import with_error
 

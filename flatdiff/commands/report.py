@@ -10,7 +10,7 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.engine.engine import Engine, Handle
 from flatdiff.reports.archive import to_zip
-from flatdiff.reports.exports import measured
+from flatdiff.reports.measured import measured
 from flatdiff.reports.report import sheet_report
 from flatdiff.reports.sheet import PARTS, part_requests
 from flatdiff.settings import require

@@ -17,7 +17,7 @@ from flatdiff.paper.findings import findings
 from flatdiff.paper.report import to_html
 from flatdiff.paper.results import Study
 from flatdiff.paper.text import to_csv, to_json, to_markdown
-from flatdiff.reports.exports import measured
+from flatdiff.reports.measured import measured
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 

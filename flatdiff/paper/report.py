@@ -12,8 +12,9 @@ from flatdiff.paper.findings import SMALL, Finding
 from flatdiff.paper.results import Study, name_of
 from flatdiff.paper.study_recipe import caveats, recipe
 from flatdiff.paper.text import HEADINGS, by_claim
-from flatdiff.reports.exports import command_line, origins
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
+from flatdiff.reports.measured import origins
+from flatdiff.reports.reproduce import command_line
 from flatdiff.views.estimates import with_error
 from flatdiff.views.sections import SECTIONS, Picture, pictures_of
 

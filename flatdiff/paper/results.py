@@ -13,7 +13,7 @@ from flatdiff.paper.entries import STUDY, Entry
 from flatdiff.paper.family import fitted
 from flatdiff.paper.quantities import DATA, Quantity
 from flatdiff.reports.columns import Column, Value
-from flatdiff.reports.exports import Measured
+from flatdiff.reports.measured import Measured
 from flatdiff.reports.summary import title_of
 
 # The paper's datasets by their names here.

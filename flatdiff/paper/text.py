@@ -13,7 +13,7 @@ from flatdiff.paper.claims import UNTESTED
 from flatdiff.paper.findings import VERDICTS, Finding, Verdict
 from flatdiff.paper.results import Study, numbers
 from flatdiff.paper.study_recipe import caveats, recipe
-from flatdiff.reports.exports import provenance_text
+from flatdiff.reports.measured import provenance_text
 
 DIGITS = 9  # of a number, which a float32 forward pass does not reach
 HEADINGS: dict[Verdict, str] = {

@@ -4,8 +4,9 @@ import io
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
-from flatdiff.reports.exports import Measured, command_line
 from flatdiff.reports.formats import formats_for
+from flatdiff.reports.measured import Measured
+from flatdiff.reports.reproduce import command_line
 
 README = """\
 Measurements of diffusion checkpoints by flatdiff, each compared on one frozen panel.

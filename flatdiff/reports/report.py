@@ -8,9 +8,9 @@ import pandas as pd
 
 from flatdiff.checkpoints.differences import differences
 from flatdiff.measures import MEASURES
-from flatdiff.reports.exports import Measured, command_line, origins, provenance_text
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.reports.reproduce import python_snippet
+from flatdiff.reports.measured import Measured, origins, provenance_text
+from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.reports.sheet import PARTS
 from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views.readings import reading

@@ -1,9 +1,11 @@
-"""A snippet is a short Python program that asks the same as some requests, of the same store."""
+"""The command line and the Python program that ask the same as some requests, of one store."""
 
 import dataclasses
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from flatdiff.checkpoints.card import Card
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures.request import Request
 
@@ -77,3 +79,47 @@ def _arguments(record: Any, default: Any) -> list[str]:
 
 def _names(names: Sequence[str]) -> str:
     return f"[{', '.join(map(repr, names))}]"
+
+
+def command_line(requests: Sequence[Request], name: str = "") -> str:
+    """The command that computes the same from the same store, without what is default.
+
+    Args:
+        requests: of one measure with one settings record.
+        name: of the file it writes, without its ending; default: that of the measure.
+    """
+    first = requests[0]
+    words = [f"python -m flatdiff measure {first.measure}"]
+    words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
+    words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
+    words += settings_flags(first.settings)
+    panel = Panel(dataset=first.panel.dataset)
+    for flag, field in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
+        if getattr(first.panel, field) != getattr(panel, field):
+            words.append(f"--{flag} {getattr(first.panel, field)}")
+    return " \\\n    ".join([*words, f"--out {name or first.measure}.json"])
+
+
+def settings_flags(settings: Any) -> list[str]:
+    """A settings record as the command line spells it, without what is default or filled in."""
+    default = type(settings)()
+    chosen = [f.name for f in dataclasses.fields(settings) if not f.metadata.get("filled_in")]
+    return [
+        _flag(name.replace("_", "-"), getattr(settings, name))
+        for name in chosen
+        if getattr(settings, name) != getattr(default, name)
+    ]
+
+
+def _flag(name: str, value: Any) -> str:
+    """One setting as the command line spells it: a switch, one value or several."""
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no-{name}"
+    values = value if isinstance(value, tuple) else (value,)
+    return " ".join([f"--{name}", *(shlex.quote(str(each)) for each in values)])
+
+
+def report_command(cards: Sequence[Card]) -> str:
+    """The command that writes the same as one file."""
+    words = [f"--checkpoint {shlex.quote(card.id)}" for card in cards]
+    return " \\\n    ".join(["python -m flatdiff report", *words, "--out report.html"])

@@ -4,7 +4,6 @@ Every measure at the settings that its page shows first, so that what is stored 
 for the other.
 """
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,9 +83,3 @@ def part_requests(part: Part, root: Path, cards: Sequence[Card]) -> list[Request
 def sheet_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
     """All of a sheet, part by part."""
     return [request for part in PARTS for request in part_requests(part, root, cards)]
-
-
-def report_command(cards: Sequence[Card]) -> str:
-    """The command that writes the same as one file."""
-    words = [f"--checkpoint {shlex.quote(card.id)}" for card in cards]
-    return " \\\n    ".join(["python -m flatdiff report", *words, "--out report.html"])

@@ -9,7 +9,7 @@ import pandas as pd
 
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.reports.columns import COLUMNS, Column, Value
-from flatdiff.reports.exports import Measured
+from flatdiff.reports.measured import Measured
 from flatdiff.views.estimates import with_error
 
 BEST, NEAR = "★", "☆"

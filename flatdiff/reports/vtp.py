@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flatdiff.errors import SettingsError
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.reports.exports import Measured, provenance_text
+from flatdiff.reports.measured import Measured, provenance_text
 from flatdiff.views.surface_plot import shown_grid
 
 TYPES = {"f8": "Float64", "i8": "Int64", "i4": "Int32"}

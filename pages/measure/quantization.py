@@ -12,7 +12,7 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.paper.reported import TABLE_4
-from flatdiff.reports.exports import settings_flags
+from flatdiff.reports.reproduce import settings_flags
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import View, pictures_of
 from pages.shared.choose import choose_checkpoints

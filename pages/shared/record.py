@@ -8,10 +8,10 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
-from flatdiff.reports.exports import Measured, command_line, measured, origins
 from flatdiff.reports.formats import formats_for
+from flatdiff.reports.measured import Measured, measured, origins
 from flatdiff.reports.report import to_html
-from flatdiff.reports.reproduce import python_snippet
+from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.views.sections import View
 from flatdiff.views.style import Series
 from flatdiff.views.tables import all_numbers

@@ -7,9 +7,10 @@ import streamlit as st
 from flatdiff.engine.engine import Handle, shared_engine
 from flatdiff.measures import MEASURES
 from flatdiff.reports.archive import to_zip
-from flatdiff.reports.exports import Measured, measured
+from flatdiff.reports.measured import Measured, measured
 from flatdiff.reports.report import sheet_report
-from flatdiff.reports.sheet import PARTS, Part, part_requests, report_command
+from flatdiff.reports.reproduce import report_command
+from flatdiff.reports.sheet import PARTS, Part, part_requests
 from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views.readings import reading
 from flatdiff.views.sections import SECTIONS, pictures_of

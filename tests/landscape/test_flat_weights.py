@@ -14,7 +14,8 @@ from flatdiff.landscape.directions import (
     normalize_direction,
     orthogonalize,
 )
-from flatdiff.landscape.flat_weights import FlatWeights, Normalization, quantized_weights
+from flatdiff.landscape.flat_weights import FlatWeights, quantized_weights
+from flatdiff.landscape.noise import Normalization
 from flatdiff.landscape.quantization import Scheme
 from tests.subjects import TINY, wide_weights
 from tests.tiny import random_network

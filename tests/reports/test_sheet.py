@@ -16,7 +16,8 @@ from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.reports.columns import requests_of
-from flatdiff.reports.sheet import PARTS, part_requests, report_command, sheet_requests
+from flatdiff.reports.reproduce import report_command
+from flatdiff.reports.sheet import PARTS, part_requests, sheet_requests
 from flatdiff.system.files import PROJECT_ROOT
 from tests.subjects import card_of, changed
 

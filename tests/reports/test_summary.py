@@ -1,7 +1,7 @@
 """The summary, on results whose numbers the test sets."""
 
 from flatdiff.measures.frechet import FrechetSettings
-from flatdiff.reports.exports import Measured
+from flatdiff.reports.measured import Measured
 from flatdiff.reports.summary import BEST, NEAR, summary
 from tests.results import frechet, lpf, measured_item
 from tests.subjects import changed

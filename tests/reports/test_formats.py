@@ -22,8 +22,9 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request
 from flatdiff.measures.sensitivity import SensitivitySettings
-from flatdiff.reports.exports import command_line, measured
 from flatdiff.reports.formats import FORMATS, formats_for
+from flatdiff.reports.measured import measured
+from flatdiff.reports.reproduce import command_line
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request
