@@ -239,10 +239,10 @@ def test_a_diagnosis_that_dies_ends_no_import(
     """Killed in the middle of it, as for want of memory or time; the weights are there."""
     run = launch.subprocess.run
     program = (
-        "import os, signal, sys; from flatdiff import converter; "
-        "converter.diagnosed = lambda card, folder, *_: "
+        "import os, signal, sys; from flatdiff.conversion import convert; "
+        "convert.diagnosed = lambda card, folder, *_: "
         "((folder / 'rivals').mkdir(), os.kill(os.getpid(), signal.SIGKILL)); "
-        "sys.exit(converter.main())"
+        "sys.exit(convert.main())"
     )
     monkeypatch.setattr(
         launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)

@@ -53,7 +53,7 @@ def child(kill):
             if len(calls) == 1 + kill % 3:
                 killed_inside_a_save(kill // 2)
             real_save(*arguments)
-        runs.save_state = save
+        module.save_state = save
     for _ in execute(run, resume=run.state_file.exists()):
         pass
 

@@ -56,13 +56,13 @@ def command(*more):
     return main()
 
 def killed(rank):
-    train = runs.train
+    train = module.train
     def dying(*arguments):
         for record in train(*arguments):
             yield record
             if rank == 0 and record.step == 5:
                 os.kill(os.getpid(), signal.SIGKILL)
-    runs.train = dying
+    module.train = dying
     return command()
 
 together(killed)
@@ -72,8 +72,8 @@ RUNS = """
 def act(rank):
     with joined(CPU) as world:
         for name, recipe in recipes().items():
-            run = runs.Run(recipe=recipe, out=Path(sys.argv[1]) / name, device=CPU, world=world)
-            steps = len(list(runs.execute(run, False)))
+            run = module.Run(recipe=recipe, out=Path(sys.argv[1]) / name, device=CPU, world=world)
+            steps = len(list(module.execute(run, False)))
             assert steps == recipe.steps
     return 0
 
