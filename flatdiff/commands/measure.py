@@ -14,10 +14,9 @@ from flatdiff.images.datasets import Split
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.reports.formats import FORMATS, formats_for
 from flatdiff.reports.measured import measured
-from flatdiff.reports.sheet import completed
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 

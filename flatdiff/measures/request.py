@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.diffusion.flags import AdmFlags
@@ -17,6 +18,8 @@ from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.settings import canonical_json, digest, from_mapping, require
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,20 @@ def make_request(
         settings=settings,
         partners=tuple(Partner(partner.id, partner.digest) for partner in partners),
     )
+
+
+def completed(settings: T, root: Path, card: Card) -> T:
+    """With what a checkpoint decides filled in where it was left empty: see `filled_in`.
+
+    Raises:
+        CheckpointError: the checkpoint's tensors cannot be read.
+    """
+    empty = {
+        entry.name: entry.metadata["filled_in"](root, card)
+        for entry in dataclasses.fields(settings)  # pyright: ignore[reportArgumentType]
+        if "filled_in" in entry.metadata and not getattr(settings, entry.name)
+    }
+    return dataclasses.replace(settings, **empty) if empty else settings  # pyright: ignore[reportArgumentType, reportReturnType]
 
 
 def architecture_of(card: Card) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.quantization import SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure
@@ -30,9 +31,9 @@ class SensitivitySettings(SchemeOptions):
     """How a layer is rounded, and which layers; `tensors.layer_names` lists a checkpoint's."""
 
     bits: int = 4
-    # By their names in the state dict. Pages and commands fill in every layer of each checkpoint,
-    # so a printed command leaves them out.
-    layers: tuple[str, ...] = field(default=(), metadata={"filled_in": True})
+    # By their names in the state dict. Where none is named, every layer of each checkpoint is
+    # filled in (`request.completed`), and a printed command leaves them out.
+    layers: tuple[str, ...] = field(default=(), metadata={"filled_in": layer_names})
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -15,8 +15,8 @@ from flatdiff.paper.text import HEADINGS, by_claim
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.reports.measured import origins
 from flatdiff.reports.reproduce import command_line
+from flatdiff.views import SECTIONS, Picture
 from flatdiff.views.estimates import with_error
-from flatdiff.views.sections import SECTIONS, Picture, pictures_of
 
 EXPLAINED = (
     "A test agrees where its whole 95 % interval says what the paper says, does not agree where "
@@ -146,7 +146,7 @@ def notes(study: Study, entry: Entry) -> Iterator[str]:
 def _pictures(study: Study, entry: Entry, chart: Chart) -> list[Picture]:
     """Of the entry's checkpoints, those that the chart names."""
     items = [study.item(chart.measure, chart.settings, card) for card in study.shown(entry)]
-    shown = pictures_of(chart.measure, [item.series for item in items], chart.settings)
+    shown = SECTIONS[chart.measure].pictures([item.series for item in items], chart.settings)
     return [replace(each, folded=False) for each in shown if each.key.startswith(chart.keys)]
 
 

@@ -24,7 +24,7 @@ from flatdiff.measures.samples import SamplesResult
 from flatdiff.reports.measured import Measured, plain_data, provenance_text
 from flatdiff.reports.report import to_html
 from flatdiff.reports.vtp import to_vtp
-from flatdiff.views.tables import all_numbers
+from flatdiff.views import SECTIONS
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def to_csv(items: Sequence[Measured]) -> bytes:
     """One table over all checkpoints, below comment lines with the provenance."""
     header = "".join(f"# {provenance_text(item)}\n" for item in items)
     results = [(item.provenance["checkpoint"], item.result) for item in items]
-    table = all_numbers(items[0].measure, results)
+    table = SECTIONS[items[0].measure].numbers(results)
     return (header + table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)).encode()
 
 

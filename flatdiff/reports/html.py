@@ -22,7 +22,8 @@ from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
 from flatdiff import __version__
-from flatdiff.views.sections import Picture, in_groups
+from flatdiff.views import Picture
+from flatdiff.views.base import in_groups
 
 HERE = Path(__file__).parent
 RELIEF_HEIGHT = 460  # of a figure that has none of its own

@@ -13,9 +13,7 @@ from flatdiff.reports.measured import Measured, origins, provenance_text
 from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.reports.sheet import PARTS
 from flatdiff.reports.summary import LEGEND, summary
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import SECTIONS, View, pictures_of
-from flatdiff.views.tables import all_numbers
+from flatdiff.views import SECTIONS, View
 
 MAX_ROWS = 300  # of a table; longer ones belong into CSV or NPZ
 
@@ -93,11 +91,11 @@ def _chapter(number: int, chapter: Chapter, view: View, figures: Figures) -> Ite
         yield "<p><strong>Preliminary: not everything was computed yet.</strong></p>"
     series = [item.series for item in items]
     yield from pictures_in(
-        pictures_of(first.measure, series, first.request.settings, view), figures
+        SECTIONS[first.measure].pictures(series, first.request.settings, view), figures
     )
-    yield table_of(reading(first.measure, results))
+    yield table_of(SECTIONS[first.measure].reading(results))
     yield f"<p class=note>{escape(SECTIONS[first.measure].caveat)}</p>"
-    yield folded("Numbers", _numbers(all_numbers(first.measure, results)))
+    yield folded("Numbers", _numbers(SECTIONS[first.measure].numbers(results)))
     requests = [item.request for item in items]
     yield folded("Command line and Python", code(command_line(requests), python_snippet(requests)))
     yield folded("Where the numbers come from", _origin(items))

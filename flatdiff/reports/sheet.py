@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
@@ -50,17 +49,6 @@ PARTS = (
     Part("samples", "Samples", "samples", SamplesSettings()),
     Part("frechet", "Sample quality", "frechet", FrechetSettings()),
 )
-
-
-def completed(settings: Any, root: Path, card: Card) -> Any:
-    """Sensitivity is of every layer where none is named.
-
-    Raises:
-        CheckpointError: the names of the layers cannot be read.
-    """
-    if isinstance(settings, SensitivitySettings) and not settings.layers:
-        return replace(settings, layers=layer_names(root, card))
-    return settings
 
 
 def suited(settings: Any, cards: Sequence[Card]) -> Any:

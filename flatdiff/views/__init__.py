@@ -1,1 +1,33 @@
-"""How each measure is shown: figures, table, reading and caveat."""
+"""How each measure is shown: figures, table, reading and caveat; a new one is named here."""
+
+from flatdiff.views import (
+    curvature,
+    exposure,
+    frechet,
+    lpf,
+    nearby,
+    quantization,
+    radius,
+    rescaling,
+    samples,
+    sensitivity,
+    surface,
+)
+from flatdiff.views.base import Picture, Section, View
+from flatdiff.views.style import Series
+
+__all__ = ["SECTIONS", "Picture", "Section", "Series", "View"]
+
+SECTIONS: dict[str, Section] = {
+    "surface": surface.SECTION,
+    "lpf": lpf.SECTION,
+    "radius": radius.SECTION,
+    "rescaling": rescaling.SECTION,
+    "curvature": curvature.SECTION,
+    "exposure": exposure.SECTION,
+    "quantization": quantization.SECTION,
+    "sensitivity": sensitivity.SECTION,
+    "samples": samples.SECTION,
+    "nearby": nearby.SECTION,
+    "frechet": frechet.SECTION,
+}

@@ -1,11 +1,16 @@
 """Eigenvalues as dots, spectral densities as lines."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
-from flatdiff.measures.curvature import CurvatureResult
+from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 FLOOR_SHARE = 0.1  # of the peak of a single eigenvalue's bell: below it there is nothing
@@ -64,3 +69,61 @@ def density_lines(series: Sequence[Series[CurvatureResult]]) -> go.Figure:
     figure.update_xaxes(title="eigenvalue")
     figure.update_yaxes(title="eigenvalues per unit", type="log", exponentformat="power")
     return laid_out(figure, height=400)
+
+
+def curvature_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """The ends of the spectrum, and all of it."""
+    yield Picture(
+        key="eigenvalues",
+        content=eigenvalue_dots(series),
+        alt="Top and lowest eigenvalue of each checkpoint",
+        heading="Eigenvalues",
+    )
+    yield Picture(
+        key="density",
+        content=density_lines(series),
+        alt="Eigenvalues per unit of curvature",
+        heading="Spectral density",
+    )
+
+
+def curvature_numbers(result: CurvatureResult) -> list[Row]:
+    """What a checkpoint's curvature comes to."""
+    row = {
+        "top eigenvalue": with_error(result.eigenvalues[0], result.eigenvalue_errors[0]),
+        "lowest": with_error(result.lowest_eigenvalue, result.lowest_eigenvalue_error),
+        "trace": with_error(result.trace, result.trace_stderr),
+        "negative, %": with_error(100 * result.negative_share, 100 * result.negative_share_stderr),
+        "‖gradient‖": f"{result.gradient_norm:.3g}" if math.isfinite(result.gradient_norm) else "",
+    }
+    for sigma in LPF_SIGMAS:
+        row[f"LPF rise, σ {sigma:g}"] = with_error(*result.predicted_lpf_rise(sigma))
+    return [row]
+
+
+def curvature_table(result: CurvatureResult) -> pd.DataFrame:
+    """One row; the density is in the other files."""
+    row: dict[str, float] = {}
+    for rank, value in enumerate(result.eigenvalues):
+        row[f"eigenvalue_{rank + 1}"] = value
+        row[f"eigenvalue_{rank + 1}_error"] = result.eigenvalue_errors[rank]
+    for name in ("lowest_eigenvalue", "trace", "negative_share"):
+        error = "error" if name == "lowest_eigenvalue" else "stderr"
+        row[name] = getattr(result, name)
+        row[f"{name}_{error}"] = getattr(result, f"{name}_{error}")
+    for sigma in LPF_SIGMAS:
+        rise, stderr = result.predicted_lpf_rise(sigma)
+        row |= {f"lpf_rise_{sigma:g}": rise, f"lpf_rise_{sigma:g}_stderr": stderr}
+    names = ("loss", "gradient_norm", "num_probes")
+    return pd.DataFrame([row | {name: getattr(result, name) for name in names}])
+
+
+SECTION = Section(
+    title="Curvature",
+    draw=curvature_pictures,
+    table=curvature_table,
+    read=curvature_numbers,
+    caveat="The ± of an eigenvalue is how far from it a true one is at most; every other is "
+    "one standard error over probes. Curvature is not invariant under reparametrisation: "
+    "compare checkpoints of one architecture and training recipe.",
+)

@@ -1,11 +1,15 @@
 """Epsilon-norm curves, their gap, and the variance error of the chain."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.measures.exposure import ExposureResult
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 STEPS = "step i of the sampler (it runs from right to left)"
@@ -87,3 +91,62 @@ def exposure_deltas(series: Sequence[Series[ExposureResult]]) -> go.Figure:
     figure.update_xaxes(title=STEPS)
     figure.update_yaxes(title="δ", type="log", exponentformat="power", dtick=1)
     return laid_out(figure, height=360)
+
+
+def exposure_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """Both curves, their gap, and the variance error."""
+    yield Picture(
+        key="curves",
+        content=exposure_curves(series),
+        alt="Norm of the predicted noise by step, while sampling and in training",
+    )
+    yield Picture(
+        key="gaps",
+        content=exposure_gaps(series),
+        alt="Gap by step with one standard error",
+        heading="Gap: sampling minus training",
+    )
+    yield Picture(
+        key="deltas",
+        content=exposure_deltas(series),
+        alt="Variance error by step with its standard error",
+        heading="δ: how far a chain strays from the image it began with",
+    )
+
+
+def exposure_numbers(result: ExposureResult) -> list[Row]:
+    """Every gap with its standard error."""
+    if not result.num_images:
+        return []
+    above = result.training[0] >= result.sqrt_dimension
+    gaps = {
+        "mean gap of ‖ε‖": (result.mean_gap, result.mean_gap_stderr),
+        "summed over steps": (result.summed_gap, result.summed_gap_stderr),
+        "mean gap of ‖ε‖²": (result.mean_squared_gap, result.mean_squared_gap_stderr),
+    }
+    return [
+        {
+            **{name: with_error(*gap, signed=True) for name, gap in gaps.items()},
+            "images": f"{result.num_images}",
+            "training < √d at step 0": "no" if above else "yes",
+        }
+    ]
+
+
+def exposure_table(result: ExposureResult) -> pd.DataFrame:
+    """One row a step of the respaced process."""
+    names = ("sampling", "training", "gap", "chain_std", "delta")
+    columns = [column for name in names for column in (name, f"{name}_stderr")]
+    table = pd.DataFrame({name: getattr(result, name) for name in columns})
+    return table.rename_axis("step").reset_index()
+
+
+SECTION = Section(
+    title="Exposure bias",
+    draw=exposure_pictures,
+    table=exposure_table,
+    read=exposure_numbers,
+    caveat="The closer the norm of the predicted noise while sampling is to that in training, "
+    "the smaller the exposure bias. δ grows to the left even for a perfect network; compare "
+    "checkpoints, not the curve with 0.",
+)

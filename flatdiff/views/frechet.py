@@ -1,11 +1,16 @@
 """Distances of generated from real images as dots with errors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS
-from flatdiff.measures.frechet import FrechetResult
+from flatdiff.measures.frechet import COLUMNS, FrechetResult
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -41,3 +46,47 @@ def frechet_dots(series: Sequence[Series[FrechetResult]]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_layout(scattermode="group", scattergap=0.4)
     return laid_out(figure, height=110 + 56 * len(series))
+
+
+def frechet_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """Distances at each bit width."""
+    yield Picture(
+        key="dots",
+        content=frechet_dots(series),
+        alt="Distance from real images of each checkpoint at 32 bits and rounded",
+    )
+
+
+def frechet_distances(result: FrechetResult) -> list[Row]:
+    """A row a bit width, every number with its standard error."""
+    return [
+        {
+            "bits": str(bits),
+            "Fréchet": with_error(result.frechet[k], result.frechet_stderr[k]),
+            "over 32 bits": with_error(result.rise[k], result.rise_stderr[k], signed=True)
+            if k
+            else "",
+            "kernel distance": with_error(result.kernel[k], result.kernel_stderr[k]),
+            "precision": with_error(result.precision[k], result.precision_stderr[k]),
+            "recall": with_error(result.recall[k], result.recall_stderr[k]),
+        }
+        for k, bits in enumerate(result.bits)
+    ]
+
+
+def frechet_table(result: FrechetResult) -> pd.DataFrame:
+    """One row a bit width."""
+    columns = ("bits", "num_images", "num_reference", *COLUMNS, "label")
+    return pd.DataFrame({name: getattr(result, name) for name in columns})
+
+
+SECTION = Section(
+    title="Sample quality",
+    draw=frechet_pictures,
+    table=frechet_table,
+    read=frechet_distances,
+    ready=lambda result: bool(np.isfinite(result.frechet[0])),
+    caveat="± is one standard error over generated images, but over real ones for recall. A "
+    "Fréchet distance is too large by an amount that shrinks with the number of images: "
+    "compare only equal numbers. In digits features it is a proxy and no published FID.",
+)

@@ -1,11 +1,15 @@
 """LPF scores as dots with intervals."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.timesteps import by_timestep
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -56,3 +60,57 @@ def lpf_by_timestep(series: Sequence[Series[LpfResult]], num_bins: int) -> go.Fi
     figure.update_xaxes(title="timestep (0 is nearly clean, the last nearly noise)")
     figure.update_yaxes(title="rise of the loss under weight noise")
     return laid_out(figure, height=380)
+
+
+def lpf_pictures(series: Sequence[Series], _settings: Any, view: View) -> Iterator[Picture]:
+    """Loss and LPF, and where the loss rises."""
+    yield Picture(
+        key="dots",
+        content=lpf_dots(series),
+        alt="Loss and LPF of each checkpoint",
+    )
+    yield Picture(
+        key="timesteps",
+        content=lpf_by_timestep(series, view.timestep_bins),
+        alt="Rise of the loss under weight noise by timestep, one line a checkpoint",
+        heading="At which timesteps?",
+    )
+
+
+def lpf_scores(result: LpfResult) -> list[Row]:
+    """Loss, LPF and its rise."""
+    return [
+        {
+            "loss": f"{result.loss:.4f}",
+            "LPF": with_error(result.lpf, result.stderr),
+            "rise": with_error(result.gap, result.stderr),
+            "perturbations": f"{result.num_perturbations}",
+            "‖δ‖ / ‖θ‖": f"{result.relative_perturbation_norm:.3f}",
+        }
+    ]
+
+
+def lpf_table(result: LpfResult) -> pd.DataFrame:
+    """One row."""
+    columns = (
+        "lpf",
+        "stderr",
+        "ci_low",
+        "ci_high",
+        "loss",
+        "gap",
+        "num_perturbations",
+        "relative_perturbation_norm",
+    )
+    return pd.DataFrame([{name: getattr(result, name) for name in columns}])
+
+
+SECTION = Section(
+    title="Flatness",
+    draw=lpf_pictures,
+    table=lpf_table,
+    read=lpf_scores,
+    caveat="LPF is the mean loss under Gaussian noise on the weights: the lower, the flatter. "
+    "± is one standard error over antithetic pairs. Absolute noise is not comparable between "
+    "networks whose layers are scaled differently; filter-relative noise is.",
+)

@@ -1,12 +1,15 @@
 """What rounding does to the loss: by bit width, and layer by layer."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.measures.quantization import QuantizationResult
-from flatdiff.measures.sensitivity import SensitivityResult
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -38,33 +41,49 @@ def quantization_lines(
     return laid_out(figure, height=360)
 
 
-def sensitivity_dots(
-    series: Sequence[Series[SensitivityResult]], num_layers: int = 20
-) -> go.Figure:
-    """Rise of the loss with one layer rounded, the layers that matter most to anybody on top."""
-    rises: dict[str, float] = {}
-    for entry in series:
-        for layer, rise in zip(entry.result.layers, entry.result.rise, strict=True):
-            if np.isfinite(rise):
-                rises[layer] = max(rise, rises.get(layer, rise))
-    shown = sorted(rises, key=rises.__getitem__, reverse=True)[:num_layers]
-    figure = go.Figure()
-    for entry in series:
-        result, style = entry.result, style_of(entry.method)
-        rows = [result.layers.index(layer) for layer in shown if layer in result.layers]
-        figure.add_trace(
-            go.Scatter(
-                x=result.rise[rows],
-                y=[result.layers[row] for row in rows],
-                name=entry.title,
-                mode="markers",
-                marker={"color": style.color, "symbol": style.symbol, "size": 8},
-                error_x={"array": result.rise_stderr[rows], "thickness": 1},
-                customdata=result.parameters[rows],
-                hovertemplate="%{y}: %{x:+.5f}<br>%{customdata:,} weights",
+def quantization_pictures(
+    series: Sequence[Series], _settings: Any, view: View
+) -> Iterator[Picture]:
+    """Rise of the loss over the bit width."""
+    yield Picture(
+        key="lines",
+        content=quantization_lines(series, log=view.log),
+        alt="Rise of the loss by bit width, one line a checkpoint",
+    )
+
+
+def quantization_sizes(result: QuantizationResult) -> list[Row]:
+    """A row a bit width that is computed: error, rise and bytes."""
+    return [
+        {
+            "bits": str(bits),
+            "‖Δθ‖ / ‖θ‖": f"{result.relative_error[k]:.2%}",
+            "loss − loss at 32 bits": with_error(
+                result.rise[k], result.rise_stderr[k], signed=True
             )
-        )
-    figure.add_vline(x=0, line={"width": 1, "color": "gray"})
-    figure.update_xaxes(title="loss − loss at 32 bits")
-    figure.update_yaxes(categoryorder="array", categoryarray=shown[::-1], type="category")
-    return laid_out(figure, height=120 + 22 * len(shown))
+            if k
+            else "",
+            "file": f"{result.file_bytes[k] / 1e6:.2f} MB",
+            "packed": f"{result.packed_bytes[k] / 1e6:.2f} MB",
+            "smaller": f"{result.file_bytes[0] / result.file_bytes[k]:.2f} ×",
+        }
+        for k, bits in enumerate(result.bits)
+        if result.file_bytes[k] > 0
+    ]
+
+
+def quantization_table(result: QuantizationResult) -> pd.DataFrame:
+    """One row a bit width."""
+    losses = ("bits", "loss", "stderr", "rise", "rise_stderr")
+    columns = (*losses, "relative_error", "file_bytes", "packed_bytes")
+    return pd.DataFrame({name: getattr(result, name) for name in columns})
+
+
+SECTION = Section(
+    title="Quantization",
+    draw=quantization_pictures,
+    table=quantization_table,
+    read=quantization_sizes,
+    caveat="± is one standard error over panel members, paired. File: one byte a weight "
+    "whatever the width; packed: what it would need with its codes packed.",
+)

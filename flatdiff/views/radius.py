@@ -1,16 +1,19 @@
 """Radius curves: the loss against the size of a perturbation, and by timestep."""
 
 import itertools
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import Noise
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 Axis = Literal["sizes", "relative_norms"]
@@ -105,3 +108,62 @@ def timestep_map(
     figure.update_xaxes(title=x_title, type="category")
     figure.update_yaxes(title="timestep", type="category")
     return laid_out(figure, height=380)
+
+
+def radius_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
+    """Loss over the size of a perturbation, and by timestep."""
+    size_title = SIZE_TITLES[settings.noise]
+    yield Picture(
+        key="curves",
+        content=radius_lines(
+            series,
+            axis="relative_norms" if view.relative else "sizes",
+            x_title="‖δ‖ / ‖θ‖" if view.relative else size_title,
+            spaghetti=view.spaghetti,
+            log=view.log,
+        ),
+        alt="Loss against the size of the perturbation, one line a checkpoint",
+        caption="Bands are two standard errors over directions; the panel is frozen.",
+    )
+    rises = [rises_of(entry.result, view.timestep_bins) for entry in series]
+    gaps = np.concatenate([each.gap.ravel() for each in rises])
+    if not np.isfinite(gaps).any():
+        return
+    for entry, each in zip(series, rises, strict=True):
+        yield Picture(
+            key=f"timesteps-{entry.title}",
+            content=timestep_map(
+                entry.result.sizes, each, float(np.nanmax(gaps)), x_title=size_title
+            ),
+            alt=f"Rise of the loss of {entry.title} by timestep and size",
+            heading=f"{entry.title}, by timestep",
+            row="timesteps",
+        )
+
+
+def radius_slope(result: RadiusResult) -> list[Row]:
+    """The rise over the distance in one number, and at the largest size."""
+    return [
+        {
+            "slope over ‖δ‖ / ‖θ‖": with_error(result.slope, result.slope_stderr),
+            "largest size": f"{result.sizes[-1]:g}",
+            "rise there": with_error(result.gap[-1], result.stderr[-1]),
+            "directions": f"{result.num_directions}",
+        }
+    ]
+
+
+def radius_table(result: RadiusResult) -> pd.DataFrame:
+    """One row a size."""
+    columns = ("sizes", "relative_norms", "loss", "stderr", "gap")
+    return pd.DataFrame({name: getattr(result, name) for name in columns})
+
+
+SECTION = Section(
+    title="Loss against distance",
+    draw=radius_pictures,
+    table=radius_table,
+    read=radius_slope,
+    ready=lambda result: result.num_directions > 0,
+    caveat="Over random directions; the slower the loss rises, the flatter the checkpoint.",
+)

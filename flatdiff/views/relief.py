@@ -4,7 +4,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.views.surface_plot import CHOSEN, Point, loss_ticks, scaled, surface_trace
+from flatdiff.views.base import Point
+from flatdiff.views.surface_plot import CHOSEN, loss_ticks, scaled, surface_trace
 
 AXIS = {
     "nticks": 5,

@@ -1,13 +1,16 @@
 """LPF over the factor by which weights before a norm were multiplied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.rescaling import RescalingResult
+from flatdiff.views.base import Picture, Section, View
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -65,3 +68,40 @@ def rescaling_lines(
     figure.update_xaxes(title="factor", type="log", tickvals=factors, ticktext=names)
     figure.update_yaxes(title="loss", range=[0, 1.05 * highest])
     return laid_out(figure, height=340)
+
+
+def rescaling_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """LPF over the factor under each kind of noise, on one scale."""
+    highest = highest_loss(series)
+    headings = (
+        "absolute noise: one σ for every weight",
+        "filter-relative noise: σ by filter size",
+    )
+    for mode, heading in zip(LPF_MODES, headings, strict=True):
+        yield Picture(
+            key=mode,
+            content=rescaling_lines(series, mode, highest),
+            alt=f"LPF under {mode.replace('_', '-')} noise over the factor, a line a checkpoint",
+            heading=f"LPF, {heading}",
+            row="modes",
+        )
+
+
+def rescaling_table(result: RescalingResult) -> pd.DataFrame:
+    """One row a factor."""
+    names = ("factors", "loss", "loss_change", "largest_change")
+    table = pd.DataFrame({name: getattr(result, name) for name in names})
+    for mode, of_mode in enumerate(LPF_MODES):
+        for name in ("lpf", "stderr", "change", "change_stderr", "num_perturbations"):
+            table[f"{of_mode}_{name}"] = getattr(result, name)[mode]
+    return table
+
+
+SECTION = Section(
+    title="Rescaling",
+    draw=rescaling_pictures,
+    table=rescaling_table,
+    ready=lambda result: bool(np.isfinite(result.lpf).any()),
+    caveat="LPF is the mean loss under Gaussian noise on the weights, with its standard "
+    "error; lower is flatter. Dotted: the loss without noise. The same noise at every factor.",
+)

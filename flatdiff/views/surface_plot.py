@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
+from flatdiff.views.base import Point
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 COLORSCALE = "Viridis"
@@ -26,8 +27,6 @@ HOVER = (
 )
 MAX_TARGETS = 25  # points along an axis that can be clicked
 OFF_PLANE = 0.01  # of its distance: beyond, a checkpoint is only projected on the plane
-
-Point = tuple[float, float]  # (a, b)
 
 
 def shown_grid(result: SurfaceResult) -> tuple[NDArray, NDArray, NDArray]:

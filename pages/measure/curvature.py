@@ -4,8 +4,7 @@ import streamlit as st
 
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.request import make_request
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import pictures_of
+from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
@@ -56,7 +55,7 @@ if not series:
     nothing_yet(handles, "press Run for eigenvalues, trace and density with their errors.")
 
 st.dataframe(
-    reading("curvature", [(entry.title, entry.result) for entry in series]),
+    SECTIONS["curvature"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Eigenvalues, trace and what they predict, with their errors",
 )
@@ -71,7 +70,7 @@ st.caption(
     "for the loss to be a parabola."
 )
 st.subheader("Eigenvalues", divider="gray")
-eigenvalue_dots, density_lines = pictures_of("curvature", series, settings)
+eigenvalue_dots, density_lines = SECTIONS["curvature"].pictures(series, settings)
 draw(eigenvalue_dots)
 st.subheader("Spectral density", divider="gray")
 draw(density_lines)

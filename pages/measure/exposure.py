@@ -5,8 +5,7 @@ import streamlit as st
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import make_request
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import pictures_of
+from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
 from pages.shared.job import job_panel, nothing_yet
@@ -85,12 +84,12 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run to see the two curves.")
 
-curves, gaps, deltas = pictures_of("exposure", series, settings)
+curves, gaps, deltas = SECTIONS["exposure"].pictures(series, settings)
 draw(curves)
 st.subheader("Gap: sampling minus training", divider="gray")
 draw(gaps)
 st.dataframe(
-    reading("exposure", [(entry.title, entry.result) for entry in series]),
+    SECTIONS["exposure"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Every gap with its standard error",
 )

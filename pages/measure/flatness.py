@@ -11,7 +11,7 @@ from flatdiff.landscape.noise import LpfMode
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_3
-from flatdiff.views.sections import View, pictures_of
+from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw
@@ -92,7 +92,7 @@ upper = st.container()  # filled when it is known how many bins are asked for
 
 st.subheader("At which timesteps?", divider="gray")
 view = View(timestep_bins=timestep_bins_input())
-dots, timesteps = pictures_of("lpf", series, settings, view)
+dots, timesteps = SECTIONS["lpf"].pictures(series, settings, view)
 with upper:
     draw(dots)
     norms = [entry.result.relative_perturbation_norm for entry in series]

@@ -6,8 +6,7 @@ from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.frechet import FeatureName, FrechetSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_2, TABLE_4
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import SECTIONS, pictures_of
+from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
@@ -75,9 +74,9 @@ series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw images and compare them with real ones.")
 
-draw_all(pictures_of("frechet", series, settings))
+draw_all(SECTIONS["frechet"].pictures(series, settings))
 st.dataframe(
-    reading("frechet", [(entry.title, entry.result) for entry in series]),
+    SECTIONS["frechet"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Every distance with its standard error, by checkpoint and bit width",
 )

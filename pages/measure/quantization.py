@@ -13,8 +13,7 @@ from flatdiff.measures.request import make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.paper.reported import TABLE_4
 from flatdiff.reports.reproduce import settings_flags
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import View, pictures_of
+from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
 from pages.shared.job import job_panel, nothing_yet
@@ -37,11 +36,11 @@ if not series:
     nothing_yet(handles, "press Run for the loss at each width.")
 log = st.toggle("Logarithmic loss", key="log", bind="query-params")
 view = View(log=log)
-draw_all(pictures_of("quantization", series, settings, view))
+draw_all(SECTIONS["quantization"].pictures(series, settings, view))
 if log:
     st.caption("Rises that are not above 0 have no place on this axis; the table has them.")
 st.dataframe(
-    reading("quantization", [(entry.title, entry.result) for entry in series]),
+    SECTIONS["quantization"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,
     alt="Error, rise of the loss and file size by checkpoint and bit width",
 )
@@ -78,7 +77,7 @@ layer_handles = job_panel(
 )
 layer_series = series_of(cards, layer_handles)
 if layer_series:
-    (layers,) = pictures_of("sensitivity", layer_series, layer_handles[0].request.settings)
+    (layers,) = SECTIONS["sensitivity"].pictures(layer_series, layer_handles[0].request.settings)
     draw(layers)
     st.caption("The twenty most sensitive; the numbers below are of every layer.")
     numbers(cards, layer_handles)

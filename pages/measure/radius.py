@@ -5,8 +5,7 @@ import streamlit as st
 from flatdiff.landscape.noise import NOISES
 from flatdiff.measures.radius import RadiusSettings, even_sizes
 from flatdiff.measures.request import make_request
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import SECTIONS, View, pictures_of
+from flatdiff.views import SECTIONS, View
 from pages.shared.choose import (
     choose_checkpoints,
     seed_input,
@@ -84,11 +83,11 @@ upper = st.container()  # filled when it is known how many bins are asked for
 
 st.subheader("At which timesteps?", divider="gray")
 view = View(log=log, relative=relative, spaghetti=spaghetti, timestep_bins=timestep_bins_input())
-curves, *timesteps = pictures_of("radius", series, settings, view)
+curves, *timesteps = SECTIONS["radius"].pictures(series, settings, view)
 with upper:
     draw_all([curves])
     st.dataframe(
-        reading("radius", [(entry.title, entry.result) for entry in series]),
+        SECTIONS["radius"].reading([(entry.title, entry.result) for entry in series]),
         hide_index=True,
         alt="Slope over the distance and rise at the largest size, with their errors",
     )

@@ -5,7 +5,7 @@ import streamlit as st
 from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.views.sections import SECTIONS, pictures_of
+from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
@@ -38,7 +38,7 @@ series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw both grids.")
 
-draw_all(pictures_of("samples", series, settings))
+draw_all(SECTIONS["samples"].pictures(series, settings))
 st.caption(
     "The paper's counterparts are its Fig. 2 and Fig. 4: CIFAR-10 at 8 bits, the latter with 20 "
     "sampling steps. What rounding does to the loss stands on the page Quantization."

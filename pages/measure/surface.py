@@ -8,9 +8,8 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.request import make_request
-from flatdiff.views.readings import reading
+from flatdiff.views import SECTIONS, View
 from flatdiff.views.relief import surface_3d
-from flatdiff.views.sections import View
 from flatdiff.views.surface_plot import (
     MAX_RELIEFS,
     X_TITLES,
@@ -142,7 +141,7 @@ for entry in series:
     if entry.result.note:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
 st.subheader("Is this picture right?", divider="gray")
-checks = reading("surface", [(entry.title, entry.result) for entry in series])
+checks = SECTIONS["surface"].reading([(entry.title, entry.result) for entry in series])
 # One column a checkpoint: two or three fit on any screen, eight checks in a row do not.
 st.dataframe(checks.set_index("checkpoint").T, alt="Checks of each surface")
 st.caption(

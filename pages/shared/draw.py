@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
-from flatdiff.views.sections import Picture, in_groups
+from flatdiff.views import Picture
+from flatdiff.views.base import in_groups
 from pages.shared.choose import plain
 from pages.shared.rows import in_rows
 

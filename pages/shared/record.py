@@ -12,9 +12,8 @@ from flatdiff.reports.formats import formats_for
 from flatdiff.reports.measured import Measured, measured, origins
 from flatdiff.reports.report import to_html
 from flatdiff.reports.reproduce import command_line, python_snippet
-from flatdiff.views.sections import View
+from flatdiff.views import SECTIONS, View
 from flatdiff.views.style import Series
-from flatdiff.views.tables import all_numbers
 from pages.shared.about import about
 from pages.shared.choose import label
 
@@ -45,7 +44,7 @@ def numbers(cards: Sequence[Card], handles: Sequence[Handle]) -> None:
     if results:
         with st.expander("Numbers"):
             st.dataframe(
-                all_numbers(handles[0].request.measure, results),
+                SECTIONS[handles[0].request.measure].numbers(results),
                 hide_index=True,
                 alt="The numbers behind the chart",
             )

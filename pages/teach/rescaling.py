@@ -12,9 +12,9 @@ from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to
+from flatdiff.views import SECTIONS
 from flatdiff.views.estimates import with_error
 from flatdiff.views.rescaling import factor_name
-from flatdiff.views.sections import SECTIONS, pictures_of
 from flatdiff.views.style import Series
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all
@@ -115,7 +115,7 @@ series = [e for e in series_of(cards, handles) if np.isfinite(e.result.lpf).any(
 if not series:
     nothing_yet(handles, "press Run to rescale and measure.")
 
-draw_all(pictures_of("rescaling", series, settings))
+draw_all(SECTIONS["rescaling"].pictures(series, settings))
 st.caption(SECTIONS["rescaling"].caveat)
 st.markdown("\n".join(finding(entry) for entry in series))
 

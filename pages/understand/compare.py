@@ -12,8 +12,7 @@ from flatdiff.reports.report import sheet_report
 from flatdiff.reports.reproduce import report_command
 from flatdiff.reports.sheet import PARTS, Part, part_requests
 from flatdiff.reports.summary import LEGEND, summary
-from flatdiff.views.readings import reading
-from flatdiff.views.sections import SECTIONS, pictures_of
+from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
@@ -42,9 +41,9 @@ def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
     if not items:
         return items
     settings, results = items[0].request.settings, [(i.card.label, i.result) for i in items]
-    pictures = pictures_of(part.measure, [item.series for item in items], settings)
+    pictures = SECTIONS[part.measure].pictures([item.series for item in items], settings)
     draw_all([picture for picture in pictures if not picture.folded], f"{part.name}-")
-    table = reading(part.measure, results)
+    table = SECTIONS[part.measure].reading(results)
     if len(table):
         st.dataframe(table, hide_index=True, alt=f"{part.title}: numbers with their errors")
     st.caption(SECTIONS[part.measure].caveat)

@@ -17,7 +17,7 @@ from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.reports.report import MAX_ROWS, sheet_report, to_html
 from flatdiff.reports.reproduce import python_snippet
 from flatdiff.reports.sheet import PARTS
-from flatdiff.views.sections import View
+from flatdiff.views import View
 from tests.results import RESULTS, measured_item, samples, surface
 from tests.subjects import changed
 

@@ -20,7 +20,7 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.reports.reproduce import python_snippet
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.views.tables import TABLES
+from flatdiff.views import SECTIONS
 from tests.pages.stored import arrays_for
 from tests.subjects import card_of
 
@@ -61,7 +61,7 @@ def test_program_prints_the_stored_numbers(store: Store, tiny_root: Path) -> Non
         done = store.items_done(request.key)
         result = request.definition.assemble(request.settings, done)
         assert request.checkpoint in printed
-        assert str(TABLES["lpf"](result)) in printed
+        assert str(SECTIONS["lpf"].table(result)) in printed
     assert len(store.jobs()) == jobs, "the program asked for the same keys"
 
 

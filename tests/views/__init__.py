@@ -1,1 +1,1 @@
-"""Tests of flatdiff.views.views."""
+"""Tests of flatdiff.views."""

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 import pytest
 
 from flatdiff.measures.sensitivity import SensitivityResult
-from flatdiff.views.quantization import quantization_lines, sensitivity_dots
+from flatdiff.views.quantization import quantization_lines
+from flatdiff.views.sensitivity import sensitivity_dots
 from flatdiff.views.style import HUES, Series
 from tests.results import quantization, sensitivity
 from tests.subjects import changed

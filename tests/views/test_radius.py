@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 from flatdiff.landscape.perturbation_sizes import Mark
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.views.lpf import lpf_by_timestep
+from flatdiff.views import View
+from flatdiff.views.lpf import lpf_by_timestep, lpf_pictures
 from flatdiff.views.perturbation_sizes import ruler_dots
-from flatdiff.views.radius import radius_lines, rises_of, timestep_map
+from flatdiff.views.radius import radius_lines, radius_pictures, rises_of, timestep_map
 from flatdiff.views.style import Series, style_of
-from flatdiff.views.views import View, lpf_pictures, radius_pictures
 from tests.results import lpf, radius
 
 

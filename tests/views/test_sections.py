@@ -6,8 +6,8 @@ import pytest
 
 from flatdiff.measures import MEASURES
 from flatdiff.reports.sheet import PARTS
-from flatdiff.views.readings import READINGS, reading
-from flatdiff.views.sections import SECTIONS, Picture, View, in_groups, pictures_of
+from flatdiff.views import SECTIONS, Picture, View
+from flatdiff.views.base import in_groups
 from flatdiff.views.style import Series
 from tests.results import RESULTS
 
@@ -16,7 +16,8 @@ def test_every_measure_has_a_section_and_a_part_of_the_sheet() -> None:
     """The registries know the same names."""
     taught = {"rescaling", "nearby"}  # about measuring, and about one point
     assert SECTIONS.keys() == MEASURES.keys() == {part.measure for part in PARTS} | taught
-    assert READINGS.keys() == MEASURES.keys() - {"sensitivity"} - taught
+    read = {name for name, section in SECTIONS.items() if section.read(RESULTS[name](None))}
+    assert read == MEASURES.keys() - {"sensitivity"} - taught
     assert all(isinstance(p.settings, MEASURES[p.measure].settings_type) for p in PARTS)
     assert len({part.name for part in PARTS}) == len(PARTS)
 
@@ -28,20 +29,20 @@ def test_pictures_of_some_checkpoints(measure: str, count: int | None) -> None:
     series = [Series(name, "adm", RESULTS[measure](count)) for name in ("one", "two")]
     settings = MEASURES[measure].settings_type()
     for view in (None, View(log=True, relative=True, spaghetti=True)):
-        pictures = pictures_of(measure, series, settings, view)
+        pictures = SECTIONS[measure].pictures(series, settings, view)
         assert bool(pictures) or count is not None
         assert len({picture.key for picture in pictures}) == len(pictures)
         assert all(len(picture.alt) > 10 for picture in pictures)
         assert all(isinstance(p.content, go.Figure | np.ndarray) for p in pictures)
-    table = reading(measure, [(entry.title, entry.result) for entry in series])
-    if count is None and measure in READINGS:
+    table = SECTIONS[measure].reading([(entry.title, entry.result) for entry in series])
+    if count is None and len(table):
         assert set(table["checkpoint"]) == {"one", "two"}
 
 
 @pytest.mark.parametrize("measure", ["exposure", "quantization", "frechet", "samples"])
 def test_readings_claim_nothing_of_what_is_not_computed(measure: str) -> None:
     """Neither a number that is none, nor a yes that nobody has seen."""
-    rows = READINGS[measure](RESULTS[measure](0))
+    rows = SECTIONS[measure].read(RESULTS[measure](0))
     words = [text for row in rows for text in row.values()]
     assert not any("nan" in text or text == "yes" for text in words)
 
@@ -51,7 +52,9 @@ def test_what_is_not_ready_is_left_out() -> None:
     series = [
         Series(f"s{k}", "adm", RESULTS["surface"](count)) for k, count in ((0, 0), (1, None))
     ]
-    keys = [p.key for p in pictures_of("surface", series, MEASURES["surface"].settings_type())]
+    keys = [
+        p.key for p in SECTIONS["surface"].pictures(series, MEASURES["surface"].settings_type())
+    ]
     assert keys == ["contour-s1", "relief-s1"]
 
 
@@ -72,7 +75,7 @@ def test_names_in_figures_are_text() -> None:
     for measure in MEASURES:
         series = [Series(name, "adm", RESULTS[measure]())]
         settings = MEASURES[measure].settings_type()
-        for picture in pictures_of(measure, series, settings, View(names=[name, name])):
+        for picture in SECTIONS[measure].pictures(series, settings, View(names=[name, name])):
             if isinstance(picture.content, go.Figure):
                 drawn = str(picture.content.to_dict())
                 assert name not in drawn

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flatdiff.views.tables import TABLES
+from flatdiff.views import SECTIONS
 from tests.results import RESULTS, exposure, lpf, quantization, samples, sensitivity, surface
 from tests.subjects import changed
 
@@ -12,7 +12,7 @@ from tests.subjects import changed
 def test_rows_of_a_surface(count: int | None) -> None:
     """Each row's a and b find their cell in the axes; rows of absent cells are absent."""
     result = surface(count)
-    table = TABLES["surface"](result)
+    table = SECTIONS["surface"].table(result)
     assert len(table) == result.computed.sum()
     for row in table.to_dict("records"):
         cell = (result.b.tolist().index(row["b"]), result.a.tolist().index(row["a"]))
@@ -25,7 +25,7 @@ def test_hole_of_a_surface_is_a_row() -> None:
     """Computed and not a number is a finding; left out it would look as if never tried."""
     result = surface()
     result.loss[1, 2] = np.nan
-    table = TABLES["surface"](result)
+    table = SECTIONS["surface"].table(result)
     assert len(table) == 15
     assert table.loss.isna().sum() == 1
 
@@ -33,18 +33,18 @@ def test_hole_of_a_surface_is_a_row() -> None:
 def test_rows_of_the_others() -> None:
     """By name, against the records' own fields."""
     rounded, curves, score, images = quantization(), exposure(), lpf(), samples()
-    table = TABLES["quantization"](rounded)
+    table = SECTIONS["quantization"].table(rounded)
     assert table.bits.tolist() == [32, 8, 6, 4]
     for name in ("loss", "stderr", "rise", "rise_stderr", "relative_error"):
         assert np.array_equal(table[name], getattr(rounded, name))
     assert np.array_equal(table.file_bytes, rounded.file_bytes)
-    table = TABLES["exposure"](curves)
+    table = SECTIONS["exposure"].table(curves)
     assert table.step.tolist() == [0, 1, 2, 3, 4]
     assert np.array_equal(table.delta, curves.delta)
     assert np.array_equal(table.gap, curves.sampling - curves.training)
-    (row,) = TABLES["lpf"](score).to_dict("records")
+    (row,) = SECTIONS["lpf"].table(score).to_dict("records")
     assert (row["lpf"], row["gap"], row["num_perturbations"]) == (score.lpf, score.gap, 6)
-    table = TABLES["samples"](images)
+    table = SECTIONS["samples"].table(images)
     assert table.num_images.tolist() == [3, 3]
     assert np.array_equal(table.pixel_change, images.pixel_change)
 
@@ -57,7 +57,7 @@ def test_most_sensitive_layer_is_the_first_row() -> None:
         rise=np.array([0.1, 0.3, np.nan, -0.2]),
         **{name: np.arange(4.0) for name in ("rise_stderr", "parameters", "relative_error")},
     )
-    table = TABLES["sensitivity"](result)
+    table = SECTIONS["sensitivity"].table(result)
     assert table.layer.tolist() == ["b", "a", "d", "c"]
     assert table.parameters.tolist() == [1, 0, 3, 2]
 
@@ -95,5 +95,5 @@ def test_a_result_in_the_making_has_a_table(
     measure: str, count: int, column: str, expected: list[float]
 ) -> None:
     """Under every chart from the first second on; the columns are written by hand."""
-    table = TABLES[measure](RESULTS[measure](count))
+    table = SECTIONS[measure].table(RESULTS[measure](count))
     np.testing.assert_array_equal(table[column].to_numpy(), expected)

@@ -1,0 +1,94 @@
+"""What every measure's file in this room is made of: pictures, a reading, a table and a caveat."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
+from flatdiff.views.style import Series
+
+Point = tuple[float, float]  # (a, b)
+
+Row = dict[str, str]  # a column's title to text, every number with its error
+
+GRID_COLUMNS = 8  # of images side by side
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """What a person may change about the pictures without measuring anything again."""
+
+    log: bool = False  # the loss on a logarithmic scale
+    relative: bool = False  # distances as a share of the norm of the weights
+    spaghetti: bool = False  # every direction beside the mean
+    timestep_bins: int = NUM_TIMESTEP_BINS  # that rises are sorted into
+    names: Sequence[str] = ()  # of the checkpoints of a line or plane, to be written at them
+    trajectory: Sequence[int] = ()  # which of these are states of one run, in their order
+    point: Point | None = None  # of a surface, that somebody chose
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure or an image, and what a reader is told of it."""
+
+    key: str  # unique in its section
+    content: go.Figure | NDArray[np.uint8]  # or pixels, (H, W) or (H, W, 3)
+    alt: str  # for those who cannot see it
+    heading: str = ""
+    caption: str = ""
+    row: str = ""  # of pictures that stand beside each other; "" = alone
+    folded: bool = False  # shown only to those who ask for it
+
+
+def _no_rows(_result: Any) -> list[Row]:
+    return []
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """How a measure is shown: the same on its page, in the sheet and in reports."""
+
+    title: str
+    draw: Callable[[Sequence[Series], Any, View], Iterable[Picture]]  # of ready results
+    table: Callable[[Any], pd.DataFrame]  # every number: what a CSV file holds
+    caveat: str
+    read: Callable[[Any], list[Row]] = _no_rows  # the few rows that stand under the pictures
+    ready: Callable[[Any], bool] = lambda _: True  # whether a result in the making can be drawn
+
+    def pictures(
+        self, series: Sequence[Series], settings: Any, view: View | None = None
+    ) -> list[Picture]:
+        """Of the results that can be drawn; none where there is no such result yet."""
+        shown = [entry for entry in series if self.ready(entry.result)]
+        return list(self.draw(shown, settings, view or View())) if shown else []
+
+    def reading(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
+        """The rows of some checkpoints, (title, result) each; empty where the measure has none."""
+        return pd.DataFrame(
+            [
+                {"checkpoint": title, **row}
+                for title, result in results
+                for row in self.read(result)
+            ]
+        )
+
+    def numbers(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
+        """The tables of some checkpoints below each other, (title, result) each."""
+        tables = [self.table(result).assign(checkpoint=title) for title, result in results]
+        return pd.concat(tables).set_index("checkpoint").reset_index()
+
+
+def in_groups(pictures: Sequence[Picture]) -> list[list[Picture]]:
+    """Those that share a row together, every other one alone; in their order."""
+    groups: list[list[Picture]] = []
+    for picture in pictures:
+        if picture.row and groups and groups[-1][0].row == picture.row:
+            groups[-1].append(picture)
+        else:
+            groups.append([picture])
+    return groups

@@ -1,0 +1,62 @@
+"""Samples as grids, a bit width beside the other."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pandas as pd
+
+from flatdiff.images.grid import image_grid
+from flatdiff.measures.samples import SamplesResult
+from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
+from flatdiff.views.style import Series
+
+
+def samples_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
+    """A grid for every bit width."""
+    for entry in series:
+        for k, (bits, grid) in enumerate(zip(entry.result.bits, entry.result.images, strict=True)):
+            change = with_error(entry.result.pixel_change[k], entry.result.pixel_change_stderr[k])
+            yield Picture(
+                key=f"grid-{entry.title}-{bits}",
+                content=image_grid(grid, GRID_COLUMNS),
+                alt=f"{len(grid)} samples of {entry.title} at {bits} bits",
+                heading=f"{entry.title}, {bits} bits",
+                caption=f"Mean change of a pixel: {change} of 255." if k else "",
+                row=entry.title,
+            )
+
+
+def pixel_changes(result: SamplesResult) -> list[Row]:
+    """A row a bit width."""
+    changes = zip(result.bits, result.pixel_change, result.pixel_change_stderr, strict=True)
+    return [
+        {
+            "bits": str(bits),
+            "images": str(result.images.shape[1]),
+            "mean change of a pixel, of 255": with_error(change, error) if k else "",
+        }
+        for k, (bits, change, error) in enumerate(changes)
+    ]
+
+
+def samples_table(result: SamplesResult) -> pd.DataFrame:
+    """One row a bit width."""
+    return pd.DataFrame(
+        {
+            "bits": result.bits,
+            "num_images": result.images.shape[1],
+            "pixel_change": result.pixel_change,
+            "pixel_change_stderr": result.pixel_change_stderr,
+        }
+    )
+
+
+SECTION = Section(
+    title="Samples",
+    draw=samples_pictures,
+    table=samples_table,
+    read=pixel_changes,
+    ready=lambda result: result.images.shape[1] > 0,
+    caveat="The same noise through every network at every bit width.",
+)

@@ -1,0 +1,107 @@
+"""A loss surface as contours, reliefs and lines, and what says whether it can be believed."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from flatdiff.measures.surface import SurfaceResult
+from flatdiff.views.base import Picture, Row, Section, View
+from flatdiff.views.estimates import with_error
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.style import Series
+from flatdiff.views.surface_plot import (
+    MAX_RELIEFS,
+    X_TITLES,
+    common_range,
+    drawable,
+    surface_contour,
+    surface_lines,
+)
+
+
+def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
+    """Contours on one scale and reliefs, or lines."""
+    limits = common_range([entry.result for entry in series])
+    if limits is None:
+        return
+    if settings.dimensions == 1:
+        yield Picture(
+            key="lines",
+            content=surface_lines(
+                series, log=view.log, x_title=X_TITLES[settings.axes], point=view.point
+            ),
+            alt="Loss against distance along one direction, one line a checkpoint",
+        )
+        return
+    for entry in series:
+        yield Picture(
+            key=f"contour-{entry.title}",
+            content=surface_contour(
+                entry.result,
+                limits,
+                log=view.log,
+                names=view.names,
+                trajectory=view.trajectory,
+                point=view.point,
+            ),
+            alt=f"Loss surface of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
+            heading=entry.title,
+            row="contours",
+        )
+    for entry in series[:MAX_RELIEFS]:
+        yield Picture(
+            key=f"relief-{entry.title}",
+            content=surface_3d(entry.result, limits, log=view.log, point=view.point),
+            alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
+            heading=f"{entry.title}, relief",
+            row="reliefs",
+            folded=True,
+        )
+
+
+def surface_checks(result: SurfaceResult) -> list[Row]:
+    """What says whether a surface can be believed."""
+    highest = np.nanmax(result.loss) if np.isfinite(result.loss).any() else np.nan
+    return [
+        {
+            "loss at the checkpoint": with_error(result.base_loss, result.base_stderr),
+            "noise floor": f"{result.noise_floor:.3g}",
+            "highest rise": f"{highest - result.base_loss:.3g}",
+            "points computed": f"{result.num_evaluations:,}",
+            "interpolation error": f"{result.error_estimate:.2g}",
+            "not a number": f"{result.nonfinite_fraction:.1%}",
+            "|cosine| of the axes": f"{abs(result.axes_cosine):.4f}",
+            "a = 1 is, of ‖θ‖": f"{result.relative_step:.3f}",
+        }
+    ]
+
+
+def surface_table(result: SurfaceResult) -> pd.DataFrame:
+    """One row a computed cell."""
+    b, a = np.meshgrid(result.b, result.a, indexing="ij")
+    table = pd.DataFrame(
+        {
+            "a": a.ravel(),
+            "b": b.ravel(),
+            "loss": result.loss.ravel(),
+            "stderr": result.stderr.ravel(),
+            "rise": (result.loss - result.base_loss).ravel(),
+            "rise_stderr": result.rise_stderr.ravel(),
+        }
+    )
+    return table.loc[result.computed.ravel()]
+
+
+SECTION = Section(
+    title="Loss surface",
+    draw=surface_pictures,
+    table=surface_table,
+    read=surface_checks,
+    ready=drawable,
+    caveat="The noise floor is the standard deviation of the loss over other draws of the "
+    "panel: a rise below it may be chance. The interpolation error is the largest one found "
+    "at points that the interpolation was not told of. Planes can mislead; another seed is "
+    "another plane.",
+)
