@@ -32,7 +32,7 @@ def bundled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The shipped results, never started: nothing can be computed."""
     store = Store(tmp_path_factory.mktemp("bundled") / "results.sqlite")
     import_bundle(store)
-    yield Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    yield Engine(store=store, root=PROJECT_ROOT / "checkpoints", adopt=True)
     store.close()
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
@@ -21,8 +21,11 @@ from flatdiff.engine.progress import Estimate, Progress
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
-from flatdiff.measures.request import Request, make_request
+from flatdiff.landscape.panel import Panel
+from flatdiff.measures import MEASURES
+from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.settings import from_mapping, require
 from flatdiff.system.files import checkpoint_root, state_home
 
 STORE_FILE = "results.sqlite"
@@ -100,7 +103,7 @@ class Engine:
         store: Store | None = None,
         cluster: Cluster | None = None,
         root: Path | None = None,
-        adopt: bool = True,
+        adopt: bool = False,
     ) -> None:
         """Open the store; nothing is started before `start`.
 
@@ -124,6 +127,51 @@ class Engine:
         )
         # A sheet of many checkpoints needs all of its results at once.
         self.result = lru_cache(maxsize=512)(self._result)
+
+    def __enter__(self) -> "Engine":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def ask(
+        self,
+        measure: str,
+        checkpoint: str,
+        *,
+        panel: Mapping[str, Any] | None = None,
+        to: Sequence[str] = (),
+        **settings: Any,
+    ) -> Handle:
+        """Run a measurement, all by name; the same question is answered from the store.
+
+        Args:
+            measure: a key of MEASURES.
+            checkpoint: `<family>/<name>`.
+            panel: what differs from the default panel of the checkpoint's dataset: size, seed,
+                split.
+            to: further checkpoints, where the settings want them.
+            **settings: of the measure, what differs from its defaults.
+
+        Raises:
+            SettingsError: no such measure, or a setting is unknown or out of range.
+            CheckpointError: no such checkpoint, or it is damaged.
+        """
+        require(measure in MEASURES, "measure", f"one of {', '.join(MEASURES)}", measure)
+        card, *partners = (read_card(self.root, name) for name in (checkpoint, *to))
+        chosen = from_mapping(MEASURES[measure].settings_type, settings, "settings")
+        on = from_mapping(Panel, {"dataset": card.dataset, **(panel or {})}, "panel")
+        whole = completed(chosen, self.root, card)
+        return self.submit(make_request(measure, card, whole, on, partners))
+
+    def measure(self, measure: str, checkpoint: str, **settings: Any) -> Any:
+        """`ask`, and wait for the result.
+
+        Raises:
+            EngineError: it failed or was cancelled; see also `ask`.
+        """
+        return self.ask(measure, checkpoint, **settings).wait()
 
     def start(self) -> None:
         """Start computing; returns at once, workers come up in the background."""
@@ -261,6 +309,6 @@ def shared_engine() -> Engine:
     """The engine of this program, made and started at the first call."""
     with _lock:
         if os.getpid() not in _engines:
-            engine = _engines[os.getpid()] = Engine()
+            engine = _engines[os.getpid()] = Engine(adopt=True)
             engine.start()
         return _engines[os.getpid()]

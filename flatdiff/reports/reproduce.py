@@ -10,75 +10,46 @@ from flatdiff.landscape.panel import Panel
 from flatdiff.measures.request import Request
 
 TEMPLATE = """\
-from contextlib import closing
+from flatdiff import Engine, table
 
-{imports}
+with Engine() as engine:
+    handles = {{
+        name: engine.ask({arguments})
+        for name in {names}
+    }}
+    results = {{name: handle.wait() for name, handle in handles.items()}}
 
-with closing(Engine(adopt=False)) as engine:
-    cards = [read_card(engine.root, name) for name in {names}]
-{partners}    handles = [
-        engine.submit(
-            make_request(
-                {measure!r},
-                card,
-                {settings},
-{more}            )
-        )
-        for card in cards
-    ]
-    engine.start()
-    results = [handle.wait() for handle in handles]
-
-for card, result in zip(cards, results):
-    print(card.id)
-    print(TABLES[{measure!r}](result))
+for name, result in results.items():
+    print(name)
+    print(table({measure!r}, result))
 """
 
 
 def python_snippet(requests: Sequence[Request]) -> str:
     """The program; requests differ in their checkpoint alone, and settings filled in by it."""
     first = requests[0]
-    imports = [
-        "from flatdiff.checkpoints.card import read_card",
-        "from flatdiff.engine.engine import Engine",
-        f"from {type(first.settings).__module__} import {type(first.settings).__name__}",
-        "from flatdiff.measures.request import make_request",
-        "from flatdiff.views.tables import TABLES",
-    ]
-    more, settings = [], _arguments(first.settings, type(first.settings)())
-    if any(field.metadata.get("filled_in") for field in dataclasses.fields(first.settings)):
-        imports.append("from flatdiff.checkpoints.tensors import layer_names")
-        settings.append("layers=layer_names(engine.root, card)")
-    if panel := _arguments(first.panel, Panel(dataset=first.panel.dataset)):
-        imports.append("from flatdiff.landscape.panel import Panel")
-        more.append(f"panel=Panel(dataset=card.dataset, {', '.join(panel)}),")
-    partners = _names([partner.checkpoint for partner in first.partners])
+    panel = _chosen(first.panel, Panel(dataset=first.panel.dataset))
+    arguments = [repr(first.measure), "name"]
+    arguments += [f"{n}={v!r}" for n, v in _chosen(first.settings, type(first.settings)()).items()]
+    if panel:
+        arguments.append(f"panel={panel!r}")
     if first.partners:
-        more.append("partners=partners,")
+        arguments.append(f"to={[partner.checkpoint for partner in first.partners]!r}")
     return TEMPLATE.format(
-        imports="\n".join(sorted(imports)),
-        names=_names([request.checkpoint for request in requests]),
-        partners=f"    partners = [read_card(engine.root, name) for name in {partners}]\n"
-        if first.partners
-        else "",
+        arguments=", ".join(arguments),
+        names=[request.checkpoint for request in requests],
         measure=first.measure,
-        settings=f"{type(first.settings).__name__}({', '.join(settings)})",
-        more="".join(f"                {line}\n" for line in more),
     )
 
 
-def _arguments(record: Any, default: Any) -> list[str]:
-    """What of a record is neither default nor filled in, as Python spells it."""
-    return [
-        f"{field.name}={getattr(record, field.name)!r}"
+def _chosen(record: Any, default: Any) -> dict[str, Any]:
+    """What of a record is neither default nor filled in."""
+    return {
+        field.name: getattr(record, field.name)
         for field in dataclasses.fields(record)
-        if not field.metadata.get("filled_in")
+        if "filled_in" not in field.metadata
         and getattr(record, field.name) != getattr(default, field.name)
-    ]
-
-
-def _names(names: Sequence[str]) -> str:
-    return f"[{', '.join(map(repr, names))}]"
+    }
 
 
 def command_line(requests: Sequence[Request], name: str = "") -> str:
@@ -93,22 +64,16 @@ def command_line(requests: Sequence[Request], name: str = "") -> str:
     words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
     words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
     words += settings_flags(first.settings)
-    panel = Panel(dataset=first.panel.dataset)
-    for flag, field in (("panel-size", "size"), ("panel-seed", "seed"), ("split", "split")):
-        if getattr(first.panel, field) != getattr(panel, field):
-            words.append(f"--{flag} {getattr(first.panel, field)}")
+    flags = {"size": "panel-size", "seed": "panel-seed", "split": "split"}
+    panel = _chosen(first.panel, Panel(dataset=first.panel.dataset))
+    words += [f"--{flag} {panel[name]}" for name, flag in flags.items() if name in panel]
     return " \\\n    ".join([*words, f"--out {name or first.measure}.json"])
 
 
 def settings_flags(settings: Any) -> list[str]:
     """A settings record as the command line spells it, without what is default or filled in."""
-    default = type(settings)()
-    chosen = [f.name for f in dataclasses.fields(settings) if not f.metadata.get("filled_in")]
-    return [
-        _flag(name.replace("_", "-"), getattr(settings, name))
-        for name in chosen
-        if getattr(settings, name) != getattr(default, name)
-    ]
+    chosen = _chosen(settings, type(settings)())
+    return [_flag(name.replace("_", "-"), value) for name, value in chosen.items()]
 
 
 def _flag(name: str, value: Any) -> str:

@@ -1,5 +1,9 @@
 """How each measure is shown: figures, table, reading and caveat; a new one is named here."""
 
+from typing import Any
+
+import pandas as pd
+
 from flatdiff.views import (
     curvature,
     exposure,
@@ -16,7 +20,7 @@ from flatdiff.views import (
 from flatdiff.views.base import Picture, Section, View
 from flatdiff.views.style import Series
 
-__all__ = ["SECTIONS", "Picture", "Section", "Series", "View"]
+__all__ = ["SECTIONS", "Picture", "Section", "Series", "View", "table"]
 
 SECTIONS: dict[str, Section] = {
     "surface": surface.SECTION,
@@ -31,3 +35,8 @@ SECTIONS: dict[str, Section] = {
     "nearby": nearby.SECTION,
     "frechet": frechet.SECTION,
 }
+
+
+def table(measure: str, result: Any) -> pd.DataFrame:
+    """Every number of a result in rows; the columns are those of its CSV file."""
+    return SECTIONS[measure].table(result)

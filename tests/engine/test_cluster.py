@@ -41,7 +41,7 @@ def kept_as(card: Card) -> str:
 
 def loss_of(path: Path, cluster: Cluster, root: Path, settings: SurfaceSettings) -> np.ndarray:
     """A surface of tiny/adm, computed there into a new store."""
-    engine = Engine(store=Store(path), cluster=cluster, root=root)
+    engine = Engine(store=Store(path), cluster=cluster, root=root, adopt=True)
     engine.start()
     request = make_request("surface", read_card(root, "tiny/adm"), settings)
     try:
@@ -60,7 +60,7 @@ def test_four_machines_one_lost_and_one_added(
     for _ in range(4):
         machines.add()
     until(lambda: machines.number == 4, "four workers")
-    engine = Engine(store=store, cluster=Cluster(machines.address), root=tiny_root)
+    engine = Engine(store=store, cluster=Cluster(machines.address), root=tiny_root, adopt=True)
     engine.start()
     card = read_card(tiny_root, "tiny/adm")
     handle = engine.submit(make_request("surface", card, settings))

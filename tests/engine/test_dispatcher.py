@@ -26,7 +26,7 @@ def root(tiny_root: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def engine(store: Store, root: Path) -> Engine:
     """Never started: the tests turn its rounds by hand, and no cluster ever comes up."""
-    return Engine(store=store, root=root)
+    return Engine(store=store, root=root, adopt=True)
 
 
 def turn(dispatcher: Dispatcher) -> None:

@@ -44,7 +44,7 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def engine(store: Store, tiny_root: Path, cluster: Cluster) -> Iterator[Engine]:
     """A started engine on an empty store; the cluster outlives it."""
-    made = Engine(store=store, cluster=cluster, root=tiny_root)
+    made = Engine(store=store, cluster=cluster, root=tiny_root, adopt=True)
     made.start()
     yield made
     made.dispatcher.stop()
@@ -175,7 +175,7 @@ def test_failed_job_says_why(store: Store, tmp_path: Path, cluster: Cluster) -> 
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
-    engine = Engine(store=store, cluster=cluster, root=tmp_path)
+    engine = Engine(store=store, cluster=cluster, root=tmp_path, adopt=True)
     engine.start()
     request = request_for(tmp_path, SurfaceSettings(resolution=3))
     with pytest.raises(EngineError, match="SHA-256"):
@@ -190,7 +190,7 @@ def test_unreachable_scheduler_is_a_sentence(
     """Nothing listens on the address, so the only right outcome is a failure that names it."""
     monkeypatch.setattr(cluster_module, "CONNECT_TIMEOUT_S", 1)
     absent = Cluster("tcp://127.0.0.1:9")
-    engine = Engine(store=store, cluster=absent, root=tiny_root)
+    engine = Engine(store=store, cluster=absent, root=tiny_root, adopt=True)
     engine.start()
     with pytest.raises(EngineError, match=r"tcp://127\.0\.0\.1:9"):
         engine.submit(request_for(tiny_root, SurfaceSettings(resolution=3))).wait(90)
@@ -212,7 +212,7 @@ from flatdiff.engine.store import Store
 root, home, resolution = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 if __name__ == "__main__":
     store = Store(home)
-    engine = Engine(store=store, cluster=Cluster(num_workers=1), root=root)
+    engine = Engine(store=store, cluster=Cluster(num_workers=1), root=root, adopt=True)
     engine.start()
     card = read_card(root, "tiny/adm")
     request = make_request("surface", card, SurfaceSettings(resolution=resolution), Panel(size=64))
@@ -241,7 +241,7 @@ def test_killed_app_leaves_no_process_and_is_resumed(
     assert len(family) >= 3, "scheduler, nanny and worker"
     _, alive = psutil.wait_procs(family, timeout=10)
     assert not alive
-    engine = Engine(store=store, cluster=cluster, root=tiny_root)
+    engine = Engine(store=store, cluster=cluster, root=tiny_root, adopt=True)
     assert state_of(store, request) == "running"
     engine.start()  # nobody submits again
     until(lambda: state_of(store, request) == "done", 120)
@@ -283,7 +283,7 @@ def test_a_tile_that_could_not_be_written_is_computed_again(
         put_tile(*arguments)  # pyright: ignore[reportArgumentType]
 
     monkeypatch.setattr(store, "put_tile", failing)
-    engine = Engine(store=store, cluster=cluster, root=tiny_root)
+    engine = Engine(store=store, cluster=cluster, root=tiny_root, adopt=True)
     engine.start()
     settings = SurfaceSettings(dimensions=1, resolution=3)
     engine.submit(request_for(tiny_root, settings)).wait(60)
@@ -293,7 +293,7 @@ def test_a_tile_that_could_not_be_written_is_computed_again(
 
 def test_a_damaged_store_refuses_new_work(store: Store, tiny_root: Path, cluster: Cluster) -> None:
     """Nothing would ever compute it: the sentence comes at once, not a wait for ever."""
-    engine = Engine(store=store, cluster=cluster, root=tiny_root)
+    engine = Engine(store=store, cluster=cluster, root=tiny_root, adopt=True)
     engine.dispatcher.failure = StoreError("the result store is damaged")
     with pytest.raises(StoreError, match="is damaged"):
         engine.submit(request_for(tiny_root, SurfaceSettings()))

@@ -16,7 +16,7 @@ from flatdiff.training.run_options import RunOptions
 @pytest.fixture
 def root(store: Store, tmp_path: Path) -> Iterator[Path]:
     """An empty folder of checkpoints and an engine that never starts."""
-    made = Engine(store=store, root=tmp_path / "root")
+    made = Engine(store=store, root=tmp_path / "root", adopt=True)
     made.root.mkdir()
     engine_module._engines[os.getpid()] = made
     yield made.root

@@ -45,7 +45,7 @@ MEASURING = {
 @pytest.fixture
 def engine(store: Store, tiny_root: Path) -> Iterator[Engine]:
     """The program's engine for one test; never started, so that nothing moves by itself."""
-    made = Engine(store=store, root=tiny_root)
+    made = Engine(store=store, root=tiny_root, adopt=True)
     engine_module._engines[os.getpid()] = made
     yield made
     del engine_module._engines[os.getpid()]
@@ -192,7 +192,7 @@ def test_changed_widgets_change_the_settings(engine: Engine) -> None:
 
 def test_no_checkpoints_says_how_to_train_one(store: Store, tmp_path: Path) -> None:
     """An empty folder is all a stranger may have."""
-    engine_module._engines[os.getpid()] = Engine(store=store, root=tmp_path)
+    engine_module._engines[os.getpid()] = Engine(store=store, root=tmp_path, adopt=True)
     try:
         shown = opened("measure/surface.py")
     finally:
@@ -227,7 +227,9 @@ def test_activity_lists_cancels_and_clears(engine: Engine) -> None:
 def test_first_visit_finds_results(store: Store, page: str) -> None:
     """On the shipped checkpoints and results nothing is left to compute for any page's default."""
     import_bundle(store)
-    engine_module._engines[os.getpid()] = Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    engine_module._engines[os.getpid()] = Engine(
+        store=store, root=PROJECT_ROOT / "checkpoints", adopt=True
+    )
     try:
         shown = opened(page)
     finally:

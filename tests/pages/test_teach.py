@@ -87,7 +87,7 @@ def test_failed_page_says_why(engine: Engine, page: str) -> None:  # noqa: F811
 
 def test_first_visit_is_bundled(page: str, store: Store) -> None:
     """What the page asks of the shipped checkpoints is on the list of what is shipped."""
-    made = Engine(store=store, root=PROJECT_ROOT / "checkpoints")
+    made = Engine(store=store, root=PROJECT_ROOT / "checkpoints", adopt=True)
     cards = [card for card in list_cards(made.root) if isinstance(card, Card)]
     bundled = {request.key for request in default_requests(made.root, cards)}
     engine_module._engines[os.getpid()] = made
