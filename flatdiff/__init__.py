@@ -15,6 +15,8 @@ The names below are the public interface; none of them loads torch.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from flatdiff.version import __version__
+
 if TYPE_CHECKING:
     from flatdiff.checkpoints.card import read_card
     from flatdiff.engine.engine import Engine
@@ -22,9 +24,7 @@ if TYPE_CHECKING:
     from flatdiff.measures.request import make_request
     from flatdiff.views import table
 
-__version__ = "0.1.0"
-
-__all__ = ["MEASURES", "Engine", "make_request", "read_card", "table"]
+__all__ = ["MEASURES", "Engine", "__version__", "make_request", "read_card", "table"]
 
 _HOMES = {
     "Engine": "flatdiff.engine.engine",

@@ -22,7 +22,7 @@ from flatdiff.paper.family import family_cards, study_requests
 from flatdiff.paper.results import Study
 from flatdiff.reports.measured import measured
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 
 README = (PROJECT_ROOT / "README.md").read_text("utf-8")
 

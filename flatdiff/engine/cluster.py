@@ -15,13 +15,12 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from flatdiff.engine.job import TileResult
 from flatdiff.errors import EngineError, FlatdiffError
 from flatdiff.system.files import PROJECT_ROOT
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from flatdiff.engine.worker import TileResult
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
@@ -136,7 +135,7 @@ def child_environment() -> dict[str, str]:
     return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined}
 
 
-def evaluate_tile(*arguments: Any) -> "TileResult":
+def evaluate_tile(*arguments: Any) -> TileResult:
     """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
     return importlib.import_module("flatdiff.engine.worker").evaluate_tile(*arguments)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.cluster import Cluster, evaluate_tile, reason_of
 from flatdiff.engine.delivery import Delivery, FreightMissingError, Porter, weights_lost
-from flatdiff.engine.job import MAX_ACTIVE_JOBS
+from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
 from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 from flatdiff.errors import EngineError, StoreError
 from flatdiff.landscape.panel import panel_digest
@@ -24,8 +24,6 @@ from flatdiff.measures.request import Request
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-    from flatdiff.engine.worker import TileResult
 
 TILE_SECONDS = 0.3
 FIRST_TILE_FORWARDS = 512  # where no rate is known yet
@@ -160,7 +158,7 @@ class Dispatcher(threading.Thread):
         if not active.missing:
             self._close(active, DONE)
 
-    def _save(self, active: _Active, first_item: int, tile: "TileResult") -> None:
+    def _save(self, active: _Active, first_item: int, tile: TileResult) -> None:
         request, count = active.request, len(tile.results)
         self._store.put_tile(request.key, first_item, tile.results, tile.seconds, tile.environment)
         active.forwards += sum(request.image_forwards[first_item : first_item + count])

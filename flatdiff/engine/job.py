@@ -1,11 +1,12 @@
 """A job is a request in the store: asked for and computed once, and where it stands meanwhile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import Request
+from flatdiff.system.arrays import Arrays
 
 MAX_ACTIVE_JOBS = 4  # computed in turn, so that A and B appear together
 
@@ -70,3 +71,12 @@ class Rates:
             return self.by_measure[architecture, measure]
         others = [rate for (known, _), rate in self.by_measure.items() if known == architecture]
         return max(others, default=None)
+
+
+@dataclass(frozen=True)
+class TileResult:
+    """The arrays of consecutive items and what they cost."""
+
+    results: Sequence[Arrays]
+    seconds: float  # of wall time; loading and preparing excluded
+    environment: str  # JSON: versions, device, priority

@@ -8,41 +8,29 @@ import gc
 import json
 import platform
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import flatdiff
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.delivery import unpacked
-from flatdiff.engine.job import MAX_ACTIVE_JOBS
+from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.request import Request, architecture_of
-from flatdiff.system.arrays import Arrays
 from flatdiff.system.processor import (
     STARVED_SHARE,
     leave_idle_class,
     priority_name,
     yield_to_others,
 )
+from flatdiff.version import __version__
 
 if TYPE_CHECKING:
     import torch
 
     from flatdiff.diffusion.unet import AdmUNet
     from flatdiff.landscape.subject import Subject
-
-
-@dataclass(frozen=True)
-class TileResult:
-    """The arrays of consecutive items and what they cost."""
-
-    results: Sequence[Arrays]
-    seconds: float  # of wall time; loading and preparing excluded
-    environment: str  # JSON: versions, device, priority
 
 
 def evaluate_tile(
@@ -167,7 +155,7 @@ def _environment(device: "torch.device") -> str:
     gpu = device.type == "cuda"
 
     described = {
-        "flatdiff": flatdiff.__version__,
+        "flatdiff": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "device": torch.cuda.get_device_name(device) if gpu else platform.machine(),

@@ -190,3 +190,12 @@ def _squared_distances(
         rows = slice(start, start + ROWS_AT_ONCE)
         own = (x[rows] * x[rows]).sum(axis=1, keepdims=True)
         yield rows, (own + norms - 2 * (x[rows] @ y.T)).clip(0)
+
+
+@dataclass(frozen=True)
+class ReferenceStatistics:
+    """Of one split."""
+
+    gaussian: Gaussian  # of all of its images
+    features: Float[np.ndarray, "m d"]  # of up to KEPT_FEATURES of them, float32
+    num_images: int

@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
 from flatdiff.errors import DataError, StoreError
 from flatdiff.images.datasets import Split, dataset_fingerprint
 from flatdiff.images.features import IMAGES_AT_ONCE, FeatureNetwork, Features
-from flatdiff.images.frechet import Gaussian, gaussian
+from flatdiff.images.frechet import Gaussian, ReferenceStatistics, gaussian
 from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.settings import digest
 from flatdiff.system.arrays import decode_arrays, encode_arrays
@@ -40,15 +39,6 @@ class ImageSource:
     def load(self) -> ImageSet:
         """The images; see `load_images` for the errors."""
         return load_images(self.dataset, self.split, self.image_size, self.channels)
-
-
-@dataclass(frozen=True)
-class ReferenceStatistics:
-    """Of one split."""
-
-    gaussian: Gaussian  # of all of its images
-    features: Float[np.ndarray, "m d"]  # of up to KEPT_FEATURES of them, float32
-    num_images: int
 
 
 def reference_statistics(network: FeatureNetwork, source: ImageSource) -> ReferenceStatistics:

@@ -50,6 +50,10 @@ class Curvature:
             total += _flat(torch.autograd.grad(term(leaves), list(leaves.values())))
         return total
 
+    def gradient_norm(self) -> float:
+        """||g||, in float64."""
+        return float(self.gradient().double().norm())
+
     def hessian_vector_product(self, vector: Vector) -> Vector:
         """H v, (P,)."""
         total = torch.zeros_like(self.weights.theta)

@@ -25,12 +25,9 @@ from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.images.datasets import Split
 from flatdiff.images.features import FeatureNetwork, feature_network
+from flatdiff.images.frechet import ReferenceStatistics
 from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.images.statistics import (
-    ImageSource,
-    ReferenceStatistics,
-    reference_statistics,
-)
+from flatdiff.images.statistics import ImageSource, reference_statistics
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
 from flatdiff.landscape.directions import (
@@ -42,12 +39,11 @@ from flatdiff.landscape.directions import (
     plane_through,
 )
 from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
+from flatdiff.landscape.measurable import Losses
 from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.rescaling import rescalable
-
-Losses = NDArray[np.float32]  # (N,), one a panel member
 
 # Values of one activation that a batch may hold: bounds memory whatever the network. A processor
 # is fastest, by a tenth to a fifth, with batches that stay near its cache (8 to 16 images of the
@@ -158,9 +154,19 @@ class Subject:
     def _filter_scales(self) -> Vector:
         return filter_scales(self.weights)
 
+    def cosine(self, first: Vector, second: Vector) -> float:
+        """Of the angle between two directions, in float64; 0 where one of them is."""
+        a, b = first.double(), second.double()
+        norms = float(a.norm() * b.norm())
+        return float(a @ b) / norms if norms else 0.0
+
     def relative_norm(self, vector: Vector) -> float:
         """||vector|| / ||theta||."""
         return float(vector.double().norm() / self.weights.origin.double().norm())
+
+    def relative_distance(self) -> float:
+        """How far the current point is from the checkpoint, as a share of ||theta||."""
+        return self.relative_norm(self.weights.theta - self.weights.origin)
 
     def quantization_error(self, scheme: Scheme, layer: str | None = None) -> float:
         """||w_q - w|| / ||w||, of all weights or of one layer's."""
@@ -173,6 +179,11 @@ class Subject:
     def shapes(self) -> Shapes:
         """Of every tensor, by its name in the state dict."""
         return {slot.name: tuple(slot.shape) for slot in self.weights.slots}
+
+    @property
+    def num_weights(self) -> int:
+        """P."""
+        return len(self.weights)
 
     @property
     def num_steps(self) -> int:

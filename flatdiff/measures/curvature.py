@@ -9,19 +9,16 @@ norm changes the Hessian and not the function.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.spectrum import Quadrature, eigen_products, spectral_density
 from flatdiff.measures.base import Item, Measure, stream_seed
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
-
-if TYPE_CHECKING:
-    from flatdiff.landscape.subject import Subject
 
 # What one batch costs in forward passes of it, as measured on digits/adm on one core.
 GRADIENT_FORWARDS = 3
@@ -89,11 +86,11 @@ def _items(settings: CurvatureSettings) -> Sequence[Item]:
     return [("gradient",), ("eigen",), *(("probe", k) for k in range(settings.num_probes))]
 
 
-def _evaluate(subject: "Subject", settings: CurvatureSettings, item: Item) -> Arrays:
+def _evaluate(subject: Measurable, settings: CurvatureSettings, item: Item) -> Arrays:
     curvature = subject.curvature
     match item:
         case ("gradient",):
-            norm = float(curvature.gradient().double().norm())
+            norm = curvature.gradient_norm()
             return {"losses": subject.losses(), "gradient_norm": np.array(norm)}
         case ("eigen",):
             pairs = curvature.eigenpairs(
@@ -102,7 +99,7 @@ def _evaluate(subject: "Subject", settings: CurvatureSettings, item: Item) -> Ar
             return {"values": pairs.values, "residuals": pairs.residuals}
         case ("probe", int(k)):
             run = curvature.lanczos(settings.num_lanczos_steps, stream_seed(settings.seed, k))
-            size = np.array(len(subject.weights))
+            size = np.array(subject.num_weights)
             return {**vars(run), "size": size}
     raise AssertionError(f"unknown item {item}")
 

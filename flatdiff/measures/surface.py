@@ -7,10 +7,10 @@ whose loss is not finite stays so; a cell not computed yet is marked, never give
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from flatdiff.landscape.measurable import Measurable, Vector
 from flatdiff.measures.base import Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
@@ -21,14 +21,10 @@ from flatdiff.measures.surface_result import (
 from flatdiff.measures.surface_settings import GRIDS, SurfaceSettings, surface_items
 from flatdiff.system.arrays import Arrays
 
-if TYPE_CHECKING:
-    from flatdiff.landscape.flat_weights import Vector
-    from flatdiff.landscape.subject import Subject
-
 __all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings", "axes_of"]
 
 
-def axes_of(subject: "Subject", settings: SurfaceSettings) -> "tuple[Vector, Vector]":
+def axes_of(subject: Measurable, settings: SurfaceSettings) -> tuple[Vector, Vector]:
     """The two directions; the second is not used in one dimension."""
     match settings.axes:
         case "random":
@@ -40,7 +36,7 @@ def axes_of(subject: "Subject", settings: SurfaceSettings) -> "tuple[Vector, Vec
             return first, second
 
 
-def _evaluate(subject: "Subject", settings: SurfaceSettings, item: Item) -> Arrays:
+def _evaluate(subject: Measurable, settings: SurfaceSettings, item: Item) -> Arrays:
     match item:
         case ("base",):
             return _base(subject, settings)
@@ -65,12 +61,11 @@ def _place(settings: SurfaceSettings, item: Item) -> tuple[float, float]:
     return a, b[0] if b else 0.0
 
 
-def _base(subject: "Subject", settings: SurfaceSettings) -> Arrays:
-    first, second = (d.double() for d in axes_of(subject, settings))
-    norms = float(first.norm() * second.norm())
+def _base(subject: Measurable, settings: SurfaceSettings) -> Arrays:
+    first, second = axes_of(subject, settings)
     return {
         **base_arrays(subject),
-        "axes_cosine": np.array(float(first @ second) / norms if norms else 0.0),
+        "axes_cosine": np.array(subject.cosine(first, second)),
         "relative_step": np.array(subject.relative_norm(first)),
         "marks": subject.partner_coordinates(first, second),
     }

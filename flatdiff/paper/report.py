@@ -16,7 +16,7 @@ from flatdiff.reports.html import Figures, code, document, folded, pictures_in, 
 from flatdiff.reports.measured import origins
 from flatdiff.reports.reproduce import command_line
 from flatdiff.views import SECTIONS, Picture
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 
 EXPLAINED = (
     "A test agrees where its whole 95 % interval says what the paper says, does not agree where "

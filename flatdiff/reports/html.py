@@ -21,7 +21,7 @@ from PIL import Image
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
-from flatdiff import __version__
+from flatdiff.version import __version__
 from flatdiff.views import Picture
 from flatdiff.views.base import in_groups
 

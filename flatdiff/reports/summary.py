@@ -10,7 +10,7 @@ import pandas as pd
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.reports.columns import COLUMNS, Column, Value
 from flatdiff.reports.measured import Measured
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 
 BEST, NEAR = "★", "☆"
 STANDARD_ERRORS = 2.0  # of the difference: nearer to the best, two cannot be told apart

@@ -19,7 +19,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-import flatdiff
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import WEIGHT_KINDS, Recipe, WeightKind, method_name
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
@@ -39,6 +38,7 @@ from flatdiff.training.loop import (
 )
 from flatdiff.training.run_folder import RunFolder
 from flatdiff.training.world import ALONE, World, launched
+from flatdiff.version import __version__
 
 HISTORY_EVERY_STEPS = 100
 
@@ -263,7 +263,7 @@ def _environment(run: Run) -> dict[str, str]:
 def environment(device: torch.device) -> dict[str, str]:
     """What must be equal, beside the recipe, for equal bits."""
     return {
-        "flatdiff": flatdiff.__version__,
+        "flatdiff": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),

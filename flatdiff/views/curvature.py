@@ -9,8 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 FLOOR_SHARE = 0.1  # of the peak of a single eigenvalue's bell: below it there is nothing

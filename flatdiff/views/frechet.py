@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS
 from flatdiff.measures.frechet import COLUMNS, FrechetResult
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 

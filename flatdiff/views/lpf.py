@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.timesteps import by_timestep
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 

@@ -8,8 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.measures.quantization import QuantizationResult
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from flatdiff.landscape.noise import Noise
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 Axis = Literal["sizes", "relative_norms"]

@@ -7,8 +7,7 @@ import pandas as pd
 
 from flatdiff.images.grid import image_grid
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series
 
 

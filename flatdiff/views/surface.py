@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.views.base import Picture, Row, Section, View
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.relief import surface_3d
 from flatdiff.views.style import Series
 from flatdiff.views.surface_plot import (

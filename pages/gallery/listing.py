@@ -11,7 +11,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.images.grid import image_grid
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 from pages.gallery.filters import KINDS, base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain

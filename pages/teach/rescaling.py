@@ -13,7 +13,7 @@ from flatdiff.landscape.rescaling import rescalable
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingResult, RescalingSettings, factors_up_to
 from flatdiff.views import SECTIONS
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 from flatdiff.views.rescaling import factor_name
 from flatdiff.views.style import Series
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input

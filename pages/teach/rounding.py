@@ -14,7 +14,7 @@ from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 from flatdiff.views.quantization import quantization_lines
 from flatdiff.views.rounding import rounding_strip
 from flatdiff.views.style import Series

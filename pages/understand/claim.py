@@ -9,7 +9,7 @@ from flatdiff.engine.store import DONE
 from flatdiff.paper.rank_correlation import RankCorrelation, rank_correlation
 from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
-from flatdiff.views.estimates import with_error
+from flatdiff.views.base import with_error
 from pages.shared.choose import choose_checkpoints, label
 from pages.shared.job import job_panel, nothing_yet
 

@@ -16,8 +16,8 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
 from flatdiff.engine import delivery
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
+from flatdiff.engine.job import TileResult
 from flatdiff.engine.store import CANCELLED, DONE, FAILED, RUNNING, Store
-from flatdiff.engine.worker import TileResult
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from tests.conftest import write_tiny_checkpoint

@@ -11,10 +11,10 @@ from PIL import Image
 from flatdiff.errors import DataError
 from flatdiff.images import statistics as module
 from flatdiff.images.features import FeatureNetwork, feature_network
+from flatdiff.images.frechet import ReferenceStatistics
 from flatdiff.images.image_set import load_images
 from flatdiff.images.statistics import (
     ImageSource,
-    ReferenceStatistics,
     feature_batches,
     reference_statistics,
     statistics_file,

@@ -7,8 +7,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.reports.sheet import PARTS
-from flatdiff.views import estimates
-from flatdiff.views.estimates import with_error
+from flatdiff.views import base
+from flatdiff.views.base import with_error
 from pages.shared import about, choose, job, scenes
 from pages.shared.choose import plain
 
