@@ -1,4 +1,4 @@
-"""The command line: `python -m flatdiff <command>`; every command's help says what it does."""
+"""The command line: `flatdiff <command>`; every command's help says what it does."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ import tyro
 from flatdiff.commands import COMMANDS
 from flatdiff.errors import FlatdiffError
 
-PROGRAM = "python -m flatdiff"
+PROGRAM = "flatdiff"
 
 
 def main() -> int:
@@ -63,5 +63,10 @@ def _listed(names: Sequence[str]) -> Callable[[], int]:
     return group
 
 
-if __name__ == "__main__":
+def script() -> None:
+    """What `flatdiff` on the command line runs."""
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    script()

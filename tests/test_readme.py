@@ -48,8 +48,8 @@ def test_table_is_what_the_shipped_results_say(bundled: Engine) -> None:
 
 
 def test_commands_named_exist() -> None:
-    """The words after `python -m flatdiff` are looked up in the registry."""
-    named = set(re.findall(r"python -m flatdiff\s+(\w+)", README))
+    """The words after `flatdiff` are looked up in the registry."""
+    named = set(re.findall(r"flatdiff\s+(\w+)", README))
     assert named <= set(COMMANDS)
     for module in re.findall(r"python -m benchmarks\.(\w+)", README):
         assert (PROJECT_ROOT / "benchmarks" / f"{module}.py").is_file()

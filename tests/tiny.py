@@ -74,7 +74,7 @@ def gaussian(*shape: int, seed: int = 0) -> Tensor:
 def command_line(
     *arguments: str, code: str = "", timeout_s: float = 120
 ) -> "subprocess.CompletedProcess[str]":
-    """`python -m flatdiff ...`, or `python -c code ...`, in its own process."""
+    """`flatdiff ...`, or `python -c code ...`, in its own process."""
     start = ["-c", code] if code else ["-m", "flatdiff"]
     return subprocess.run(
         [sys.executable, *start, *arguments],

@@ -24,7 +24,7 @@ def train_features(out: Path | None = None, seed: int = 0) -> int:
         network,
         out or FOLDER,
         seed=seed,
-        command=f"python -m flatdiff train-features --seed {seed}",
+        command=f"flatdiff train-features --seed {seed}",
         environment=environment(torch.device("cpu")),
     )
     print(

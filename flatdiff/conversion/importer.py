@@ -108,7 +108,7 @@ def _require_room(root: Path, num_bytes: int) -> None:
     if used + num_bytes > MAX_UPLOADS_BYTES:
         raise CheckpointError(
             f"the {len(cards)} checkpoints that came as a file take {used / 1e9:.2f} GB of "
-            f"{MAX_UPLOADS_BYTES / 1e9:.2f}; delete some, or use `python -m flatdiff import`"
+            f"{MAX_UPLOADS_BYTES / 1e9:.2f}; delete some, or use `flatdiff import`"
         )
 
 
@@ -118,7 +118,7 @@ def _written(file: BufferedIOBase, folder: Path) -> Path:
     if size > MAX_UPLOAD_BYTES:
         raise CheckpointError(
             f"the file has {size / 1e6:.0f} MB, an upload at most {MAX_UPLOAD_BYTES / 1e6:.0f}; "
-            "`python -m flatdiff import` takes any size"
+            "`flatdiff import` takes any size"
         )
     file.seek(0)
     path = folder / "upload"

@@ -13,11 +13,11 @@ from pathlib import Path
 from flatdiff.engine.database import STORE_VERSION
 from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.errors import StoreError
-from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.files import shipped
 
 log = logging.getLogger("flatdiff.engine")
 
-BUNDLE_FILE = PROJECT_ROOT / "checkpoints" / "results.sqlite"
+BUNDLE_FILE = shipped() / "results.sqlite"
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:

@@ -1,6 +1,6 @@
 """The digits network tells handwritten digits apart, and its last hidden layer is a feature.
 
-Trained here from scikit-learn's digits alone, in seconds: `python -m flatdiff train-features`. It
+Trained here from scikit-learn's digits alone, in seconds: `flatdiff train-features`. It
 stands in for Inception where that cannot see (8 x 8 pixels) or is not there; a distance between
 its features is a proxy, never an FID.
 """
@@ -138,7 +138,7 @@ def read_network(folder: Path = FOLDER) -> tuple[DigitsNetwork, NetworkCard]:
     if (got := hashlib.sha256(content).hexdigest()) != card.digest:
         raise DataError(
             f"the digits network in {folder} has SHA-256 {got[:12]}..., its card says "
-            f"{card.digest[:12]}...; restore it, or train it with: python -m flatdiff "
+            f"{card.digest[:12]}...; restore it, or train it with: flatdiff "
             "train-features"
         )
     network = DigitsNetwork()

@@ -130,8 +130,7 @@ def _cifar10(wanted: Wanted) -> ImageSet:
         data = CIFAR10(str(folder), train=wanted.split == "train", download=False)
     except RuntimeError:
         raise DataError(
-            f"CIFAR-10 is not in {folder}; fetch it (163 MB) with: "
-            "python -m flatdiff download cifar10"
+            f"CIFAR-10 is not in {folder}; fetch it (163 MB) with: flatdiff download cifar10"
         ) from None
     values = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
     return ImageSet(values, 255, torch.tensor(data.targets))

@@ -3,7 +3,7 @@
 TorchScript is code, and loading a file of it can do what this program can. So nothing is loaded
 but the bytes whose SHA-256 is the published one, read once and checked before anything looks
 into them; a file from elsewhere with that digest is the same file. It is placed by hand or,
-because a person asked for it, fetched: `python -m flatdiff download inception`.
+because a person asked for it, fetched: `flatdiff download inception`.
 """
 
 import hashlib

@@ -54,7 +54,7 @@ def reference_statistics(network: FeatureNetwork, source: ImageSource) -> Refere
     if len(images) > SMALL_SPLIT:
         raise DataError(
             f"the {len(images):,} images of {source.dataset}, {source.split}, have no statistics "
-            f"in {network.name} features yet; make them once with: python -m flatdiff statistics "
+            f"in {network.name} features yet; make them once with: flatdiff statistics "
             f"--checkpoint <family>/<name> --features {network.name} --split {source.split}"
         )
     return statistics_of(feature_batches(network, images))

@@ -5,7 +5,7 @@
 """
 
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ Losses = NDArray[np.float32]  # (N,), one a panel member
 Vector = Any  # of theta's length, wherever the weights live; a measure only hands it back
 
 
+@runtime_checkable  # or no checker of annotations takes it
 class MeasurableChains(Protocol):
     """Sampling and its errors; see `chains.Chains`."""
 
@@ -42,6 +43,7 @@ class MeasurableChains(Protocol):
     def forward_std(self, num_sampling_steps: int) -> NDArray[np.float64]: ...
 
 
+@runtime_checkable
 class MeasurableCurvature(Protocol):
     """The Hessian of the panel's loss; see `curvature.Curvature`."""
 
@@ -52,6 +54,7 @@ class MeasurableCurvature(Protocol):
     def lanczos(self, num_steps: int, seed: int) -> Quadrature: ...
 
 
+@runtime_checkable
 class FeatureFunction(Protocol):
     """Images (N, H, W, C) in bytes to features (N, D); see `features.FeatureNetwork`."""
 
@@ -61,6 +64,7 @@ class FeatureFunction(Protocol):
     def __call__(self, images: NDArray[np.uint8], /) -> NDArray[Any]: ...
 
 
+@runtime_checkable
 class Measurable(Protocol):
     """A checkpoint on one panel; see `subject.Subject`, whose words these are."""
 

@@ -7,12 +7,14 @@ is done so far into a result. All of it is pure: settings in, arrays out.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 Settings = TypeVar("Settings")
 Result = TypeVar("Result")
@@ -29,7 +31,7 @@ class Measure(Generic[Settings, Result]):
     version: int  # raised when the same settings would give other numbers
     settings_type: type[Settings]
     items: Callable[[Settings], Sequence[Item]]
-    evaluate: Callable[[Measurable, Settings, Item], Arrays]
+    evaluate: Callable[["Measurable", Settings, Item], Arrays]
     # Items done so far, by their position in `items`; absent ones are unknown, not zero.
     assemble: Callable[[Settings, Mapping[int, Arrays]], Result]
     # Images that pass the network for one item, given the panel's size: the unit of cost.
@@ -39,7 +41,7 @@ class Measure(Generic[Settings, Result]):
     # nothing else, so that the result is the same however many workers there were.
     plan: Callable[[Settings, Mapping[int, Arrays]], Sequence[int]] | None = None
     # What every item needs and a worker keeps; its time is nobody's.
-    prepare: Callable[[Measurable, Settings], object] | None = None
+    prepare: Callable[["Measurable", Settings], object] | None = None
     # Fewest further checkpoints that the settings speak of, as ends of an axis.
     min_partners: Callable[[Settings], int] = lambda _: 0
 
@@ -55,7 +57,7 @@ def complete(positions: Sequence[int], done: Mapping[int, Arrays]) -> bool:
     return all(position in done for position in positions)
 
 
-def base_arrays(subject: Measurable) -> Arrays:
+def base_arrays(subject: "Measurable") -> Arrays:
     """The checkpoint itself: what every perturbed loss is compared with."""
     losses, bounds = subject.losses_and_bounds()
     return {

@@ -9,16 +9,19 @@ norm changes the Hessian and not the function.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.spectrum import Quadrature, eigen_products, spectral_density
 from flatdiff.measures.base import Item, Measure, stream_seed
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 # What one batch costs in forward passes of it, as measured on digits/adm on one core.
 GRADIENT_FORWARDS = 3
@@ -86,7 +89,7 @@ def _items(settings: CurvatureSettings) -> Sequence[Item]:
     return [("gradient",), ("eigen",), *(("probe", k) for k in range(settings.num_probes))]
 
 
-def _evaluate(subject: Measurable, settings: CurvatureSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: CurvatureSettings, item: Item) -> Arrays:
     curvature = subject.curvature
     match item:
         case ("gradient",):

@@ -19,16 +19,19 @@ grows towards step 0 even for a perfect network.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure, chunks, stream_seed
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 IMAGES_A_CHUNK = 16
 MAX_EPS_SCALE = 10.0
@@ -95,7 +98,7 @@ def _items(settings: ExposureSettings) -> Sequence[Item]:
     return [("chunk", k, size) for k, size in enumerate(sizes)]
 
 
-def _evaluate(subject: Measurable, settings: ExposureSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: ExposureSettings, item: Item) -> Arrays:
     _, k, size = item
     chains, steps, scale = subject.chains, settings.num_sampling_steps, settings.eps_scale
     seeds = [stream_seed(settings.seed, curve, k) for curve in (_SAMPLING, _TRAINING, _CHAIN)]

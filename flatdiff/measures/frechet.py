@@ -8,7 +8,7 @@ with any other it is a proxy, and never called so.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +22,15 @@ from flatdiff.images.frechet import (
     kernel_estimate,
     precision_recall,
 )
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.quantization import SchemeOptions
 from flatdiff.measures.base import Item, Measure, chunks, complete, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 FeatureName = Literal["digits", "inception"]
 LABELS: dict[FeatureName, str] = {
@@ -105,7 +107,7 @@ def _items(settings: FrechetSettings) -> Sequence[Item]:
     return [("reference",), *generated]
 
 
-def _evaluate(subject: Measurable, settings: FrechetSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: FrechetSettings, item: Item) -> Arrays:
     match item:
         case ("generated", k, size, bits):
             seed = stream_seed(settings.seed, k)

@@ -9,18 +9,21 @@ relative standard error; the losses of panel members tell at which timesteps the
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays, complete
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 CONFIDENCE = 0.95
 FIRST_PAIRS = 8  # before the error is looked at for the first time
@@ -83,7 +86,7 @@ def _items(settings: LpfSettings) -> Sequence[Item]:
     return [("base",), *(("pair", k) for k in range(settings.num_pairs))]
 
 
-def _evaluate(subject: Measurable, settings: LpfSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: LpfSettings, item: Item) -> Arrays:
     if item == ("base",):
         return base_arrays(subject)
     delta = subject.noise_direction(settings.seed, item[1], settings.mode)

@@ -7,11 +7,11 @@ is the weights' doing. At (0, 0) the images are the checkpoint's own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable, Vector
 from flatdiff.landscape.noise import Normalization
 from flatdiff.measures.base import Item, Measure, chunks, stream_seed
 from flatdiff.measures.samples import IMAGES_A_CHUNK, SamplesSettings
@@ -19,6 +19,9 @@ from flatdiff.measures.surface import axes_of
 from flatdiff.measures.surface_settings import MAX_SPAN, Axes, SurfaceSettings
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable, Vector
 
 # A point of the surface that nobody has touched where flat and sharp draw differently.
 EXAMPLE = (0.3, 0.2)
@@ -96,7 +99,7 @@ def _items(settings: NearbySettings) -> Sequence[Item]:
     return [("nearby", k, size) for k, size in enumerate(sizes)]
 
 
-def _terms(subject: Measurable, settings: NearbySettings) -> list[tuple[float, Vector]]:
+def _terms(subject: "Measurable", settings: NearbySettings) -> "list[tuple[float, Vector]]":
     """Coefficients and directions; none at the centre."""
     if not settings.moved:
         return []
@@ -104,7 +107,7 @@ def _terms(subject: Measurable, settings: NearbySettings) -> list[tuple[float, V
     return [(coefficient, direction) for coefficient, direction in pairs if coefficient]
 
 
-def _evaluate(subject: Measurable, settings: NearbySettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: NearbySettings, item: Item) -> Arrays:
     _, k, size = item
     seed = stream_seed(settings.seed, k)
     with subject.at(*_terms(subject, settings)):

@@ -7,18 +7,20 @@ what the checkpoint's file shrinks to.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
 from flatdiff.landscape.quantized_file import file_sizes
 from flatdiff.measures.base import Item, Measure
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +70,7 @@ def _items(settings: QuantizationSettings) -> Sequence[Item]:
     return [("bits", bits) for bits in settings.bits]
 
 
-def _evaluate(subject: Measurable, settings: QuantizationSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: QuantizationSettings, item: Item) -> Arrays:
     scheme = settings.at(item[1])
     with subject.quantized(scheme):
         losses = subject.losses()

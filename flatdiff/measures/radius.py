@@ -9,17 +9,20 @@ sigma. Directions come in antithetic pairs (+, -), and are the same for every ch
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.noise import NOISES, Noise
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 MAX_SIZE = 1e6  # far beyond any weights, far below what float32 can hold
 MAX_SIZES = 100
@@ -86,7 +89,7 @@ def _items(settings: RadiusSettings) -> Sequence[Item]:
     return [("base",), *(("direction", k) for k in range(settings.num_directions))]
 
 
-def _evaluate(subject: Measurable, settings: RadiusSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: RadiusSettings, item: Item) -> Arrays:
     if item == ("base",):
         return base_arrays(subject)
     direction = subject.noise_direction(settings.seed, item[1], settings.noise)

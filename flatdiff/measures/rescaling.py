@@ -9,17 +9,20 @@ arXiv 1703.04933); noise in units of each filter's size does not (Li et al. 2018
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.noise import LPF_MODES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.measures.lpf import MAX_SIGMA
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 MAX_FACTOR = 1024.0  # and its inverse; below, eps takes over, above, nothing new happens
 MAX_FACTORS = 50
@@ -97,7 +100,7 @@ def _items(settings: RescalingSettings) -> Sequence[Item]:
     ]
 
 
-def _evaluate(subject: Measurable, settings: RescalingSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: RescalingSettings, item: Item) -> Arrays:
     twin = subject.rescaled(settings.factors[item[1]])
     if item[0] == "factor":
         return {"losses": twin.losses()}

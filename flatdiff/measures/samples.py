@@ -6,17 +6,20 @@ that a difference between two images is the weights' alone (paper Fig. 2 and 4).
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.quantization import SchemeOptions
 from flatdiff.measures.base import Item, Measure, chunks, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 IMAGES_A_CHUNK = 8
 
@@ -56,7 +59,7 @@ def _items(settings: SamplesSettings) -> Sequence[Item]:
     return [("chunk", k, size, bits) for k, size in enumerate(sizes) for bits in settings.bits]
 
 
-def _evaluate(subject: Measurable, settings: SamplesSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: SamplesSettings, item: Item) -> Arrays:
     _, k, size, bits = item
     seed = stream_seed(settings.seed, k)
     with subject.quantized(settings.at(bits)):

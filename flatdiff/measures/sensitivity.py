@@ -7,18 +7,21 @@ float32, so the rises say where precision matters and need not add up to the who
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.errors import CheckpointError
-from flatdiff.landscape.measurable import Measurable
 from flatdiff.landscape.quantization import SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require
 from flatdiff.system.arrays import Arrays
+
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable
 
 MAX_LAYERS = 2000
 
@@ -59,7 +62,7 @@ def _items(settings: SensitivitySettings) -> Sequence[Item]:
     return [("base",), *(("layer", index) for index in range(len(settings.layers)))]
 
 
-def _evaluate(subject: Measurable, settings: SensitivitySettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: SensitivitySettings, item: Item) -> Arrays:
     if item == ("base",):
         return {"losses": subject.losses()}
     layer, scheme = settings.layers[item[1]], settings.at(settings.bits)

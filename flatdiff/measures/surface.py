@@ -7,10 +7,10 @@ whose loss is not finite stays so; a cell not computed yet is marked, never give
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flatdiff.landscape.measurable import Measurable, Vector
 from flatdiff.measures.base import Item, Measure, base_arrays, complete
 from flatdiff.measures.surface_result import (
     SurfaceResult,
@@ -21,10 +21,13 @@ from flatdiff.measures.surface_result import (
 from flatdiff.measures.surface_settings import GRIDS, SurfaceSettings, surface_items
 from flatdiff.system.arrays import Arrays
 
+if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
+    from flatdiff.landscape.measurable import Measurable, Vector
+
 __all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings", "axes_of"]
 
 
-def axes_of(subject: Measurable, settings: SurfaceSettings) -> tuple[Vector, Vector]:
+def axes_of(subject: "Measurable", settings: SurfaceSettings) -> "tuple[Vector, Vector]":
     """The two directions; the second is not used in one dimension."""
     match settings.axes:
         case "random":
@@ -36,7 +39,7 @@ def axes_of(subject: Measurable, settings: SurfaceSettings) -> tuple[Vector, Vec
             return first, second
 
 
-def _evaluate(subject: Measurable, settings: SurfaceSettings, item: Item) -> Arrays:
+def _evaluate(subject: "Measurable", settings: SurfaceSettings, item: Item) -> Arrays:
     match item:
         case ("base",):
             return _base(subject, settings)
@@ -61,7 +64,7 @@ def _place(settings: SurfaceSettings, item: Item) -> tuple[float, float]:
     return a, b[0] if b else 0.0
 
 
-def _base(subject: Measurable, settings: SurfaceSettings) -> Arrays:
+def _base(subject: "Measurable", settings: SurfaceSettings) -> Arrays:
     first, second = axes_of(subject, settings)
     return {
         **base_arrays(subject),

@@ -134,7 +134,7 @@ CLAIMS = (
 # What the paper says and this study does not test, and where else flatdiff has it.
 UNTESTED = (
     "That SAM with the usual radii does nothing to a diffusion model and only large radii do: it "
-    "takes a training run for each radius (python -m flatdiff train --sam-rho).",
+    "takes a training run for each radius (flatdiff train --sam-rho).",
     "The theory of Section 3, which the dashboard's page The theory goes through statement by "
     "statement.",
     "A second and a third dataset: a family is of one.",

@@ -11,7 +11,7 @@ from flatdiff.paper.results import Study
 def study_command(study: Study) -> str:
     """That writes the same again."""
     images = "" if study.num_images is None else f" --num-images {study.num_images}"
-    return f"python -m flatdiff study {shlex.quote(study.family)}{images}"
+    return f"flatdiff study {shlex.quote(study.family)}{images}"
 
 
 def recipe(study: Study) -> dict[str, str]:

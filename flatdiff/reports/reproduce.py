@@ -60,7 +60,7 @@ def command_line(requests: Sequence[Request], name: str = "") -> str:
         name: of the file it writes, without its ending; default: that of the measure.
     """
     first = requests[0]
-    words = [f"python -m flatdiff measure {first.measure}"]
+    words = [f"flatdiff measure {first.measure}"]
     words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
     words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
     words += settings_flags(first.settings)
@@ -87,4 +87,4 @@ def _flag(name: str, value: Any) -> str:
 def report_command(cards: Sequence[Card]) -> str:
     """The command that writes the same as one file."""
     words = [f"--checkpoint {shlex.quote(card.id)}" for card in cards]
-    return " \\\n    ".join(["python -m flatdiff report", *words, "--out report.html"])
+    return " \\\n    ".join(["flatdiff report", *words, "--out report.html"])

@@ -6,6 +6,7 @@ root.
 
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -27,10 +28,52 @@ def state_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "flatdiff"
 
 
+def shipped() -> Path:
+    """The checkpoints that come with the program, and what was measured of them; never written.
+
+    Beside the package in a source tree; inside it where it was installed from a wheel.
+    """
+    beside = PROJECT_ROOT / "checkpoints"
+    return beside if in_source_tree() else PROJECT_ROOT / "flatdiff" / "shipped"
+
+
+def in_source_tree() -> bool:
+    """Whether the package lies in its project, and not among installed ones."""
+    return (PROJECT_ROOT / "pyproject.toml").is_file()
+
+
 def checkpoint_root() -> Path:
-    """$FLATDIFF_CHECKPOINTS, or the folder checkpoints/ beside the package."""
-    chosen = os.environ.get("FLATDIFF_CHECKPOINTS")
-    return Path(chosen).expanduser().resolve() if chosen else PROJECT_ROOT / "checkpoints"
+    """$FLATDIFF_CHECKPOINTS, or the folder checkpoints/ of the project.
+
+    Where the package was installed without its project: a folder below `state_home`, which begins
+    as a copy of the shipped ones.
+
+    Raises:
+        FlatdiffError: the copy cannot be made.
+    """
+    if chosen := os.environ.get("FLATDIFF_CHECKPOINTS"):
+        return Path(chosen).expanduser().resolve()
+    if in_source_tree():
+        return PROJECT_ROOT / "checkpoints"
+    own = state_home() / "checkpoints"
+    if not own.exists():
+        _copy_whole(shipped(), own)
+    return own
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """A folder that appears at once; another process may have made it meanwhile."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            shutil.copytree(source, Path(folder) / target.name)
+            try:
+                move_folder(Path(folder) / target.name, target)
+            except FlatdiffError:
+                if not target.is_dir():
+                    raise
+    except OSError as error:
+        raise FlatdiffError(f"cannot copy {source} to {target}: {error.strerror}") from None
 
 
 def resolve_inside(root: Path, name: str) -> Path:

@@ -137,9 +137,8 @@ class RunOptions:
 
     def command(self, *more: str, processes: int = 1) -> str:
         """The command line of this run, with further flags."""
-        alone = ["python", "-m"]
         together = ["torchrun", "--nproc-per-node", str(processes), "-m"]
-        start = alone if processes == 1 else together
+        start = [] if processes == 1 else together
         return shlex.join([*start, "flatdiff", "train", *self.arguments(), *more])
 
     def to_json(self) -> str:

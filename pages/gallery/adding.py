@@ -49,7 +49,7 @@ def add_dialog() -> None:
     st.caption(
         "ADM weights as .safetensors, .pt, .pth or .bin: a file of guided-diffusion, "
         "improved-diffusion, DDPM-IP or ADM-ES, or a checkpoint downloaded from another gallery. "
-        f"Up to {MAX_UPLOAD_BYTES >> 20} MB; `python -m flatdiff import` takes larger ones."
+        f"Up to {MAX_UPLOAD_BYTES >> 20} MB; `flatdiff import` takes larger ones."
     )
     file = st.file_uploader(
         "File",
@@ -160,7 +160,7 @@ def _add(file: UploadedFile, description: dict[str, Any]) -> None:
 
 
 def _command(name: str, description: dict[str, Any]) -> str:
-    words = ["python -m flatdiff import", shlex.quote(name)]
+    words = ["flatdiff import", shlex.quote(name)]
     for flag, value in description.items():
         if value:
             words.append(f"--{'name' if flag == 'id' else flag} {shlex.quote(str(value))}")

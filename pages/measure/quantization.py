@@ -100,7 +100,7 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
         on_click="ignore",
         disabled=not small_enough(card),
     )
-words = ["python -m flatdiff quantize", f"--checkpoint {shlex.quote(chosen)}"]
+words = ["flatdiff quantize", f"--checkpoint {shlex.quote(chosen)}"]
 words += [*settings_flags(scheme), f"--out {shlex.quote(file_name)}"]
 st.code(" ".join(words), language="bash")
 if not small_enough(card):

@@ -47,7 +47,7 @@ def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
             f"No checkpoint in `{shared_engine().root}` yet. Train one, about 25 minutes on one "
             "processor core:"
         )
-        st.code("python -m flatdiff train --preset digits --method adm --out checkpoints/digits")
+        st.code("flatdiff train --preset digits --method adm --out checkpoints/digits")
         st.stop()
     return cards
 

@@ -41,7 +41,7 @@ def card_of(content: bytes = CONTENT, **changes: Any) -> Card:
         "num_parameters": 1,
         "digest": hashlib.sha256(content).hexdigest(),
         "recipe": tiny_recipe("sam"),
-        "command": "python -m flatdiff train",
+        "command": "flatdiff train",
         "environment": {"torch": "x"},
         "loss_history": [[100, 0.1], [200, 1 / 3]],
     }

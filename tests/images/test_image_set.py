@@ -80,6 +80,6 @@ def test_unknown_dataset_is_refused_with_the_known_ones(dataset: str) -> None:
 def test_absent_cifar10_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An empty home holds no dataset, and nothing may be fetched unasked."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
-    with pytest.raises(DataError, match="python -m flatdiff download cifar10"):
+    with pytest.raises(DataError, match="flatdiff download cifar10"):
         load_images("cifar10", "train", 32, 3)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []

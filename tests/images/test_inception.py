@@ -118,7 +118,7 @@ def test_what_is_loaded_is_what_was_checked(
 def test_absent_file_names_command_and_folder(make, home: Path) -> None:
     """Nothing is fetched unasked: the home stays empty."""
     make(inception_file())
-    with pytest.raises(DataError, match="python -m flatdiff download inception") as caught:
+    with pytest.raises(DataError, match="flatdiff download inception") as caught:
         load_inception(CPU)
     assert str(home / "features") in str(caught.value)
     assert not [path for path in home.rglob("*") if path.is_file()]

@@ -85,7 +85,7 @@ def test_large_split_asks_for_the_command(
 ) -> None:
     """Nobody waits for 50,000 images without having asked; with a file, nothing is looked at."""
     monkeypatch.setattr(module, "SMALL_SPLIT", 1499)
-    with pytest.raises(DataError, match=r"1,500 images .* python -m flatdiff statistics"):
+    with pytest.raises(DataError, match=r"1,500 images .* flatdiff statistics"):
         reference_statistics(network, DIGITS)
     assert not home.exists()
     made = statistics_of(batches(np.eye(4, dtype=np.float32), 2))

@@ -191,7 +191,7 @@ def test_held_out_split_is_another_reference() -> None:
 def test_inception_without_its_file_says_where_to_get_it() -> None:
     """The test's home has none, and nothing is fetched."""
     settings = FrechetSettings(features="inception", num_images=2, num_sampling_steps=2)
-    with pytest.raises(DataError, match="python -m flatdiff download inception"):
+    with pytest.raises(DataError, match="flatdiff download inception"):
         computed(digits_subject(), "frechet", settings)
 
 

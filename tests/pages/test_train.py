@@ -81,7 +81,7 @@ def test_stopped_run_is_continued_or_deleted(root: Path, monkeypatch: pytest.Mon
     assert not shown.exception
     assert "stopped at 0 of 100 steps" in standing(shown)[0]
     commands = [code.value for code in shown.code]
-    assert any(c.startswith("python -m flatdiff train --preset digits") for c in commands)
+    assert any(c.startswith("flatdiff train --preset digits") for c in commands)
     press(shown, "Continue")
     assert "the cat sat on the run" in texts(shown)
     press(shown, "Delete this run")

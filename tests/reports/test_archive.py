@@ -40,6 +40,6 @@ def test_commands_are_a_script_that_a_shell_accepts(tmp_path: Path) -> None:
     commands = script.replace("\\\n", " ").strip().split("\n\n")[1:]
     for command, measure in zip(commands, RESULTS, strict=True):
         words = shlex.split(command)
-        assert words[:5] == ["python", "-m", "flatdiff", "measure", measure]
+        assert words[:3] == ["flatdiff", "measure", measure]
         assert words[words.index("--checkpoint") + 1] == name
         assert words[-1] == f"{measure}.json"

@@ -230,21 +230,21 @@ def test_command_names_what_is_not_default() -> None:
     """Cut by shlex; defaults are left out, so that the command says what was chosen."""
     request = surface_request(span=0.5)
     assert words_of(request) == [
-        *("python", "-m", "flatdiff", "measure", "surface", "--checkpoint", "digits/adm"),
+        *("flatdiff", "measure", "surface", "--checkpoint", "digits/adm"),
         *("--dimensions", "1", "--resolution", "13", "--span", "0.5"),
         *("--panel-size", "4", "--out", "surface.json"),
     ]
     default = changed(request, settings=MEASURES["surface"].settings_type(), panel=Panel())
     other = changed(default, checkpoint="digits/sam")
-    assert words_of(default, other)[5:-2] == [
+    assert words_of(default, other)[3:-2] == [
         *("--checkpoint", "digits/adm", "--checkpoint", "digits/sam"),
     ]
     settings = QuantizationSettings(bits=(3, 2))
     bits = changed(default, measure="quantization", settings=settings, panel=Panel(seed=7))
-    assert words_of(bits)[7:-2] == ["--bits", "32", "3", "2", "--panel-seed", "7"]
+    assert words_of(bits)[5:-2] == ["--bits", "32", "3", "2", "--panel-seed", "7"]
     layers = SensitivitySettings(layers=("a.b", "c d"), per_channel=True, symmetric=False)
     switches = changed(default, measure="sensitivity", settings=layers)
-    assert words_of(switches)[7:-2] == ["--per-channel", "--no-symmetric"], "layers are filled in"
+    assert words_of(switches)[5:-2] == ["--per-channel", "--no-symmetric"], "layers are filled in"
 
 
 @pytest.mark.parametrize("name", ["my family/a b", "x/$(touch y)", "x/a;b", "Ünï/😀", "x/it's"])

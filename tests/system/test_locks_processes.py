@@ -10,7 +10,7 @@ import pytest
 
 from flatdiff.system.locks import is_alive, this_process
 
-NAME = "from flatdiff.system.processes import *; print(this_process(), flush=True); input()"
+NAME = "from flatdiff.system.locks import *; print(this_process(), flush=True); input()"
 
 
 def test_this_process_lives() -> None:

@@ -45,8 +45,7 @@ def test_command_names_only_what_was_changed() -> None:
     """As the shipped cards have it; a blank in a name is quoted."""
     options = RunOptions(out=Path("my runs/a"), method="sam", num_threads=1)
     assert options.command("--resume") == (
-        "python -m flatdiff train --preset digits --method sam --out 'my runs/a' "
-        "--num-threads 1 --resume"
+        "flatdiff train --preset digits --method sam --out 'my runs/a' --num-threads 1 --resume"
     )
 
 
