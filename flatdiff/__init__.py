@@ -6,7 +6,7 @@ In a notebook:
 
     with flatdiff.Engine() as engine:
         for name in ("digits/adm", "digits/sam"):
-            result = engine.measure("lpf", name, sigma=0.01)
+            result = engine.measure("lpf", name, lpf_sigma=0.01)
             print(name, result.gap, result.stderr)
 
 The names below are the public interface; none of them loads torch.

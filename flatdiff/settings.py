@@ -1,7 +1,7 @@
 """A setting is a frozen value that says what it may be, and has one digest wherever it is read.
 
-The records themselves stand beside what they set: `flags.py` (network and diffusion process),
-`recipe.py` (training), `measures/` (measurements). Nothing here imports torch.
+The records themselves stand beside what they set: `diffusion/flags.py`,
+`checkpoints/recipe.py`, `measures/`. Nothing here imports torch.
 """
 
 import dataclasses

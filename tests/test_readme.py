@@ -1,9 +1,12 @@
-"""The README keeps its word: its table is what the shipped results say, its commands exist."""
+"""README and docs/ keep their word: tables say what the shipped results say, commands exist."""
 
 import csv
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +27,10 @@ from flatdiff.reports.measured import measured
 from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.views.base import with_error
 
-README = (PROJECT_ROOT / "README.md").read_text("utf-8")
+README, RESULTS, COMMAND_LINE, SPEED = (
+    (PROJECT_ROOT / name).read_text("utf-8")
+    for name in ("README.md", "docs/results.md", "docs/command-line.md", "docs/speed.md")
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,28 +48,47 @@ def test_table_is_what_the_shipped_results_say(bundled: Engine) -> None:
     assert len(cards) == 9
     for card in cards:
         results = [bundled.handle(make_request(n, card, s)).result() for n, s in FIRST]
-        assert row(card, *results) in README
-        assert more_row(card, values_of(bundled, card)) in README
+        assert row(card, *results) in RESULTS
+        assert more_row(card, values_of(bundled, card)) in RESULTS
     assert bundled.store.jobs(("queued", "running")) == [], "everything was shipped"
 
 
 def test_commands_named_exist() -> None:
-    """The words after `flatdiff` are looked up in the registry."""
-    named = set(re.findall(r"flatdiff\s+(\w+)", README))
+    """What is indented begins with `flatdiff` and a word of the registry."""
+    named = set(re.findall(r"^ {4}flatdiff (\w[\w-]*)", README + COMMAND_LINE, re.M))
+    assert len(named) >= 7
     assert named <= set(COMMANDS)
-    for module in re.findall(r"python -m benchmarks\.(\w+)", README):
+    for module in re.findall(r"python -m benchmarks\.(\w+)", RESULTS + SPEED):
         assert (PROJECT_ROOT / "benchmarks" / f"{module}.py").is_file()
 
 
-def test_files_on_the_map_exist() -> None:
-    """Each name in the map of the code is a path."""
-    section = README.split("## A map of the code")[1].split("##")[0]
-    for line in (line.strip() for line in section.splitlines() if line.startswith("    ")):
-        names = re.split(r"\s{2,}", line)[0].split(", ")
-        folder = Path(names[0]).parent
-        for name in names:
-            path = PROJECT_ROOT / (name if name == names[0] else folder / name)
-            assert path.exists(), name
+def test_links_lead_somewhere() -> None:
+    """Of the README and of everything in docs/ that it links to."""
+    for page in (PROJECT_ROOT / "README.md", *(PROJECT_ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text("utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_notebook_lines_run(tmp_path: Path) -> None:
+    """As they stand, in a process of their own; the numbers are those of the shipped results."""
+    program = re.findall(r"```python\n(.*?)```", README, re.S)[0]
+    store = Store(tmp_path / "results.sqlite")
+    import_bundle(store)
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=PROJECT_ROOT,
+        env={**os.environ, "FLATDIFF_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["digits/adm", "digits/sam"]
+    assert all(float(gap) > 5 * float(error) > 0 for _, gap, _, error in rows)
+    assert float(rows[0][1]) > 4 * float(rows[1][1]), "ADM is the sharper one"
 
 
 def same(made: Any, kept: Any) -> bool:

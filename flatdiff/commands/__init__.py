@@ -1,4 +1,11 @@
-"""A command is one function whose arguments are its flags; the registry below names them all."""
+"""The command line, one file a command: a function whose arguments are its flags.
+
+measure, report, study, statistics    what is measured, and of what
+train, train_features                 making checkpoints, and the network behind proxies
+import_file, download, quantize       files in, and files out
+worker, bundle, reference             other machines, shipped results, other programs
+progress                              the line that keeps up with jobs
+"""
 
 from collections.abc import Callable, Mapping
 

@@ -50,7 +50,7 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
         path: a safetensors or torch file.
         folder: to write into.
         card: complete but for what follows from the weights.
-        prefix: of the set of weights in the file that is meant; see `packaging`.
+        prefix: of the set of weights in the file that is meant; see `weight_sets`.
 
     Raises:
         CheckpointError: the weights are not those of the card's network, or not floats.

@@ -1,7 +1,7 @@
 """Foreign weights are tensors by name in a file that somebody else wrote, read one at a time.
 
 Both formats are mapped, not loaded: a tensor's numbers come into memory when it is asked for. Only
-the converter's process opens such a file (`converter.py`), under a limit on its memory.
+the converter's process opens such a file (`convert.py`), under a limit on its memory.
 """
 
 import re

@@ -1,9 +1,9 @@
-"""An intake takes a foreign file of weights into the collection, as a checkpoint like any other.
+"""Takes a foreign file of weights into the collection, as a checkpoint like any other.
 
 The file holds a state dict of an ADM network, as safetensors or as PyTorch writes it, in any usual
 packaging, or is a checkpoint that another flatdiff gave away with its card inside (`portable`).
 Which tensors it holds is looked at first; the numbers are read by a process of its own
-(`converter.py`), so that no file can take this one down.
+(`convert.py`), so that no file can take this one down.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""A conversion is the work of a child process on a foreign file of weights (`converter.py`).
+"""Starts the process that converts a foreign file of weights, with limits, and waits for it.
 
 This side starts it, waits for as long as it may take, and makes a sentence of however it ended.
 """

@@ -1,4 +1,4 @@
-"""A stranger is a file of weights that is no ADM network, known by the names of its tensors.
+"""Files of weights that are no ADM network, known by the names of their tensors and refused.
 
 Each is refused by its own name, so that a person learns what the file is and not only that 900
 tensors are missing. The names are those that the projects' own modules give their tensors.

@@ -1,4 +1,4 @@
-"""A packaging is what stands around a network's weights in a file of somebody's training.
+"""Which sets of weights lie in a file of somebody's training, and what stands around them.
 
 `{"model": ..., "ema": ..., "optimizer": ...}`, `module.` in front of every name, or nothing: in
 every case one tensor of an ADM network is called `time_embed.0.weight`, and what stands before

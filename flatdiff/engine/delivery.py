@@ -1,4 +1,4 @@
-"""Freight is the weights that a worker on another machine lacks; they travel there once.
+"""Brings weights to workers on other machines, which lack them; they travel there once.
 
 A worker that is asked for a checkpoint it has never seen says so (`FreightMissingError`). Weights
 and card are then sent in pieces into that machine's state directory, into a folder named by what
@@ -42,7 +42,7 @@ class FreightMissingError(FlatdiffError):
 
 
 def unpacked(checkpoint: str, digest: str, architecture: str) -> Path:
-    """The root that holds a checkpoint on this machine; see `requests.architecture_of`.
+    """The root that holds a checkpoint on this machine; see `request.architecture_of`.
 
     Raises:
         FreightMissingError: it has not come yet; names this worker.

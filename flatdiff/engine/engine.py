@@ -17,8 +17,8 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
-from flatdiff.engine.progress import Estimate, Progress
-from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, QUEUED, RUNNING, Job, Rates, Store
+from flatdiff.engine.progress import Estimate, Progress, progress_of, seconds_left
+from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
 from flatdiff.landscape.panel import Panel
@@ -249,56 +249,13 @@ class Engine:
         """Jobs as a person reads them; one look at the store for all of them."""
         active = self.store.jobs(ACTIVE)
         rates = self.store.rates()
-        left = {job.key: self._seconds_left(job, rates) for job in active}
-        return [self._progress(job, active, left) for job in jobs]
-
-    def _progress(
-        self, job: Job, active: Sequence[Job], left: Mapping[str, float | None]
-    ) -> Progress:
-        rate = None
-        if job.num_done and job.seconds:
-            rate = job.num_done / job.seconds * self.cluster.num_workers
-        waiting = [other for other in active if other.state == QUEUED]
-        return Progress(
-            state=job.state,
-            done=job.num_done,
-            total=job.num_items,
-            eta=_eta(job, active, left),
-            rate=rate,
-            queue_position=sum(other.position < job.position for other in waiting)
-            if job.state == QUEUED
-            else 0,
-            error=job.error,
-            finished_at=job.finished_at,
-            seconds=job.seconds,
-        )
-
-    def _seconds_left(self, job: Job, rates: Rates) -> float | None:
-        """On all workers, if nothing else were running."""
-        request = job.request
-        rate = rates.of(request.architecture, request.measure)
-        if rate is None:
-            return None
-        costs = [request.image_forwards[position] for position in request.first_plan]
-        left = (job.num_items - job.num_done) * sum(costs) / len(costs)
-        return left * rate / self.cluster.num_workers
+        workers = self.cluster.num_workers
+        left = {job.key: seconds_left(job, rates, workers) for job in active}
+        return [progress_of(job, active, left, workers) for job in jobs]
 
     def _result(self, request: Request, num_done: int) -> Any:
         """Assembled once for every number of items done; `num_done` is part of the cache's key."""
         return request.definition.assemble(request.settings, self.store.items_done(request.key))
-
-
-def _eta(job: Job, active: Sequence[Job], left: Mapping[str, float | None]) -> float | None:
-    """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
-    own = left.get(job.key)
-    if own is None:
-        return None
-    sharing = [
-        other
-        for other in active
-        if other.key != job.key and (other.state == RUNNING or other.position < job.position)
-    ]
-    return own + sum(min(left[other.key] or 0.0, own) for other in sharing)
 
 
 _lock = threading.Lock()

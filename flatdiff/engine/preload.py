@@ -1,4 +1,4 @@
-"""A lifeline ends a cluster process when the program that started it is gone.
+"""Ends a cluster process when the program that started it is gone.
 
 Dask loads this module into its scheduler and nannies (`--preload`). Without it, killing the
 dashboard leaves them running for ever. It also puts them, and the workers that they start, behind

@@ -1,8 +1,9 @@
 """What a measurement will cost, and where a running one stands."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flatdiff.engine.store import ACTIVE
+from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job, Rates
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,57 @@ class Progress:
     def active(self) -> bool:
         """Queued or running."""
         return self.state in ACTIVE
+
+
+def progress_of(
+    job: Job, active: Sequence[Job], left: Mapping[str, float | None], num_workers: int
+) -> Progress:
+    """Of one job among those that are queued or running.
+
+    Args:
+        job: any.
+        active: all of them.
+        left: seconds that each would need with all workers to itself, by key; None: unknown.
+        num_workers: of the cluster.
+    """
+    rate = None
+    if job.num_done and job.seconds:
+        rate = job.num_done / job.seconds * num_workers
+    waiting = [other for other in active if other.state == QUEUED]
+    return Progress(
+        state=job.state,
+        done=job.num_done,
+        total=job.num_items,
+        eta=_eta(job, active, left),
+        rate=rate,
+        queue_position=sum(other.position < job.position for other in waiting)
+        if job.state == QUEUED
+        else 0,
+        error=job.error,
+        finished_at=job.finished_at,
+        seconds=job.seconds,
+    )
+
+
+def seconds_left(job: Job, rates: Rates, num_workers: int) -> float | None:
+    """On all workers, if nothing else were running; None where no speed is known."""
+    request = job.request
+    rate = rates.of(request.architecture, request.measure)
+    if rate is None:
+        return None
+    costs = [request.image_forwards[position] for position in request.first_plan]
+    left = (job.num_items - job.num_done) * sum(costs) / len(costs)
+    return left * rate / num_workers
+
+
+def _eta(job: Job, active: Sequence[Job], left: Mapping[str, float | None]) -> float | None:
+    """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
+    own = left.get(job.key)
+    if own is None:
+        return None
+    sharing = [
+        other
+        for other in active
+        if other.key != job.key and (other.state == RUNNING or other.position < job.position)
+    ]
+    return own + sum(min(left[other.key] or 0.0, own) for other in sharing)

@@ -1,1 +1,13 @@
-"""Real images, and what a feature network says of them."""
+"""Real images, and what a feature network says of them.
+
+datasets        names, places and fingerprints of datasets; splits
+image_set       ImageSet, load_images: one split as a tensor
+image_files     folders, zips and LSUN's database, image by image
+cache           a collection decoded once
+grid            images side by side
+features        images to vectors: Inception's, or the digits network's
+inception       FID's network, from clean-fid's file
+digits_network  a small classifier of digits whose features make a proxy
+statistics      mean and covariance of the features of real images
+frechet         Frechet and kernel distance, precision and recall
+"""

@@ -1,4 +1,4 @@
-"""Prepared images are a collection looked through once: pixels in one file, remarks in another.
+"""A collection of images decoded once: pixels in one file, remarks in another.
 
 The first use of a collection at some size reads every image; what came of it is kept beside the
 collection's fingerprint, so that later uses, and the other processes of a run, only map a file

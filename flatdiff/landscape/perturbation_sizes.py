@@ -1,4 +1,4 @@
-"""The ruler puts every change of the weights on one axis: ||delta|| / ||theta||.
+"""The norm of every change of the weights on one axis: ||delta|| / ||theta||.
 
 SAM's ascent, LPF's noise, SWAD's sphere, rounding and averaging all move the weights; how far they
 do decides whether flatness at one scale says anything about another. Everything here follows from

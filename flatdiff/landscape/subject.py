@@ -136,7 +136,7 @@ class Subject:
         return plane_through(self.weights.origin, self.partners[:2])
 
     def partner_coordinates(self, first: Vector, second: Vector) -> NDArray[np.float64]:
-        """Where every partner lies on two axes, (K, 3); see `planes`."""
+        """Where every partner lies on two axes, (K, 3); see `directions`."""
         return coordinates(self.weights.origin, self.partners, first, second)
 
     def noise_direction(self, seed: int, index: int, noise: Noise) -> Vector:

@@ -1,4 +1,24 @@
-"""The measures flatdiff knows; to add one, write its file and name it here."""
+"""The measures flatdiff knows; to add one, write its file and name it here.
+
+base              what a measure is: settings, items, evaluate, assemble
+statistics        means and their standard errors
+request           one measurement that somebody wants, and its key
+comparison        is A flatter than B, with an interval
+timesteps         at which noise levels a loss rises
+surface           loss along one or two directions, with
+surface_settings  where it is taken, and
+surface_result    what it shows
+nearby            samples at a point of a surface
+lpf               mean loss under weight noise
+radius            loss against the size of a perturbation
+rescaling         flatness from rescaled weights
+curvature         eigenvalues, trace and density of the Hessian
+exposure          exposure bias: norms of the predicted noise, and delta
+quantization      loss at few bits
+sensitivity       the same, layer by layer
+samples           images at several bit widths
+frechet           how far samples are from real images
+"""
 
 from typing import Any
 

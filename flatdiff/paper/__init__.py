@@ -1,1 +1,14 @@
-"""What arXiv 2503.11078 says, and what is found of it."""
+"""What arXiv 2503.11078 says, and what is found of it.
+
+reported          the paper's own numbers
+entries           its tables and figures, as records
+quantities        numbers read from a checkpoint's results
+claims            what the paper claims, and what would agree
+family            checkpoints that can be compared, and what is asked of each
+results           what was measured of a family
+findings          a verdict for each claim
+rank_correlation  flatness against benefit, in ranks
+text              a study as CSV, JSON and Markdown
+report            a study as HTML
+theory/           Section 3
+"""

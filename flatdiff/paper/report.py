@@ -10,8 +10,7 @@ from flatdiff.paper.claims import UNTESTED
 from flatdiff.paper.entries import STUDY, Chart, Entry
 from flatdiff.paper.findings import SMALL, Finding
 from flatdiff.paper.results import Study, name_of
-from flatdiff.paper.study_recipe import caveats, recipe
-from flatdiff.paper.text import HEADINGS, by_claim
+from flatdiff.paper.text import HEADINGS, by_claim, caveats, recipe
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.reports.measured import origins
 from flatdiff.reports.reproduce import command_line

@@ -1,4 +1,4 @@
-"""PolyData is a loss surface as a VTK XML file (.vtp), which ParaView and PyVista open.
+"""A loss surface as a VTK XML file (.vtp, PolyData), which ParaView and PyVista open.
 
 A piece a checkpoint: points (a, b, loss), a quad wherever four neighbours are known, and arrays
 at the points. What is not computed or not a number is left out. Provenance is field data.

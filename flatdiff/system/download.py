@@ -1,4 +1,4 @@
-"""A fetched file is a published one: asked for by a person, continued where it broke off, checked.
+"""A published file, fetched because a person asked for it: continued where it broke off, checked.
 
 What has come so far is kept beside the target, as `<name>.part`; only what has the published
 digest takes the target's name.

@@ -107,7 +107,7 @@ def is_held(path: Path) -> bool:
 
 
 def owner(path: Path) -> str:
-    """Who took the lock last, as `processes.this_process` names it; "" where unknown."""
+    """Who took the lock last, as `this_process` names it; "" where unknown."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_OWNER_BYTES).decode("ascii", "replace")

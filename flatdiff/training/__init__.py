@@ -1,1 +1,18 @@
-"""How checkpoints are made: a step, a run, its folder and its process."""
+"""How checkpoints are made: a step, a run, its folder and its process.
+
+loop              one step after another; a state, saved and restored
+batches           what one step is fed, from (seed, step) alone
+gradients         the gradient of a step, in shards and parts
+sam               ascend, descend
+averaging         EMA and SWA
+timestep_sampler  uniform, or by the losses of late
+execution         how steps are computed: time and memory, not what
+world             several processes that train one run
+run               a run on disk: saved, resumed, three checkpoints at its end
+run_folder        what lies in a run's folder, and what it says of the run
+run_options       what somebody chooses for a run; its command line
+run_history       losses and endings, line by line
+run_cost          what a run will cost on this machine
+cpu_slots         file locks that limit concurrent runs to the number of cores
+launcher          starts, stops, continues and deletes runs as processes of their own
+"""

@@ -1,4 +1,4 @@
-"""A turn is the right to one processor core: as many runs train at once as there are cores.
+"""File locks that limit concurrent training runs to the number of processor cores.
 
 Nobody hands turns out. Each is a lock on a file; a process that finds none free looks again, and
 one that ends gives its own back, however it ends.

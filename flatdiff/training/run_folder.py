@@ -1,7 +1,7 @@
 """A run folder is `<family>/<method>.training/` below the checkpoints: all that is known of a run.
 
     options.json        what was chosen
-    state.safetensors   from which it continues, see runs.py
+    state.safetensors   from which it continues, see run.py
     history.jsonl       losses, and how each sitting ended
     run.lock            held by the process that trains it
     log.txt             what that process said where nobody read along
@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def state_file(self) -> Path:
-        """See runs.py."""
+        """See run.py."""
         return self.path / "state.safetensors"
 
     @property

@@ -1,4 +1,16 @@
-"""How each measure is shown: figures, table, reading and caveat; a new one is named here."""
+"""How each measure is shown: figures, table, reading and caveat; a new one is named here.
+
+base                what a section is made of; estimates as text
+style               colours, dashes, symbols, margins
+surface, nearby, lpf, radius, rescaling, curvature, exposure, quantization, sensitivity,
+samples, frechet    each as the measure of its name is shown
+surface_plot        contours and lines
+relief              surfaces in 3-D
+perturbation_sizes  every change of the weights on one axis
+rounding            one tensor, its levels and its codes
+training            loss histories
+toy                 runs on a loss of two weights
+"""
 
 from typing import Any
 

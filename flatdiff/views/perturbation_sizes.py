@@ -1,4 +1,4 @@
-"""The ruler: every change of the weights on one axis."""
+"""The size of every change of the weights, on one axis."""
 
 from collections.abc import Mapping, Sequence
 

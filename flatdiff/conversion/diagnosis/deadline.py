@@ -1,4 +1,4 @@
-"""A deadline ends work on images in time: before each batch, and not after the one too many."""
+"""Ends work on images in time: before each batch, and not after the one too many."""
 
 import time
 from collections.abc import Callable

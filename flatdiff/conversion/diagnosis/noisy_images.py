@@ -1,4 +1,4 @@
-"""Members are the noisy images that every reading of some weights is shown.
+"""The noisy images that every reading of some weights is shown.
 
 The same images with the same noise at the same noise levels for all of them: what is left of the
 difference between two losses is the difference between two readings.
