@@ -5,7 +5,6 @@ as float32 weights with their card in a folder. Its answer is JSON, an error in 
 cannot. Its memory is limited, and it holds one tensor at a time.
 """
 
-import contextlib
 import dataclasses
 import json
 import sys
@@ -31,6 +30,7 @@ from flatdiff.conversion.set_comparison import alone
 from flatdiff.conversion.weight_sets import WeightSet, packed_names, unpacked, weight_sets
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
+from flatdiff.system.child_process import limit_memory
 from flatdiff.system.files import sha256_of
 
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -178,15 +178,6 @@ def types(header: Header) -> str:
     return ", ".join(parts) + ("" if set(counts) == {"F32"} else "; converted to float32")
 
 
-def _limit_memory(num_bytes: int) -> None:
-    """Of what this process may allocate; a platform without the limit does without."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource
-
-        most = PROGRAM_BYTES + COPIES * num_bytes
-        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
 def answer(task: Mapping[str, Any]) -> dict[str, Any]:
     """What the process says to a task.
 
@@ -204,7 +195,7 @@ def main() -> int:
     """The process itself."""
     task = json.loads(sys.stdin.buffer.read())
     try:
-        _limit_memory(Path(task["path"]).stat().st_size)
+        limit_memory(PROGRAM_BYTES + COPIES * Path(task["path"]).stat().st_size)
         said = answer(task)
     except FlatdiffError as error:
         said = {"error": str(error)}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from flatdiff.engine.job import TileResult
 from flatdiff.errors import EngineError, FlatdiffError
 from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.processor import num_cores
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -114,7 +115,7 @@ def default_num_workers() -> int:
     """$FLATDIFF_WORKERS, or one a GPU, or one a processor core up to a limit."""
     if chosen := os.environ.get("FLATDIFF_WORKERS"):
         return max(1, int(chosen))
-    return num_gpus() or max(1, min(MAX_LOCAL_WORKERS, len(os.sched_getaffinity(0))))
+    return num_gpus() or max(1, min(MAX_LOCAL_WORKERS, num_cores()))
 
 
 def num_gpus() -> int:

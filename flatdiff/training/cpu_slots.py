@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from flatdiff.system.files import state_home
 from flatdiff.system.locks import Lock, take
-from flatdiff.system.processor import num_turns
+from flatdiff.system.processor import num_cores
 
 LOOK_EVERY_S = 0.5
 
@@ -32,5 +32,5 @@ def wait_for_turn(stop: Callable[[], bool], waiting: Callable[[], None]) -> Lock
 
 def _free_turn() -> Lock | None:
     folder = state_home() / "turns"
-    locks = (take(folder / f"{number}.lock") for number in range(num_turns()))
+    locks = (take(folder / f"{number}.lock") for number in range(num_cores()))
     return next((lock for lock in locks if lock is not None), None)

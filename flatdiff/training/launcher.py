@@ -8,10 +8,8 @@ process itself, tells whether it lives.
 import contextlib
 import dataclasses
 import itertools
-import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -23,9 +21,10 @@ from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.collection import discard
 from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.system.access import require_writable
+from flatdiff.system.child_process import apart, ask_to_stop
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
 from flatdiff.system.locks import is_alive, is_held, owner, take
-from flatdiff.system.processor import num_turns
+from flatdiff.system.processor import num_cores
 from flatdiff.training.run_folder import RunFolder, TrainingRun, last_words, list_runs
 from flatdiff.training.run_options import RunOptions
 
@@ -85,9 +84,9 @@ def refuse_start(root: Path, options: RunOptions) -> None:
 
 def _refuse_without_room(root: Path) -> None:
     alive = sum(run.alive for run in list_runs(root))
-    if alive >= num_turns() + MAX_WAITING:
+    if alive >= num_cores() + MAX_WAITING:
         raise TrainingError(
-            f"{alive} runs are going on or waiting already, for {num_turns()} processor cores; "
+            f"{alive} runs are going on or waiting already, for {num_cores()} processor cores; "
             "stop one, or come back later"
         )
     free = shutil.disk_usage(root).free if root.exists() else FREE_BYTES
@@ -164,7 +163,7 @@ def _launch(folder: RunFolder, options: RunOptions, *flags: str) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,  # the history has the same
                 stderr=log,
-                start_new_session=True,  # so that what ends the server does not end it
+                **apart(),  # so that what ends the server does not end it
             )
     except OSError as error:
         raise TrainingError(f"cannot start a run in {folder.path}: {error.strerror}") from None
@@ -199,7 +198,7 @@ def stop(run: TrainingRun) -> None:
         raise TrainingError(f"{run.id} is being trained on another machine; stop it there")
     try:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(int(held_by.partition("@")[0]), signal.SIGTERM)
+            ask_to_stop(int(held_by.partition("@")[0]))
     except PermissionError:
         raise TrainingError(f"{run.id} was begun by another user, who alone can stop it") from None
 

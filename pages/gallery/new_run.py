@@ -11,7 +11,7 @@ from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.measures.request import architecture_of
-from flatdiff.system.processor import num_turns
+from flatdiff.system.processor import num_cores
 from flatdiff.training import launcher
 from flatdiff.training.run_cost import cost
 from flatdiff.training.run_folder import TrainingRun
@@ -123,7 +123,7 @@ def cost_text(recipes: Sequence[Recipe], runs: Sequence[TrainingRun], cards: lis
     if any(c is None for c in costs):
         return f"{counted}; no time is known for this network here until its first run has begun"
     seconds = [c.seconds for c in costs if c]
-    wall = max(max(seconds), sum(seconds) / num_turns())
+    wall = max(max(seconds), sum(seconds) / num_cores())
     how = "by the speed of runs before" if all(c and c.measured for c in costs) else "roughly"
     return f"{counted}, about {duration(wall)} on this machine, {how}"
 
@@ -170,7 +170,7 @@ def new_runs(root: Path, runs: Sequence[TrainingRun], cards: list[Card]) -> None
             show_commands(free)
             st.caption(cost_text([options.recipe() for options in free], runs, cards))
     st.caption(
-        f"Up to {num_turns()} at once, one a processor core; others wait for their turn. A run "
+        f"Up to {num_cores()} at once, one a processor core; others wait for their turn. A run "
         "goes on when this page is closed and when the server ends, and takes the processor time "
         "that nobody else wants."
     )

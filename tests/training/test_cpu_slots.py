@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from flatdiff.system.processor import num_turns
+from flatdiff.system.processor import num_cores
 from flatdiff.training import cpu_slots
 from flatdiff.training.cpu_slots import wait_for_turn
 
@@ -17,7 +17,7 @@ def never() -> bool:
 def one_core(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with one core and a state directory of its own."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
-    monkeypatch.setattr(cpu_slots, "num_turns", lambda: 1)
+    monkeypatch.setattr(cpu_slots, "num_cores", lambda: 1)
     monkeypatch.setattr(cpu_slots, "LOOK_EVERY_S", 0.01)
 
 
@@ -54,8 +54,8 @@ def test_who_waits_can_be_stopped() -> None:
 def test_as_many_turns_as_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each of them can be had at the same time."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
-    held = [wait_for_turn(lambda: True, lambda: None) for _ in range(num_turns() + 1)]
-    assert [lock is None for lock in held] == [False] * num_turns() + [True]
+    held = [wait_for_turn(lambda: True, lambda: None) for _ in range(num_cores() + 1)]
+    assert [lock is None for lock in held] == [False] * num_cores() + [True]
     for lock in held[:-1]:
         assert lock is not None
         lock.close()

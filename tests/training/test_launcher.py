@@ -197,7 +197,7 @@ def test_no_room_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         with pytest.raises(TrainingError, match="only 7 MB are free"):
             launcher.start(tmp_path, options_of(tmp_path))
     assert list(tmp_path.iterdir()) == [], "nothing is left of what was refused"
-    monkeypatch.setattr(launcher, "MAX_WAITING", -launcher.num_turns())
+    monkeypatch.setattr(launcher, "MAX_WAITING", -launcher.num_cores())
     with pytest.raises(TrainingError, match="0 runs are going on or waiting already"):
         launcher.refuse_start(tmp_path, options_of(tmp_path))
 

@@ -38,7 +38,7 @@ def test_resuming_asks_for_room_as_starting_does(
     """Else runs that were stopped could all go on at once."""
     write(begun(tmp_path), "stopped")
     (run,) = list_runs(tmp_path)
-    monkeypatch.setattr(launcher, "MAX_WAITING", -launcher.num_turns())
+    monkeypatch.setattr(launcher, "MAX_WAITING", -launcher.num_cores())
     with pytest.raises(TrainingError, match="are going on or waiting already"):
         launcher.resume(run)
 
