@@ -19,7 +19,7 @@ from cleanfid.fid import frechet_distance as clean_fid_distance
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from flatdiff.images.frechet import Gaussian, fit, frechet_distance, gaussian
+from flatdiff.images.frechet import Gaussian, fit, frechet_distance, gaussian_of
 
 DIMENSIONS = 2048
 NUM_IMAGES = (1024, 5000)
@@ -43,7 +43,7 @@ def moments_of(features: Array) -> tuple[Array, Array]:
 
 def ours(features: Array, moments: tuple[Array, Array]) -> Gaussian:
     """What our side starts with."""
-    return fit(features) if len(features) <= DIMENSIONS else gaussian(*moments)
+    return fit(features) if len(features) <= DIMENSIONS else gaussian_of(*moments)
 
 
 def timed(distance: Callable[[], float]) -> tuple[float, float]:

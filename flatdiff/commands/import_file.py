@@ -14,7 +14,7 @@ from flatdiff.system.files import checkpoint_root
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ImportOptions:
     """What the file does not say itself; one from another flatdiff brings its card along."""
 
     file: tyro.conf.Positional[Path]
@@ -35,7 +35,7 @@ class Options:
     """Of training."""
 
 
-def import_file(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> int:
     """Take a file of weights into the checkpoints, as float32 and with its own card."""
     said = Description(
         id=options.name,

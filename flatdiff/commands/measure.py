@@ -27,7 +27,7 @@ def measure_commands() -> dict[str, Callable[..., int]]:
 
 
 def _command(measure: Measure[Any, Any]) -> Callable[..., int]:
-    def command(target: Annotated[Target, tyro.conf.arg(name="")], settings: Any) -> int:
+    def command(target: Annotated[MeasureOptions, tyro.conf.arg(name="")], settings: Any) -> int:
         return run_measure(measure.name, settings, target)
 
     command.__annotations__["settings"] = Annotated[measure.settings_type, tyro.conf.arg(name="")]
@@ -37,7 +37,7 @@ def _command(measure: Measure[Any, Any]) -> Callable[..., int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class MeasureOptions:
     """What is measured and where the result goes."""
 
     checkpoint: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
@@ -80,7 +80,7 @@ class Target:
         )
 
 
-def run_measure(measure: str, settings: Any, target: Target) -> int:
+def run_measure(measure: str, settings: Any, target: MeasureOptions) -> int:
     """Compute or look up, show progress, write the file."""
     engine = Engine(adopt=False)
     start = engine.recompute if target.recompute else engine.submit

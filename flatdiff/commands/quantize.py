@@ -15,7 +15,7 @@ from flatdiff.system.files import atomic_write, checkpoint_root
 
 
 @dataclass(frozen=True, kw_only=True)
-class Target:
+class QuantizeOptions:
     """What is quantised and where the file goes."""
 
     checkpoint: str
@@ -29,7 +29,7 @@ class Target:
 
 
 def quantize(
-    target: Annotated[Target, tyro.conf.arg(name="")],
+    target: Annotated[QuantizeOptions, tyro.conf.arg(name="")],
     scheme: Annotated[Scheme, tyro.conf.arg(name="")],
 ) -> int:
     """Write a checkpoint's weights as int8 with scales and zero points, one byte a weight."""

@@ -14,9 +14,9 @@ from flatdiff.engine.engine import Engine
 from flatdiff.measures.request import Request
 from flatdiff.paper.family import family_cards, study_requests
 from flatdiff.paper.findings import findings
-from flatdiff.paper.report import to_html
+from flatdiff.paper.report import study_html
 from flatdiff.paper.results import Study
-from flatdiff.paper.text import to_csv, to_json, to_markdown
+from flatdiff.paper.text import study_csv, study_json, to_markdown
 from flatdiff.reports.measured import measured
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
@@ -63,9 +63,9 @@ def study(
 def study_files(done: Study, written: str) -> Iterator[tuple[str, bytes]]:
     """Name and content of each; only the document says when it was written."""
     found = findings(done)
-    yield "numbers.csv", to_csv(done)
-    yield "study.json", to_json(done, found)
-    yield "report.html", to_html(done, found, written)
+    yield "numbers.csv", study_csv(done)
+    yield "study.json", study_json(done, found)
+    yield "report.html", study_html(done, found, written)
     yield "README.md", to_markdown(done, found)
 
 

@@ -29,7 +29,7 @@ LINE_EVERY_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options(RunOptions):
+class TrainOptions(RunOptions):
     """Where and how to train, and how this sitting begins."""
 
     resume: bool = False
@@ -38,7 +38,7 @@ class Options(RunOptions):
     """Wait for a processor core that no other such run has, and give way to all other work."""
 
 
-def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
+def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
     """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints.
 
     Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
@@ -66,7 +66,7 @@ def train(options: Annotated[Options, tyro.conf.arg(name="")]) -> int:
     return STOPPED
 
 
-def _assist(options: Options) -> int:
+def _assist(options: TrainOptions) -> int:
     """Take part in a run that another process leads; what ends it early is told by that one."""
     last = 0
     with _begun(options) as run, _stop_signals() as stop:
@@ -114,7 +114,7 @@ def _last_words(history: HistoryFile) -> Iterator[None]:
         raise
 
 
-def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
+def _train_in_turn(options: TrainOptions, history: HistoryFile, stop: Callable[[], bool]) -> int:
     """The last step that is taken; 0 where none was."""
     if not options.in_turn:
         return _train(options, history, stop)
@@ -127,7 +127,7 @@ def _train_in_turn(options: Options, history: HistoryFile, stop: Callable[[], bo
         return _train(options, history, stop)
 
 
-def _train(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> int:
+def _train(options: TrainOptions, history: HistoryFile, stop: Callable[[], bool]) -> int:
     with _begun(options) as run:
         from flatdiff.training.run import execute
 
@@ -137,7 +137,7 @@ def _train(options: Options, history: HistoryFile, stop: Callable[[], bool]) -> 
 
 
 @contextlib.contextmanager
-def _begun(options: Options) -> "Iterator[Run]":
+def _begun(options: TrainOptions) -> "Iterator[Run]":
     """The run on its device, when all processes that share it have met."""
     import torch
 

@@ -11,7 +11,7 @@ from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, WeightKind, method_
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS
-from flatdiff.conversion.weight_sets import WeightSet, choose, unpacked, weight_sets
+from flatdiff.conversion.weight_sets import WeightSet, choose, header_of_set, weight_sets
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import FOLDER
@@ -78,7 +78,7 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
     """
     inside = card_inside(header)
     chosen = _chosen(header, said)
-    own = unpacked(header, chosen)
+    own = header_of_set(header, chosen)
     dataset = _dataset(said, inside)
     flags = _flags(own, said, inside, dataset)
     known = ", ".join([*DATASETS, "folder:<path>"])
@@ -107,7 +107,7 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
 def fitting_presets(header: Header) -> list[str]:
     """Names of the presets that a file's tensors do not contradict, those trained here first."""
     sets = weight_sets(header.tensors)
-    architecture = Architecture(unpacked(header, sets[0]).shapes if sets else {})
+    architecture = Architecture(header_of_set(header, sets[0]).shapes if sets else {})
     return [name for name in NETWORKS if sets and _fits(architecture, name)]
 
 
@@ -135,7 +135,7 @@ def _chosen(header: Header, said: Description) -> WeightSet:
     try:
         require_no_stranger(header)
         chosen = choose(header.tensors, said.weights)
-        require_denoiser(unpacked(header, chosen))
+        require_denoiser(header_of_set(header, chosen))
     except CheckpointError as error:
         raise CheckpointError(f"the file is not taken: {error}") from None
     return chosen

@@ -27,7 +27,7 @@ from flatdiff.conversion.diagnosis.noisy_images import draw_members
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
 from flatdiff.conversion.rival_sets import FileSets, Rival, compare, title
 from flatdiff.conversion.set_comparison import alone
-from flatdiff.conversion.weight_sets import WeightSet, packed_names, unpacked, weight_sets
+from flatdiff.conversion.weight_sets import WeightSet, header_of_set, packed_names, weight_sets
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
 from flatdiff.system.child_process import limit_memory
@@ -57,7 +57,7 @@ def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
     """
     weights = open_weights(path)
     chosen = WeightSet(prefix)
-    header = unpacked(weights.header, chosen)
+    header = header_of_set(weights.header, chosen)
     require_fit(header, card)
     _require_own_bytes(header, path.stat().st_size)
     reader = _Reader(weights, packed_names(weights.header, chosen))

@@ -148,7 +148,7 @@ def _taken_in(
     origin = {"file": as_text(name), **({"packaging": packaging} if packaging else {})}
     card = dataclasses.replace(found.card, origin=origin)
     require_allowed(card)
-    launch.convert(path, folder, card, found.chosen.prefix)
+    launch.run_conversion(path, folder, card, found.chosen.prefix)
     (folder / "upload").unlink(missing_ok=True)
     with _publishing:
         require_allowed(card)  # others may have taken the room meanwhile

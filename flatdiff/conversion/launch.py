@@ -45,8 +45,8 @@ def foreign_header(path: Path) -> Header:
     return Header.from_json(_answer({"path": str(path)}, timeout_s)["header"])
 
 
-def convert(path: Path, folder: Path, card: Card, prefix: str) -> None:
-    """Have weights and card written into a folder; see `converter.convert`.
+def run_conversion(path: Path, folder: Path, card: Card, prefix: str) -> None:
+    """Have weights and card written into a folder; see `convert.convert`.
 
     Raises:
         CheckpointError: what the process says, or how it ended before they were whole.

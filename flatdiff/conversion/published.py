@@ -20,7 +20,7 @@ CHANNEL_MULT = {32: "1,2,2,2", **DEFAULT_CHANNEL_MULT}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network:
+class PublishedNetwork:
     """Flags to begin with, and where they are from."""
 
     claims: Mapping[str, Any]  # all flags; a file that says otherwise is another one
@@ -29,12 +29,12 @@ class Network:
     source: str  # whose flags they are, and for which file
 
 
-def _network(flags: str, source: str, defaults: AdmFlags = GUIDED) -> Network:
+def _network(flags: str, source: str, defaults: AdmFlags = GUIDED) -> PublishedNetwork:
     """A command's network: its flags, and its program's own where it leaves them out."""
     said = parse_flags(flags)
     mult = {"channel_mult": CHANNEL_MULT[said["image_size"]]}
     claims = {**_flags_of(defaults), "class_cond": False, **mult, **said}
-    return Network(claims=claims, source=source, defaults=defaults)
+    return PublishedNetwork(claims=claims, source=source, defaults=defaults)
 
 
 def _flags_of(flags: AdmFlags) -> dict[str, Any]:
@@ -64,7 +64,7 @@ _IMPROVED_LSUN = """
     --noise_schedule linear --rescale_learned_sigmas False --rescale_timesteps False
 """
 
-_OTHERS: dict[str, Network] = {
+_OTHERS: dict[str, PublishedNetwork] = {
     "celeba64": _network(_CELEBA, "DDPM-IP, CelebA 64x64 (ADM-IP.pt)"),
     "imagenet32": _network(
         """--image_size 32 --num_channels 128 --num_head_channels 32 --num_res_blocks 3
@@ -127,8 +127,8 @@ _OTHERS: dict[str, Network] = {
         "improved-diffusion, lsun_uncond_100M_1200K_bs128.pt and lsun_uncond_100M_2400K_bs64.pt",
         IMPROVED,
     ),
-    "guided-diffusion": Network(claims={}, source="guided-diffusion's defaults"),
-    "improved-diffusion": Network(
+    "guided-diffusion": PublishedNetwork(claims={}, source="guided-diffusion's defaults"),
+    "improved-diffusion": PublishedNetwork(
         claims={}, defaults=IMPROVED, source="improved-diffusion's defaults"
     ),
 }
@@ -142,13 +142,13 @@ SOURCES = {
 }
 
 
-def _own(name: str) -> Network:
+def _own(name: str) -> PublishedNetwork:
     preset = PRESETS[name]
     source = SOURCES.get(name, f"flatdiff train --preset {name}")
-    return Network(claims=_flags_of(preset.flags), dataset=preset.dataset, source=source)
+    return PublishedNetwork(claims=_flags_of(preset.flags), dataset=preset.dataset, source=source)
 
 
-NETWORKS: dict[str, Network] = {**{name: _own(name) for name in PRESETS}}
+NETWORKS: dict[str, PublishedNetwork] = {**{name: _own(name) for name in PRESETS}}
 NETWORKS |= {name: network for name, network in _OTHERS.items() if name not in NETWORKS}
 
 

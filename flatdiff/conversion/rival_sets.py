@@ -16,12 +16,12 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.weights_file import weight_parts, write_weights
 from flatdiff.conversion.diagnosis.deadline import Deadline, OutOfTimeError
-from flatdiff.conversion.diagnosis.diagnose import read_network
+from flatdiff.conversion.diagnosis.diagnose import network_of
 from flatdiff.conversion.diagnosis.fit import Fit
 from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members, member_losses
 from flatdiff.conversion.foreign_weights import ForeignWeights
 from flatdiff.conversion.set_comparison import RIVALS, ScoredSet, SetComparison
-from flatdiff.conversion.weight_sets import WeightSet, packed_names, unpacked
+from flatdiff.conversion.weight_sets import WeightSet, header_of_set, packed_names
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.images.image_set import ImageSet
 
@@ -46,7 +46,7 @@ class Rival:
     @property
     def header(self) -> Header:
         """Of its tensors, by the network's own names."""
-        return unpacked(self.weights.header, self.found)
+        return header_of_set(self.weights.header, self.found)
 
     def write(self, path: Path) -> None:
         """As float32, one tensor at a time."""
@@ -108,7 +108,7 @@ def _num_members(num_sets: int, deadline: Deadline) -> int:
 def _scored(
     name: str, path: Path, flags: AdmFlags, members: Members, deadline: Deadline
 ) -> ScoredSet:
-    model, rows = read_network(flags, load_file(path)), slice(0, len(members.x_start))
+    model, rows = network_of(flags, load_file(path)), slice(0, len(members.x_start))
     losses = member_losses(model, flags, members, rows, deadline)[flags.predict_xstart]
     return ScoredSet(name, Fit(flags, losses))
 

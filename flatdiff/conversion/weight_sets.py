@@ -87,7 +87,7 @@ def choose(names: Iterable[str], weights: WeightKind | None) -> WeightSet:
     raise CheckpointError(f"the file holds no {weights} weights, but {titles}")
 
 
-def unpacked(header: Header, chosen: WeightSet) -> Header:
+def header_of_set(header: Header, chosen: WeightSet) -> Header:
     """The tensors of one set by the network's own names; the rest of the file is left out."""
     tensors: dict[str, TensorEntry] = {
         name: header.tensors[packed] for name, packed in packed_names(header, chosen).items()

@@ -41,7 +41,7 @@ class FreightMissingError(FlatdiffError):
 # -- on the worker's machine ------------------------------------------------------------------
 
 
-def unpacked(checkpoint: str, digest: str, architecture: str) -> Path:
+def received_root(checkpoint: str, digest: str, architecture: str) -> Path:
     """The root that holds a checkpoint on this machine; see `request.architecture_of`.
 
     Raises:

@@ -17,7 +17,7 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
-from flatdiff.engine.progress import Estimate, Progress, progress_of, seconds_left
+from flatdiff.engine.progress import Cost, Progress, progress_of, seconds_left
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
@@ -221,7 +221,7 @@ class Engine:
             if new and self.store.rates().of(probe.architecture, "surface") is None:
                 self.submit(probe)
 
-    def estimate(self, requests: Iterable[Request]) -> Estimate:
+    def estimate(self, requests: Iterable[Request]) -> Cost:
         """The cost of what several requests still need together."""
         evaluations = forwards = 0
         seconds: float | None = 0.0
@@ -238,7 +238,7 @@ class Engine:
                 seconds += sum(costs) * rate / self.cluster.num_workers
         if not evaluations:
             seconds = 0.0
-        return Estimate(evaluations, forwards, seconds, open_ended)
+        return Cost(evaluations, forwards, seconds, open_ended)
 
     def _costs_left(self, request: Request) -> list[int]:
         """Image forwards of each item that is needed, as far as is known, and not done."""

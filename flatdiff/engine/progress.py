@@ -7,7 +7,7 @@ from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job, Rates
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Cost:
     """What a request will cost, before it is run."""
 
     evaluations: int  # items not in the store yet

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flatdiff.checkpoints.card import Card, read_card
-from flatdiff.engine.delivery import unpacked
+from flatdiff.engine.delivery import received_root
 from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.landscape.panel import Panel, panel_digest
@@ -93,7 +93,9 @@ def _subject(identity: str, root: str) -> "Subject":
             "was asked for"
         )
     (card, model), *partners = (
-        _loaded(Path(root) if root else unpacked(name, sha, architecture), name, sha, architecture)
+        _loaded(
+            Path(root) if root else received_root(name, sha, architecture), name, sha, architecture
+        )
         for name, sha in checkpoints
     )
     points = [FlatWeights(partner).origin for _, partner in partners]

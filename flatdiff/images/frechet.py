@@ -52,10 +52,10 @@ def fit(features: Float[np.ndarray, "n d"]) -> Gaussian:
     count, dims = centred.shape
     if count <= dims:
         return Gaussian(mu, centred.T / np.sqrt(count - 1))
-    return gaussian(mu, centred.T @ centred / (count - 1))
+    return gaussian_of(mu, centred.T @ centred / (count - 1))
 
 
-def gaussian(mu: Float[np.ndarray, " d"], cov: Float[np.ndarray, "d d"]) -> Gaussian:
+def gaussian_of(mu: Float[np.ndarray, " d"], cov: Float[np.ndarray, "d d"]) -> Gaussian:
     """From mean and covariance, which may be singular."""
     try:
         root = scipy.linalg.cholesky(cov, lower=True)

@@ -16,7 +16,7 @@ import torch
 from flatdiff.errors import DataError, StoreError
 from flatdiff.images.datasets import Split, dataset_fingerprint
 from flatdiff.images.features import IMAGES_AT_ONCE, FeatureNetwork, Features
-from flatdiff.images.frechet import Gaussian, ReferenceStatistics, gaussian
+from flatdiff.images.frechet import Gaussian, ReferenceStatistics, gaussian_of
 from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.settings import digest
 from flatdiff.system.arrays import decode_arrays, encode_arrays
@@ -96,7 +96,7 @@ def statistics_of(batches: Iterable[Features]) -> ReferenceStatistics:
         )
     mu = np.asarray(total / count)
     cov = (products - count * np.outer(mu, mu)) / (count - 1)
-    return ReferenceStatistics(gaussian(mu, cov), np.concatenate(kept), count)
+    return ReferenceStatistics(gaussian_of(mu, cov), np.concatenate(kept), count)
 
 
 def write_statistics(path: Path, statistics: ReferenceStatistics) -> None:

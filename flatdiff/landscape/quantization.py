@@ -30,7 +30,7 @@ WIDTHS = (8, 7, 6, 5, 4, 3, 2)  # bits below full precision
 RANGE_SHARES = np.arange(100, 0, -1) / 100
 
 Rows = NDArray[np.float32]  # (grids, weights a grid)
-Column = NDArray[np.float64]  # (grids, 1)
+GridColumn = NDArray[np.float64]  # (grids, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +176,7 @@ def fake_quantize(values: NDArray[np.float32], scheme: Scheme) -> NDArray[np.flo
     return dequantize(quantize(values, scheme))
 
 
-def _range(rows: Rows, scheme: Scheme) -> tuple[Column, Column]:
+def _range(rows: Rows, scheme: Scheme) -> tuple[GridColumn, GridColumn]:
     """The smallest and the largest value that each grid covers, 0 between them."""
     low = np.minimum(rows.min(axis=1, keepdims=True), 0).astype(np.float64)
     high = np.maximum(rows.max(axis=1, keepdims=True), 0).astype(np.float64)
@@ -186,7 +186,7 @@ def _range(rows: Rows, scheme: Scheme) -> tuple[Column, Column]:
     return low * share, high * share
 
 
-def _best_share(rows: Rows, low: Column, high: Column, scheme: Scheme) -> Column:
+def _best_share(rows: Rows, low: GridColumn, high: GridColumn, scheme: Scheme) -> GridColumn:
     """The share of its range at which each grid's squared error is least, among RANGE_SHARES."""
     best = np.ones_like(low)
     least = np.full_like(low, np.inf)
@@ -199,7 +199,7 @@ def _best_share(rows: Rows, low: Column, high: Column, scheme: Scheme) -> Column
     return best
 
 
-def _grid(low: Column, high: Column, scheme: Scheme) -> Grid:
+def _grid(low: GridColumn, high: GridColumn, scheme: Scheme) -> Grid:
     """Symmetric: 2^bits - 1 values around 0. Asymmetric: 2^bits values, one of them exactly 0."""
     if scheme.symmetric:
         largest = 2 ** (scheme.bits - 1) - 1
@@ -211,7 +211,7 @@ def _grid(low: Column, high: Column, scheme: Scheme) -> Grid:
     return Grid(scale, zero_point, 0, highest)
 
 
-def _scale(step: Column) -> NDArray[np.float32]:
+def _scale(step: GridColumn) -> NDArray[np.float32]:
     """A step that float32 can hold; 1 where the range is empty, as every code is then 0."""
     scale = step.astype(np.float32)
     return np.where(scale > 0, scale, np.float32(1))

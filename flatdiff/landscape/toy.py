@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Point = NDArray[np.float64]  # (..., 2)
-Gradient = Callable[[Point], Point]
+Place = NDArray[np.float64]  # (..., 2)
+Gradient = Callable[[Place], Place]
 
 EPS = 1e-12  # beside the norm of the gradient, as in `flatdiff.training.sam`
 
@@ -23,19 +23,19 @@ WIDTH = 0.3
 DEPTH = 0.95
 
 
-def loss(theta: Point) -> NDArray[np.float64]:
+def loss(theta: Place) -> NDArray[np.float64]:
     """L at points (..., 2)."""
     return smoothed_loss(theta, 0.0)
 
 
-def gradient(theta: Point) -> Point:
+def gradient(theta: Place) -> Place:
     """Of L, in closed form."""
     offset = theta - SHARP
     well = np.exp(-np.square(offset).sum(-1, keepdims=True) / (2 * WIDTH**2))
     return CURVATURES * (theta - FLAT) + DEPTH / WIDTH**2 * offset * well
 
 
-def smoothed_loss(theta: Point, sigma: float) -> NDArray[np.float64]:
+def smoothed_loss(theta: Place, sigma: float) -> NDArray[np.float64]:
     """LPF: the mean of L under Gaussian noise of standard deviation sigma on both weights.
 
     A quadratic rises by sigma^2 k / 2 an axis; a Gaussian well stays one, wider and shallower.
@@ -50,14 +50,14 @@ def smoothed_loss(theta: Point, sigma: float) -> NDArray[np.float64]:
 class Step:
     """One training step, from `theta` to `after`; every field is (2,)."""
 
-    theta: Point
-    gradient: Point  # at theta
-    ascended: Point  # theta + rho g / ||g||
-    ascended_gradient: Point  # at the ascended point
-    after: Point  # theta - learning rate * ascended_gradient
+    theta: Place
+    gradient: Place  # at theta
+    ascended: Place  # theta + rho g / ||g||
+    ascended_gradient: Place  # at the ascended point
+    after: Place  # theta - learning rate * ascended_gradient
 
 
-def sam_step(gradient: Gradient, theta: Point, learning_rate: float, sam_rho: float) -> Step:
+def sam_step(gradient: Gradient, theta: Place, learning_rate: float, sam_rho: float) -> Step:
     """SAM (Foret et al. 2021, arXiv 2010.01412); rho = 0 is SGD."""
     here = gradient(theta)
     ascended = theta + sam_rho * here / (np.linalg.norm(here) + EPS)
@@ -66,7 +66,7 @@ def sam_step(gradient: Gradient, theta: Point, learning_rate: float, sam_rho: fl
 
 
 def train(
-    gradient: Gradient, start: Point, noise: Point, learning_rate: float, sam_rho: float
+    gradient: Gradient, start: Place, noise: Place, learning_rate: float, sam_rho: float
 ) -> Iterator[Step]:
     """One step for each row of the noise.
 
@@ -87,12 +87,12 @@ def train(
         theta = step.after
 
 
-def path_of(steps: Sequence[Step]) -> Point:
+def path_of(steps: Sequence[Step]) -> Place:
     """The points passed, (steps + 1, 2)."""
     return np.array([steps[0].theta, *(step.after for step in steps)])
 
 
-def ema(path: Point, decay: float) -> Point:
+def ema(path: Place, decay: float) -> Place:
     """theta_ema <- decay theta_ema + (1 - decay) theta after each step, from the start, (n, 2)."""
     averaged = [path[0]]
     for theta in path[1:]:
@@ -100,12 +100,12 @@ def ema(path: Point, decay: float) -> Point:
     return np.array(averaged)
 
 
-def swa(path: Point, start_step: int) -> Point:
+def swa(path: Place, start_step: int) -> Place:
     """The equal-weight mean of the weights after steps start_step, start_step + 1, ..., (2,)."""
     return path[start_step:].mean(axis=0)
 
 
-def in_sharp_valley(theta: Point) -> NDArray[np.bool_]:
+def in_sharp_valley(theta: Place) -> NDArray[np.bool_]:
     """Whether small steps straight downhill from points (..., 2) end in the sharp minimum."""
     point = theta
     for _ in range(400):

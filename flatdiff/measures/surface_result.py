@@ -53,21 +53,21 @@ class SurfaceResult:
     barrier_at: float  # a of the barrier
 
 
-Losses = Mapping[tuple[int, ...], NDArray]  # (N,) each, by the indices of their items
+LossesByItem = Mapping[tuple[int, ...], NDArray]  # (N,) each, by the indices of their items
 
 
-def _losses_of(settings: SurfaceSettings, done: Mapping[int, Arrays], kind: str) -> Losses:
+def _losses_of(settings: SurfaceSettings, done: Mapping[int, Arrays], kind: str) -> LossesByItem:
     """Per-member losses of the items of a kind that are done, by their indices."""
     items = surface_items(settings)
     return {items[k][1:]: arrays["losses"] for k, arrays in done.items() if items[k][0] == kind}
 
 
-def _values(nodes: Sequence[Node], losses: Losses) -> NDArray[np.float64]:
+def _values(nodes: Sequence[Node], losses: LossesByItem) -> NDArray[np.float64]:
     """(n, N) of some points."""
     return np.array([losses[node] for node in nodes], dtype=np.float64)
 
 
-def _missed_by(grids: Grids, level: int, losses: Losses) -> float:
+def _missed_by(grids: Grids, level: int, losses: LossesByItem) -> float:
     """How far each held-out point is missed by all others, at most, in units of the loss."""
     known = _values(grids.known(level), losses).mean(axis=1)
     held_out = known[len(grids.nodes(level)) :]
@@ -222,7 +222,7 @@ def _exact(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> _Surface:
 
 def _coarsest_nodes(
     settings: SurfaceSettings, done: Mapping[int, Arrays]
-) -> tuple[tuple[int, int], Losses]:
+) -> tuple[tuple[int, int], LossesByItem]:
     """The shape of the coarsest level, and what is done of it by row and column."""
     grids = GRIDS[settings.dimensions]
     step, size = grids.step(0), grids.cells + 1

@@ -43,7 +43,7 @@ def family_cards(root: Path, family: str) -> list[Card]:
     return cards
 
 
-def fitted(settings: Any, cards: Sequence[Card], num_images: int | None) -> Any:
+def suited_to(settings: Any, cards: Sequence[Card], num_images: int | None) -> Any:
     """Settings of a record as they are for some checkpoints and a number of generated images."""
     found = suited(settings, cards)
     if isinstance(found, FrechetSettings) and num_images is not None:
@@ -59,7 +59,7 @@ def study_requests(cards: Sequence[Card], num_images: int | None = None) -> list
         num_images: generated for every distance between images; default: that of the records.
     """
     asked = {
-        (each.measure, fitted(each.settings, cards, num_images)): None
+        (each.measure, suited_to(each.settings, cards, num_images)): None
         for entry in STUDY
         for each in (*(quantity.column for quantity in entry.quantities), *entry.charts)
     }

@@ -25,7 +25,7 @@ EXPLAINED = (
 )
 
 
-def to_html(study: Study, found: Sequence[Finding], written: str) -> bytes:
+def study_html(study: Study, found: Sequence[Finding], written: str) -> bytes:
     """The whole document.
 
     Args:

@@ -10,7 +10,7 @@ import pandas as pd
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.paper.entries import STUDY, Entry
-from flatdiff.paper.family import fitted
+from flatdiff.paper.family import suited_to
 from flatdiff.paper.quantities import DATA, Quantity
 from flatdiff.reports.columns import Column, Value
 from flatdiff.reports.measured import Measured
@@ -53,7 +53,7 @@ class Study:
 
     def settings(self, settings: Any) -> Any:
         """Those of a record as they were asked for."""
-        return fitted(settings, self.cards, self.num_images)
+        return suited_to(settings, self.cards, self.num_images)
 
     def item(self, measure: str, settings: Any, card: Card) -> Measured:
         """What a record's measurement has found of a checkpoint."""

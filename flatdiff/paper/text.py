@@ -30,12 +30,12 @@ FILES = {
 }
 
 
-def to_csv(study: Study) -> bytes:
+def study_csv(study: Study) -> bytes:
     """The numbers, a row an entry, quantity and checkpoint."""
     return numbers(study).to_csv(index=False, float_format=f"%.{DIGITS}g").encode()
 
 
-def to_json(study: Study, found: Sequence[Finding]) -> bytes:
+def study_json(study: Study, found: Sequence[Finding]) -> bytes:
     """Recipe, checkpoints, numbers, findings, and the provenance of every result."""
     content = {
         "recipe": recipe(study),

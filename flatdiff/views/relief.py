@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.base import Point
-from flatdiff.views.surface_plot import CHOSEN, loss_ticks, scaled, surface_trace
+from flatdiff.views.surface_plot import CHOSEN, loss_ticks, on_scale, surface_trace
 
 AXIS = {
     "nticks": 5,
@@ -28,7 +28,7 @@ def surface_3d(
     Height and colour say the same, so that the axis is the colour bar. The camera, the size and
     the colours of the page are left to where it is drawn.
     """
-    low, high = scaled(np.array(limits), log)
+    low, high = on_scale(np.array(limits), log)
     trace = go.Surface(**surface_trace(result, log), cmin=low, cmax=high, showscale=False)
     figure = go.Figure(trace)
     if point is not None:

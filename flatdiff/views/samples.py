@@ -26,7 +26,7 @@ def samples_pictures(series: Sequence[Series], _settings: Any, _view: View) -> I
             )
 
 
-def pixel_changes(result: SamplesResult) -> list[Row]:
+def pixel_change_rows(result: SamplesResult) -> list[Row]:
     """A row a bit width."""
     changes = zip(result.bits, result.pixel_change, result.pixel_change_stderr, strict=True)
     return [
@@ -55,7 +55,7 @@ SECTION = Section(
     title="Samples",
     draw=samples_pictures,
     table=samples_table,
-    read=pixel_changes,
+    read=pixel_change_rows,
     ready=lambda result: result.images.shape[1] > 0,
     caveat="The same noise through every network at every bit width.",
 )

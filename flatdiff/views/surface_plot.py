@@ -74,7 +74,7 @@ def surface_contour(
 
     Every point of a sparse grid can be clicked: plotly selects markers, never contours.
     """
-    low, high = scaled(np.array(limits), log)
+    low, high = on_scale(np.array(limits), log)
     levels = {"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0}
     figure = go.Figure(
         go.Contour(
@@ -105,7 +105,7 @@ def surface_trace(result: SurfaceResult, log: bool) -> dict:
     return {
         "x": a,
         "y": b,
-        "z": scaled(loss, log),
+        "z": on_scale(loss, log),
         "customdata": np.dstack([loss, np.hypot(a[None], b[:, None])]).astype(np.float32),
         "colorscale": COLORSCALE,
         "hovertemplate": HOVER,
@@ -228,7 +228,7 @@ def surface_lines(
     return laid_out(figure, height=420)
 
 
-def scaled(values: NDArray, log: bool) -> NDArray:
+def on_scale(values: NDArray, log: bool) -> NDArray:
     """As drawn: the logarithm to base 10, or the loss itself."""
     return np.log10(values) if log else values
 
@@ -236,4 +236,4 @@ def scaled(values: NDArray, log: bool) -> NDArray:
 def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
     """Ticks in units of the loss, whatever the scale."""
     ticks = np.geomspace(*limits, 5) if log else np.linspace(*limits, 5)
-    return {"tickvals": scaled(ticks, log), "ticktext": [f"{tick:.3g}" for tick in ticks]}
+    return {"tickvals": on_scale(ticks, log), "ticktext": [f"{tick:.3g}" for tick in ticks]}

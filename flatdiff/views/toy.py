@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.landscape import toy
-from flatdiff.landscape.toy import Point, Step
+from flatdiff.landscape.toy import Place, Step
 from flatdiff.views.style import laid_out, style_of
 
 Range = tuple[float, float]
@@ -25,7 +25,7 @@ class Trail:
 
     title: str
     method: str  # decides the look
-    points: Point  # (n, 2)
+    points: Place  # (n, 2)
 
 
 def _ground(x_range: Range, y_range: Range) -> go.Figure:
@@ -121,11 +121,11 @@ def toy_step(step: Step, stage: int, learning_rate: float) -> go.Figure:
 
 def _arrow(
     figure: go.Figure,
-    tail: Point,
-    vector: Point,
+    tail: Place,
+    vector: Place,
     text: str,
     color: str,
-    beside: Point | None = None,
+    beside: Place | None = None,
 ) -> None:
     """From a point along a vector; its name stands at its head, ahead of it or to one side."""
     head = tail + vector

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from flatdiff.landscape import toy
-from flatdiff.landscape.toy import Point, Step
+from flatdiff.landscape.toy import Place, Step
 from flatdiff.views.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.choose import seed_input, whole_number
 
@@ -41,7 +41,7 @@ def next_stage() -> None:
     state["stage"] = 1 if done else state["stage"] + 1
 
 
-def ends_of(trails: Mapping[str, Point]) -> pd.DataFrame:
+def ends_of(trails: Mapping[str, Place]) -> pd.DataFrame:
     """Where each ends, how high it is there, and how high under weight noise."""
     ends = np.array([points[-1] for points in trails.values()])
     return pd.DataFrame(

@@ -10,7 +10,7 @@ from flatdiff.paper.theory.lab import (
     MIXES,
     SIZES,
     Bounds,
-    Gaussian,
+    MeanAndCovariance,
     bounds,
     coverage,
     gaussians,
@@ -165,7 +165,9 @@ def covered_set(features: RandomFeatures, size: float, along: Slice, seed: int) 
     st.table(pd.DataFrame(table).map("{:.3g}".format), hide_index=True)
 
 
-def members(features: RandomFeatures, size: float, seed: int) -> dict[str, list[Gaussian]]:
+def members(
+    features: RandomFeatures, size: float, seed: int
+) -> dict[str, list[MeanAndCovariance]]:
     """Priors at the edge of three nested sets."""
     edge = effective_perturbations(features, NUM_MEMBERS, seed)
     sizes = [share * size for share in (1 / 3, 2 / 3, 1)]

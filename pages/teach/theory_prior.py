@@ -11,7 +11,7 @@ from flatdiff.paper.theory.random_features import (
     Delta,
     RandomFeatures,
     asymmetric,
-    scaled,
+    of_norm,
     tilt_of,
 )
 from flatdiff.paper.theory.tilted_priors import STANDARD, THREE
@@ -49,7 +49,7 @@ def perturbed_prior(features: RandomFeatures, direction: Delta, size: float) -> 
         "Asymmetry of δWᵀ, %", 0, 100, 0, 10, key="asymmetry", bind="query-params"
     )
     formula = columns[3].selectbox("I(x, δ)", FORMULAS, key="formula", bind="query-params")
-    delta = scaled((1 - share / 100) * direction + share / 100 * asymmetric(features), size)
+    delta = of_norm((1 - share / 100) * direction + share / 100 * asymmetric(features), size)
     features = RandomFeatures(features.W, features.U, features.e, activation)
     found = check_equality(features, delta, PRIORS[prior], as_printed=formula == FORMULAS[1])
     show_equality(found, edge=activation == "relu")

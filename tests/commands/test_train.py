@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flatdiff.commands.train import STOPPED, Options, train
+from flatdiff.commands.train import STOPPED, TrainOptions, train
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import TrainingError
 from flatdiff.training import run as module
@@ -17,10 +17,10 @@ from flatdiff.training.run_folder import RunFolder, read_run
 from tests.tiny import file_digests, finished
 
 
-def options(out: Path, **changes: Any) -> Options:
+def options(out: Path, **changes: Any) -> TrainOptions:
     """Twelve steps of four images."""
     settings = {"steps": 12, "batch_size": 4, "num_threads": 1, "save_every_steps": 5, **changes}
-    return Options(out=out, **settings)
+    return TrainOptions(out=out, **settings)
 
 
 def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def upload(root: Path, content: bytes, name: str = "their.safetensors", **change
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The converter's work in this process, which has torch already; its own costs seconds."""
-    monkeypatch.setattr(launch, "convert", convert)
+    monkeypatch.setattr(launch, "run_conversion", convert)
     monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
 
 

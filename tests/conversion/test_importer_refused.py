@@ -189,15 +189,15 @@ def test_two_uploads_at_once_share_the_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There is room for one; the second comes and is taken in while the first is converted."""
-    content, convert = save(STATE), launch.convert
+    content, convert = save(STATE), launch.run_conversion
     monkeypatch.setattr(importer, "MAX_UPLOADS_BYTES", len(content) + 10)
 
     def overtaken(*words: Any) -> None:
         convert(*words)
-        monkeypatch.setattr(launch, "convert", convert)
+        monkeypatch.setattr(launch, "run_conversion", convert)
         upload(tmp_path, content, id="theirs/second")
 
-    monkeypatch.setattr(launch, "convert", overtaken)
+    monkeypatch.setattr(launch, "run_conversion", overtaken)
     with pytest.raises(CheckpointError, match="delete some"):
         upload(tmp_path, content, id="theirs/first")
     assert card_ids(tmp_path) == ["theirs/second"]

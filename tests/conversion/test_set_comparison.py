@@ -15,7 +15,7 @@ from flatdiff.conversion import convert, rival_sets
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis import diagnose as module
 from flatdiff.conversion.diagnosis.deadline import Deadline
-from flatdiff.conversion.diagnosis.diagnose import read_network
+from flatdiff.conversion.diagnosis.diagnose import network_of
 from flatdiff.conversion.diagnosis.fit import Diagnosis, Fit, is_warning
 from flatdiff.conversion.diagnosis.noisy_images import Members, member_losses
 from flatdiff.conversion.importer import import_file
@@ -92,7 +92,7 @@ def sets() -> dict[str, State]:
 
 def undisputed(given: AdmFlags, state: State, members: Members, deadline: Deadline) -> Diagnosis:
     """The flags are another file's question."""
-    losses = member_losses(read_network(given, state), given, members, slice(0, 64))
+    losses = member_losses(network_of(given, state), given, members, slice(0, 64))
     return Diagnosis((Fit(given, losses[False]),))
 
 
@@ -159,13 +159,13 @@ def test_sets_without_time_are_named(
     sets: dict[str, State], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each network takes 80 s to be read: there is time for the taken one and the first rival."""
-    now, read = [0.0], rival_sets.read_network
+    now, read = [0.0], rival_sets.network_of
 
     def slow(flags: AdmFlags, state: State) -> AdmUNet:
         now[0] += 80
         return read(flags, state)
 
-    monkeypatch.setattr(rival_sets, "read_network", slow)
+    monkeypatch.setattr(rival_sets, "network_of", slow)
     monkeypatch.setattr(convert, "Deadline", lambda limit: Deadline(limit, lambda: now[0]))
     content = {"model": sets["good"], "ema_1": sets["bad"], "ema_2": sets["bad"]}
     said = taken(tmp_path, content, "raw").origin["sets"]

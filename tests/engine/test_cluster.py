@@ -14,7 +14,7 @@ import torch
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.delivery import FreightMissingError, has, take_piece, unpack, unpacked
+from flatdiff.engine.delivery import FreightMissingError, has, received_root, take_piece, unpack
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.engine.worker import number_of
@@ -115,7 +115,7 @@ def test_freight_is_taken_whole_or_not_at_all(
         take_piece(sender, content[100:])
     unpack("b", *what, text)
     unpack("c", *what, text)
-    assert read_card(unpacked(*what), card.id) == card
+    assert read_card(received_root(*what), card.id) == card
     assert [path.name for path in (tmp_path / "freight").iterdir()] == [kept_as(card)]
     other = dataclasses.replace(card.flags, noise_schedule="linear")
     flags = architecture_of(dataclasses.replace(card, flags=other))

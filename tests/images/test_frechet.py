@@ -14,7 +14,7 @@ from flatdiff.images.frechet import (
     fit,
     frechet_distance,
     frechet_estimate,
-    gaussian,
+    gaussian_of,
     kernel_estimate,
     precision_recall,
 )
@@ -47,7 +47,7 @@ def test_independent_features_have_a_closed_form(
     a: list[float], b: list[float], shift: list[float]
 ) -> None:
     """With diagonal covariances: squared differences of means and of standard deviations."""
-    one, other = gaussian(np.array(shift), np.diag(a)), gaussian(np.zeros(3), np.diag(b))
+    one, other = gaussian_of(np.array(shift), np.diag(a)), gaussian_of(np.zeros(3), np.diag(b))
     expected = np.square(shift).sum() + np.square(np.sqrt(a) - np.sqrt(b)).sum()
     assert frechet_distance(one, other) == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
@@ -59,7 +59,7 @@ def test_two_correlated_features_have_a_closed_form(seed: int) -> None:
     product = cov_a @ cov_b
     trace = np.sqrt(np.trace(product) + 2 * np.sqrt(np.linalg.det(product)))
     expected = np.square(mu_a - mu_b).sum() + np.trace(cov_a + cov_b) - 2 * trace
-    found = frechet_distance(gaussian(mu_a, cov_a), gaussian(mu_b, cov_b))
+    found = frechet_distance(gaussian_of(mu_a, cov_a), gaussian_of(mu_b, cov_b))
     assert found == pytest.approx(expected, rel=1e-10)
 
 
@@ -79,7 +79,7 @@ def test_agrees_with_clean_fid_to_six_digits(n: int, m: int, d: int) -> None:
     except TypeError as error:
         pytest.skip(f"clean-fid does not run with this scipy: {error}")
     assert frechet_distance(fit(a), fit(b)) == pytest.approx(expected, rel=1e-6)
-    from_moments = frechet_distance(gaussian(mu_a, cov_a), gaussian(mu_b, cov_b))
+    from_moments = frechet_distance(gaussian_of(mu_a, cov_a), gaussian_of(mu_b, cov_b))
     assert from_moments == pytest.approx(expected, rel=1e-6)
 
 
@@ -176,7 +176,7 @@ def test_error_of_a_difference_is_that_of_paired_influences(
 def test_frechet_is_biased_and_kernel_is_not() -> None:
     """What the docstring says of few images, on clouds that are at no distance at all."""
     generator = np.random.default_rng(2)
-    truth = gaussian(np.zeros(4), np.eye(4))
+    truth = gaussian_of(np.zeros(4), np.eye(4))
     few, more = (
         np.mean([frechet_estimate(generator.normal(size=(n, 4)), truth).value for _ in range(100)])
         for n in (20, 40)

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.tensors import Tensors, read_shapes, read_tensors
-from flatdiff.commands.quantize import Target, quantize
+from flatdiff.commands.quantize import QuantizeOptions, quantize
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.landscape.quantization import Scheme, fake_quantize
 from flatdiff.landscape.quantized_file import file_sizes, quantized_file, read_quantized_file
@@ -145,7 +145,7 @@ def test_command_writes_the_file_and_says_what_it_saves(
     monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(tiny_root))
     out = tmp_path / "new" / "q.safetensors"
     before = hashlib.sha256((tiny_root / "tiny/sam/weights.safetensors").read_bytes()).hexdigest()
-    assert quantize(Target(checkpoint="tiny/sam", out=out), Scheme(bits=4)) == 0
+    assert quantize(QuantizeOptions(checkpoint="tiny/sam", out=out), Scheme(bits=4)) == 0
     said = capsys.readouterr().out
     plain = (tiny_root / "tiny/sam/weights.safetensors").stat().st_size
     small = out.stat().st_size
@@ -155,4 +155,4 @@ def test_command_writes_the_file_and_says_what_it_saves(
     found = read_quantized_file(out)
     assert (found.source, found.source_digest) == ("tiny/sam", before)
     with pytest.raises(SettingsError, match="--out must be a file"):
-        dataclasses.replace(Target(checkpoint="tiny/sam", out=out), out=tmp_path / "q.pt")
+        dataclasses.replace(QuantizeOptions(checkpoint="tiny/sam", out=out), out=tmp_path / "q.pt")

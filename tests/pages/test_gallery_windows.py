@@ -98,7 +98,7 @@ def test_an_upload_becomes_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First what is no file of weights, then wrong flags, then right ones."""
-    monkeypatch.setattr(launch, "convert", convert)
+    monkeypatch.setattr(launch, "run_conversion", convert)
     released: list[str] = []
     drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
@@ -136,7 +136,7 @@ def test_a_torch_file_is_looked_at_once(
         return open_weights(path).header
 
     monkeypatch.setattr(launch, "foreign_header", look)
-    monkeypatch.setattr(launch, "convert", convert)
+    monkeypatch.setattr(launch, "run_conversion", convert)
     buffer = io.BytesIO()
     torch.save({"ema": random_network(TINY_FLAGS).state_dict()}, buffer)
     page = window("adding.add_dialog()")
@@ -170,7 +170,7 @@ def test_a_downloaded_file_asks_only_for_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its card is inside; the same digest, so that results are found again."""
-    monkeypatch.setattr(launch, "convert", convert)
+    monkeypatch.setattr(launch, "run_conversion", convert)
     card = read_card(engine.root, "tiny/sam")
     page = window("adding.add_dialog()")
     page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()

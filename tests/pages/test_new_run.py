@@ -9,7 +9,7 @@ import tyro
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.recipe import BaseMethod
-from flatdiff.commands.train import Options
+from flatdiff.commands.train import TrainOptions
 from flatdiff.training.run_options import RunOptions
 from tests.pages.test_pages import opened, texts
 from tests.pages.test_train import PAGE, press
@@ -113,10 +113,10 @@ def test_the_same_in_a_terminal(root: Path) -> None:
     alone, together = (code.value.splitlines() for code in shown.code)
     assert len(alone) == len(together) == 2
     for line in alone:
-        read = tyro.cli(Options, args=shlex.split(line)[4:])
+        read = tyro.cli(TrainOptions, args=shlex.split(line)[4:])
         assert (read.out, read.channels_last) == (root / "mine", True)
     assert together[0].startswith("torchrun --nproc-per-node 2 -m flatdiff train ")
-    sam = tyro.cli(Options, args=shlex.split(together[1])[6:])
+    sam = tyro.cli(TrainOptions, args=shlex.split(together[1])[6:])
     assert sam.recipe(processes=2).sam_shards == 1
     shown.number_input(key="batch").set_value(5).run()
     assert len(shown.code) == 1

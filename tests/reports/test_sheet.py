@@ -9,7 +9,7 @@ from flatdiff.checkpoints.card import Card, list_cards, read_card
 from flatdiff.checkpoints.collection import METHOD_PAIR
 from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.commands.bundle import default_requests
-from flatdiff.commands.measure import Target, run_measure
+from flatdiff.commands.measure import MeasureOptions, run_measure
 from flatdiff.commands.report import report
 from flatdiff.engine.bundle import BUNDLE_FILE, import_bundle
 from flatdiff.engine.store import DONE, Store
@@ -101,7 +101,7 @@ def test_a_file_that_does_not_suit_is_refused_before_anything_is_computed(
 ) -> None:
     """The store stays empty."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
-    target = Target(checkpoint=METHOD_PAIR, out=tmp_path / "x.vtp")
+    target = MeasureOptions(checkpoint=METHOD_PAIR, out=tmp_path / "x.vtp")
     with pytest.raises(SettingsError, match=r"a file ending in \.html, \.csv, \.npz, \.json for"):
         run_measure("lpf", LpfSettings(seed=3), target)
     opened = Store(tmp_path / "home" / "results.sqlite")

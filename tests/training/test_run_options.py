@@ -6,7 +6,7 @@ import pytest
 import tyro
 
 from flatdiff.checkpoints.recipe import make_recipe
-from flatdiff.commands.train import Options
+from flatdiff.commands.train import TrainOptions
 from flatdiff.errors import SettingsError
 from flatdiff.training.execution import Execution
 from flatdiff.training.run_options import RunOptions
@@ -35,7 +35,7 @@ CHANGED = RunOptions(
 @pytest.mark.parametrize("options", [RunOptions(out=Path("a b")), CHANGED])
 def test_flags_are_read_back_by_the_command_line(options: RunOptions) -> None:
     """What we write is parsed by tyro."""
-    read = tyro.cli(Options, args=[*options.arguments(), "--resume"])
+    read = tyro.cli(TrainOptions, args=[*options.arguments(), "--resume"])
     assert read.resume
     for name in RunOptions.__dataclass_fields__:
         assert getattr(read, name) == getattr(options, name)

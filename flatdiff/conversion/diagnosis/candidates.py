@@ -95,7 +95,7 @@ def _heads(flags: AdmFlags, num_heads: int) -> tuple[int, ...]:
     return tuple(count if size == -1 else width // size for width in [*attended, widths[-1]])
 
 
-def difference(flags: AdmFlags, other: AdmFlags) -> dict[str, Any]:
+def differing_flags(flags: AdmFlags, other: AdmFlags) -> dict[str, Any]:
     """What of the open flags is otherwise in the first than in the second, and matters.
 
     Where head channels decide, the number of heads says nothing.

@@ -20,10 +20,10 @@ from flatdiff.conversion.diagnosis.fit import (
     MAX_LOG_SNR,
     NUM_BINS,
     SIGNIFICANT,
+    CandidateLosses,
     Diagnosis,
     Fit,
     Level,
-    Losses,
     lowest_of,
 )
 from flatdiff.conversion.diagnosis.noisy_images import Members, guess_losses, member_losses
@@ -110,15 +110,15 @@ class _Readings:
         self.members = members
         self.deadline = deadline
         self.built: dict[AdmFlags, AdmUNet] = {}
-        self.known: dict[tuple[AdmFlags, int, int], Losses] = {}
+        self.known: dict[tuple[AdmFlags, int, int], CandidateLosses] = {}
 
     def network(self, flags: AdmFlags) -> AdmUNet:
         """Built once."""
         if flags not in self.built:
-            self.built[flags] = read_network(flags, self.state)
+            self.built[flags] = network_of(flags, self.state)
         return self.built[flags]
 
-    def losses(self, flags: AdmFlags, begin: int, end: int) -> Losses:
+    def losses(self, flags: AdmFlags, begin: int, end: int) -> CandidateLosses:
         """Of these members; a candidate and its twin take one pass of the network."""
         if (flags, begin, end) not in self.known:
             model, rows = self.network(flags), slice(begin, end)
@@ -128,7 +128,7 @@ class _Readings:
         return self.known[flags, begin, end]
 
 
-def read_network(flags: AdmFlags, state: Mapping[str, Tensor]) -> AdmUNet:
+def network_of(flags: AdmFlags, state: Mapping[str, Tensor]) -> AdmUNet:
     """A network in eval mode whose weights are the given tensors themselves, no copies."""
     with torch.device("meta"):
         model = AdmUNet(flags)
@@ -193,7 +193,7 @@ def _levels(fit: Fit, members: Members) -> tuple[Level, ...]:
     )
 
 
-def _is_positive(gaps: Losses) -> bool:
+def _is_positive(gaps: CandidateLosses) -> bool:
     """By more than chance."""
     if len(gaps) < 2:
         return False

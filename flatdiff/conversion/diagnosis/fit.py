@@ -8,10 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.conversion.diagnosis.candidates import difference, spelled
+from flatdiff.conversion.diagnosis.candidates import differing_flags, spelled
 from flatdiff.diffusion.flags import AdmFlags
 
-Losses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed
+CandidateLosses = NDArray[np.float64]  # (n,), one an image, as far as a candidate was followed
 
 MAX_LOG_SNR = 6.0  # signal over noise, log(alpha_bar / (1 - alpha_bar)), to either side
 GOLDEN = (5**0.5 - 1) / 2
@@ -36,7 +36,7 @@ class Fit:
     """A candidate and its losses; all candidates see the same images in the same order."""
 
     flags: AdmFlags
-    losses: Losses  # of what it predicts: the noise, or with predict_xstart the image
+    losses: CandidateLosses  # of what it predicts: the noise, or with predict_xstart the image
 
     @property
     def loss(self) -> float:
@@ -44,7 +44,7 @@ class Fit:
         return _mean(self.losses)
 
     @property
-    def parted(self) -> Losses:
+    def parted(self) -> CandidateLosses:
         """Squared errors of the noise as it stands in x_t, (n,), whatever is predicted.
 
         x_t = sqrt(bar) x_start + sqrt(1 - bar) noise is known, so what is missing in one of the
@@ -57,7 +57,7 @@ class Fit:
         """The noise both, or the image both."""
         return self.flags.predict_xstart == other.flags.predict_xstart
 
-    def beside(self, other: "Fit") -> tuple[Losses, Losses]:
+    def beside(self, other: "Fit") -> tuple[CandidateLosses, CandidateLosses]:
         """Its losses and another's on shared images, in one unit."""
         ours, theirs = self.losses, other.losses
         if not self.predicts_as(other):
@@ -78,7 +78,7 @@ class Fit:
         return not (gap <= SIGNIFICANT * stderr or gap <= notable)
 
 
-def _mean(losses: Losses) -> float:
+def _mean(losses: CandidateLosses) -> float:
     mean = float(losses.mean())
     return mean if math.isfinite(mean) else math.inf
 
@@ -159,7 +159,7 @@ class Diagnosis:
         loss = "loss" if best.predicts_as(given) else PARTED
         return (
             f"{REFUTED}: the file fits {self._named(best)} better than "
-            f"{spelled(difference(given.flags, best.flags))}, {loss} {ours:.4f} against "
+            f"{spelled(differing_flags(given.flags, best.flags))}, {loss} {ours:.4f} against "
             f"{theirs:.4f}, {gap:.4f} ± {stderr:.4f} lower{self._ties(best)}"
         )
 
@@ -195,8 +195,8 @@ class Diagnosis:
 
     def _listed(self, found: Sequence[AdmFlags], between: str) -> str:
         """The few that are closest to what was given, and how many more there are."""
-        closest = sorted(found, key=lambda flags: len(difference(flags, self.given.flags)))
-        shown = [spelled(difference(f, self.given.flags)) for f in closest[:NAMED]]
+        closest = sorted(found, key=lambda flags: len(differing_flags(flags, self.given.flags)))
+        shown = [spelled(differing_flags(f, self.given.flags)) for f in closest[:NAMED]]
         more = f", and {len(found) - len(shown)} more" if len(found) > len(shown) else ""
         return between.join(shown) + more
 
@@ -213,10 +213,10 @@ class Diagnosis:
         return not fit.predicts_as(self.given), fit.above(self.given)[0]
 
     def _distance(self, fit: Fit) -> int:
-        return len(difference(fit.flags, self.given.flags))
+        return len(differing_flags(fit.flags, self.given.flags))
 
     def _named(self, fit: Fit) -> str:
-        return spelled(difference(fit.flags, self.given.flags))
+        return spelled(differing_flags(fit.flags, self.given.flags))
 
 
 def is_warning(sentence: str) -> bool:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from flatdiff.conversion.diagnosis.deadline import Deadline
-from flatdiff.conversion.diagnosis.fit import Losses, noise_levels
+from flatdiff.conversion.diagnosis.fit import CandidateLosses, noise_levels
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
@@ -57,7 +57,7 @@ def member_losses(
     members: Members,
     rows: slice,
     deadline: Deadline | None = None,
-) -> dict[bool, Losses]:
+) -> dict[bool, CandidateLosses]:
     """Squared error of the network's output for some members, mean over pixels.
 
     Args:
@@ -98,7 +98,7 @@ def nearest_steps(levels: Float[Tensor, " t"], log_snr: Float[Tensor, " n"]) -> 
     return (levels[None] - log_snr.double()[:, None]).abs().argmin(dim=1)
 
 
-def guess_losses(members: Members, flags: AdmFlags) -> Losses:
+def guess_losses(members: Members, flags: AdmFlags) -> CandidateLosses:
     """What the best prediction loses that knows mean and variance of all pixels, and no more.
 
     For x_start ~ N(mu, s^2) the mean of the noise given x_t is known in closed form.

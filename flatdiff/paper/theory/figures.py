@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from flatdiff.paper.theory.lab import MIXES, SIZES, Bounds, Coverage, Gaussian, Moments
+from flatdiff.paper.theory.lab import MIXES, SIZES, Bounds, Coverage, MeanAndCovariance, Moments
 from flatdiff.views.style import laid_out
 
 # Okabe and Ito's colours that no method has.
@@ -149,7 +149,7 @@ def failure_map(ratio: NDArray, mark: tuple[float, float] | None) -> go.Figure:
     return laid_out(figure, height=400)
 
 
-def covered_priors(members: Mapping[str, Sequence[Gaussian]]) -> go.Figure:
+def covered_priors(members: Mapping[str, Sequence[MeanAndCovariance]]) -> go.Figure:
     """The one-deviation ellipses of many covered priors, by the size that covers them."""
     figure = go.Figure()
     rings = {

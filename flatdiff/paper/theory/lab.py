@@ -15,9 +15,9 @@ from flatdiff.paper.theory.random_features import (
     Delta,
     RandomFeatures,
     Slice,
-    fitted,
-    loss,
+    least_squares,
     needed_size,
+    score_loss,
     tilt_of,
 )
 from flatdiff.paper.theory.tilted_priors import (
@@ -34,7 +34,7 @@ from flatdiff.paper.theory.tilted_priors import (
 
 HALF_WIDTH = 3.0  # of the square that is drawn
 NUM_POINTS = 41  # along each side of it
-Gaussian = tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]  # mean and covariance
+MeanAndCovariance = tuple[Float[np.ndarray, " d"], Float[np.ndarray, "d d"]]  # mean and covariance
 
 LARGEST = 0.95  # Delta; from 1 on, some perturbations leave no prior
 SIZES = np.linspace(0.0, LARGEST, 39)
@@ -93,7 +93,7 @@ def check_equality(
     """
     x = square(HALF_WIDTH, NUM_POINTS)
     density, score = np.exp(prior.log_density(x)), prior.score(x)
-    theta = fitted(
+    theta = least_squares(
         features, x.reshape(-1, DIMENSIONS), score.reshape(-1, DIMENSIONS), density.ravel()
     )
     tilt = tilt_of(features, delta, as_printed=as_printed)
@@ -107,8 +107,8 @@ def check_equality(
         pass  # the record says so by None
     return Equality(
         ticks=x[0, :, 0],
-        left=loss(features.score(theta + delta, x), score),
-        right=loss(features.score(theta, x), tilted_score),
+        left=score_loss(features.score(theta + delta, x), score),
+        right=score_loss(features.score(theta, x), tilted_score),
         prior=density,
         perturbed=perturbed,
         lowest=(x @ features.W + features.bias).min(-1),
@@ -241,7 +241,9 @@ def radii(features: RandomFeatures, along: Slice, sizes: Float[np.ndarray, " n"]
     return Radii(sizes, kl.min(-1), kl.max(-1), ball, rise.max(-1))
 
 
-def gaussians(features: RandomFeatures, deltas: Float[np.ndarray, "n d m"]) -> list[Gaussian]:
+def gaussians(
+    features: RandomFeatures, deltas: Float[np.ndarray, "n d m"]
+) -> list[MeanAndCovariance]:
     """What becomes of N(0, I): mean and covariance for each perturbation."""
     tilts = _tilts(features, deltas)
     covs = np.linalg.inv(tilts.precision)

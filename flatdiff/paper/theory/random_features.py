@@ -80,7 +80,7 @@ def draw_features(m: int, seed: int, activation: Activation = "identity") -> Ran
     return RandomFeatures(W, U, EMBEDDING, activation)
 
 
-def fitted(
+def least_squares(
     features: RandomFeatures,
     x: Float[np.ndarray, "n d"],
     scores: Float[np.ndarray, "n d"],
@@ -92,7 +92,7 @@ def fitted(
     return features.m * solved.T
 
 
-def loss(scores: Float[np.ndarray, "... d"], targets: Float[np.ndarray, "... d"]) -> Values:
+def score_loss(scores: Float[np.ndarray, "... d"], targets: Float[np.ndarray, "... d"]) -> Values:
     """Eq. 10 at every point: the squared distance of the model's score from the prior's."""
     return np.asarray(np.square(scores - targets).sum(-1))
 
@@ -103,20 +103,20 @@ def tilt_of(features: RandomFeatures, delta: Delta, *, as_printed: bool = False)
     return Tilt(scale * delta @ features.W.T, scale * delta @ features.bias)
 
 
-def scaled(delta: Delta, size: float) -> Delta:
+def of_norm(delta: Delta, size: float) -> Delta:
     """The same direction with ||delta||_2 = size."""
     return delta * (size / np.linalg.norm(delta, 2))
 
 
 def asymmetric(features: RandomFeatures) -> Delta:
     """The direction, of norm 1, that breaks the symmetry of delta W^T and nothing else does."""
-    return scaled(np.stack([features.W[1], -features.W[0]]), 1.0)
+    return of_norm(np.stack([features.W[1], -features.W[0]]), 1.0)
 
 
 def random_perturbation(features: RandomFeatures, seed: int) -> Delta:
     """A Gaussian direction of norm 1, made symmetric: what is left of it on that hyperplane."""
     delta = np.random.default_rng(seed).normal(size=features.W.shape)
-    return scaled(_symmetric(features, delta), 1.0)
+    return of_norm(_symmetric(features, delta), 1.0)
 
 
 def effective_perturbations(

@@ -70,12 +70,12 @@ class Mixture:
         return np.log(self.weights) + constants - 0.5 * bent
 
 
-def gaussian(mean: Float[np.ndarray, " d"], precision: Float[np.ndarray, "d d"]) -> Mixture:
+def single_gaussian(mean: Float[np.ndarray, " d"], precision: Float[np.ndarray, "d d"]) -> Mixture:
     """A mixture of one."""
     return Mixture(np.ones(1), mean[None], precision[None])
 
 
-STANDARD = gaussian(np.zeros(2), np.eye(2))
+STANDARD = single_gaussian(np.zeros(2), np.eye(2))
 THREE = Mixture(
     np.array([0.4, 0.35, 0.25]),
     np.array([[-1.3, -0.6], [1.2, -0.7], [0.2, 1.4]]),

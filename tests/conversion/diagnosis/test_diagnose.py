@@ -18,7 +18,7 @@ from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.conversion.diagnosis import diagnose as module
 from flatdiff.conversion.diagnosis.candidates import candidates
 from flatdiff.conversion.diagnosis.deadline import Deadline
-from flatdiff.conversion.diagnosis.fit import Diagnosis, Fit, Losses
+from flatdiff.conversion.diagnosis.fit import CandidateLosses, Diagnosis, Fit
 from flatdiff.conversion.diagnosis.noisy_images import (
     Members,
     draw_members,
@@ -143,7 +143,7 @@ def test_a_giant_is_given_up_after_one_image(monkeypatch: pytest.MonkeyPatch) ->
 
     def counted(
         model: AdmUNet, flags: AdmFlags, members: Members, rows: slice
-    ) -> dict[bool, Losses]:
+    ) -> dict[bool, CandidateLosses]:
         sizes.append(rows.stop - rows.start)
         return losses(model, flags, members, rows)
 

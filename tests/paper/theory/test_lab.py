@@ -126,9 +126,11 @@ def test_rise_is_the_mean_loss_at_the_worst_mix() -> None:
         random_features.slice_along(features),
         np.random.default_rng(0).normal(size=(100_000, 2)),
     )
-    theta = random_features.fitted(features, x, -x, np.ones(len(x)))
+    theta = random_features.least_squares(features, x, -x, np.ones(len(x)))
     means = [
-        random_features.loss(features.score(theta + 0.5 * along.perturbations(mix), x), -x).mean()
+        random_features.score_loss(
+            features.score(theta + 0.5 * along.perturbations(mix), x), -x
+        ).mean()
         for mix in range(0, 360, 15)
     ]
     found = lab.radii(features, along, np.array([0.5]))

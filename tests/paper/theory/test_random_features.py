@@ -48,7 +48,7 @@ def test_score_by_hand() -> None:
 def test_fit_to_noise_is_exact(features: RandomFeatures) -> None:
     """The score of N(0, I) is -x, which linear features can say."""
     x = np.random.default_rng(0).normal(size=(100, 2))
-    theta = random_features.fitted(features, x, STANDARD.score(x), np.ones(100))
+    theta = random_features.least_squares(features, x, STANDARD.score(x), np.ones(100))
     np.testing.assert_allclose(features.score(theta, x), -x, atol=1e-9)
 
 
@@ -59,9 +59,11 @@ def test_fit_cannot_be_improved(features: RandomFeatures) -> None:
     x, weights = draw.normal(size=(200, 2)), draw.uniform(size=200)
 
     def mean_loss(theta: np.ndarray) -> float:
-        return float(weights @ random_features.loss(features.score(theta, x), THREE.score(x)))
+        return float(
+            weights @ random_features.score_loss(features.score(theta, x), THREE.score(x))
+        )
 
-    theta = random_features.fitted(features, x, THREE.score(x), weights)
+    theta = random_features.least_squares(features, x, THREE.score(x), weights)
     for _ in range(20):
         assert mean_loss(theta + 0.1 * draw.normal(size=theta.shape)) >= mean_loss(theta)
 
@@ -128,7 +130,7 @@ def test_loss_is_constant_on_no_ball(features: RandomFeatures) -> None:
     z = features.W.T @ x + features.bias
     delta = np.stack([z, np.zeros_like(z)])
     losses = [
-        float(random_features.loss(features.score(theta + s * delta, x), STANDARD.score(x)))
+        float(random_features.score_loss(features.score(theta + s * delta, x), STANDARD.score(x)))
         for s in (-1, 0, 1)
     ]
     expected = 2 * (z @ z / features.m) ** 2
