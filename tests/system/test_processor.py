@@ -66,7 +66,7 @@ def test_a_session_of_its_own_stands_behind_the_others() -> None:
     alone = subprocess.run(
         words, start_new_session=True, capture_output=True, text=True, check=True
     )
-    assert alone.stdout.split()[-2:] == ["nice", "19"]
+    assert alone.stdout.split()[-2:] == ["nice", "10"]
 
 
 def test_cores_without_affinity(monkeypatch: pytest.MonkeyPatch) -> None:
