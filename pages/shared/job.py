@@ -1,7 +1,7 @@
 """The job panel of a measurement page: what it costs, Run, progress, Cancel, stored."""
 
 from bisect import bisect
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
 from uuid import uuid4
@@ -37,9 +37,11 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
         A handle each; their results may be partial or empty.
     """
     shared_engine().require_running()
+    handles = [shared_engine().handle(request) for request in requests]
+    if asked := st.session_state.pop(_asked_by(handles), None):
+        asked(handles)
     if refused := st.session_state.pop(REFUSED, ""):
         st.warning(refused)
-    handles = [shared_engine().handle(request) for request in requests]
     known = _progress_of(handles)
     if any(progress.active for progress in known):
         _running(handles, _stage(known))
@@ -74,8 +76,8 @@ def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) 
             type="primary",
             icon=":material/play_arrow:",
             shortcut="Ctrl+Enter" if primary else None,
-            on_click=_run,
-            args=(handles,),
+            on_click=_ask,
+            args=(_asked_by(handles), _run),
         )
         least = "at least " if estimate.open_ended else ""
         st.caption(f"{least}{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
@@ -169,13 +171,24 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
             key=f"recompute-{_name(handles)}",
             icon=":material/refresh:",
             type="tertiary",
-            on_click=_recompute,
-            args=(handles,),
+            on_click=_ask,
+            args=(_asked_by(handles), _recompute),
         )
 
 
-# What buttons do is done in callbacks: they run before the page does, so that a click is never
-# lost to a page that decides to draw itself again first.
+# Callbacks run before the page does, so that a click is never lost to a page that decides to draw
+# itself again first. What Run and Recompute do is done by the page all the same: a callback knows
+# the settings that stood there when its button was last drawn, and not the number that was typed
+# a moment before the click.
+
+
+def _asked_by(handles: Sequence[Handle]) -> str:
+    """Where the session keeps what a panel's button was pressed for, until the page does it."""
+    return f"asked-{_name(handles)}"
+
+
+def _ask(key: str, action: Callable[[Sequence[Handle]], None]) -> None:
+    st.session_state[key] = action
 
 
 def _run(handles: Sequence[Handle]) -> None:

@@ -88,7 +88,8 @@ def test_weights_travel_and_damaged_ones_end_the_job(
     settings = SurfaceSettings(resolution=3)
     with pytest.raises(EngineError, match="arrived as other bytes"):
         loss_of(tmp_path / "1.sqlite", Cluster(machines.address), root, settings)
-    assert machines.freight(0) == []
+    # A second piece of the job may have asked for them too; what it is sent goes the same way.
+    until(lambda: machines.freight(0) == [], "nothing of them")
     loss = loss_of(tmp_path / "2.sqlite", Cluster(machines.address), tiny_root, settings)
     card = read_card(tiny_root, "tiny/adm")
     here = Subject(card, load_model(tiny_root, card, torch.device("cpu")), Panel())

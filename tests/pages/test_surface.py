@@ -160,3 +160,11 @@ def test_page_with_a_wrong_camera_stays_usable(surfaces: Engine) -> None:
     assert not shown.exception
     assert "got 'from above'" in texts(shown)
     assert len(component_data(shown)["camera"]) == 3
+
+
+def test_run_takes_the_number_that_was_typed_just_before(engine: Engine) -> None:  # noqa: F811
+    """Both reach the page in one run of it, as they do where it is slower than the hand."""
+    shown = opened(SURFACE)
+    shown.number_input(key="seed").set_value(9)
+    run(shown)
+    assert {job.request.settings.seed for job in engine.store.jobs()} == {9}
