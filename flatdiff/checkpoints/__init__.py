@@ -1,7 +1,8 @@
 """A checkpoint is a folder with weights and a card that says what they are and who made them.
 
 card          the card, and lists of cards
-recipe        what decides the weights of a run; the nine methods; presets
+recipe        what decides the weights of a run; presets
+averages      EMA and SWA; the nine methods
 header        a safetensors header, read without a number
 tensors       names, shapes and values without torch
 weights_file  float32 safetensors: write, load into a network

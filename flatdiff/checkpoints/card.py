@@ -12,7 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from flatdiff.checkpoints.recipe import METHODS, WEIGHT_KINDS, Recipe, WeightKind
+from flatdiff.checkpoints.averages import METHODS, WEIGHT_KINDS, WeightKind
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.settings import from_mapping, require
@@ -31,7 +32,7 @@ class Card:
 
     family: str  # checkpoints of one family share a network and a dataset
     name: str  # of the folder
-    method: str  # a key of recipe.METHODS
+    method: str  # a key of averages.METHODS
     weights: WeightKind
     dataset: str
     split: str  # that it was trained on

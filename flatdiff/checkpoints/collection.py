@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import CARD_FILE, card_ids
-from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.errors import CheckpointError
 from flatdiff.system.access import require_writable
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from flatdiff.checkpoints.averages import AVERAGES
 from flatdiff.checkpoints.card import Card
 
 # What is different anyhow, or stands elsewhere in the card a second time.
@@ -40,10 +41,14 @@ def _unused(card: Card) -> list[str]:
     if card.recipe is None:
         return []
     by_method = {"sam_rho": "sam", "input_perturbation": "ip"}
-    by_weights = {"ema_decay": "ema", "swa_start_step": "swa", "swa_every_steps": "swa"}
     return [
         *(name for name, method in by_method.items() if card.recipe.method != method),
-        *(name for name, kind in by_weights.items() if card.weights != kind),
+        *(
+            name
+            for kind, average in AVERAGES.items()
+            for name in average.settings
+            if card.weights != kind
+        ),
     ]
 
 

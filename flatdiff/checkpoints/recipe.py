@@ -13,30 +13,14 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
 from flatdiff.settings import from_mapping, require, require_finite
 
-WeightKind = Literal["raw", "ema", "swa"]
 BaseMethod = Literal["adm", "ip", "sam"]
 Precision = Literal["float32", "bfloat16"]
 TimestepSamplerName = Literal["uniform", "loss-second-moment"]
 
-WEIGHT_KINDS: tuple[WeightKind, ...] = ("raw", "ema", "swa")
-
-# Table 2 of the paper: three training runs, three sets of weights each.
-METHODS: dict[str, str] = {
-    "adm": "ADM",
-    "adm-ema": "ADM +EMA",
-    "adm-swa": "ADM +SWA",
-    "ip": "ADM +IP",
-    "ip-ema": "ADM +IP+EMA",
-    "ip-swa": "ADM +IP+SWA",
-    "sam": "ADM +SAM",
-    "sam-ema": "ADM +SAM+EMA",
-    "sam-swa": "ADM +SAM+SWA",
-}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """One training run of a base method; it yields raw, EMA and SWA weights."""
+    """One training run of a base method; it yields raw weights and every average of them."""
 
     preset: str
     method: BaseMethod
@@ -173,12 +157,3 @@ def make_recipe(preset: str, method: BaseMethod, **changes: Any) -> Recipe:
         chosen.setdefault("swa_start_step", max(1, chosen["steps"] * 9 // 10))
     settings = {"dataset": base.dataset, **base.changes, **chosen}
     return Recipe(preset=preset, method=method, flags=base.flags, **settings)
-
-
-def method_name(base: BaseMethod, weights: WeightKind) -> str:
-    """The key into `METHODS`.
-
-    >>> method_name("sam", "raw"), method_name("ip", "swa")
-    ('sam', 'ip-swa')
-    """
-    return base if weights == "raw" else f"{base}-{weights}"

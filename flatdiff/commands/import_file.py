@@ -6,7 +6,8 @@ from typing import Annotated
 
 import tyro
 
-from flatdiff.checkpoints.recipe import BaseMethod, WeightKind
+from flatdiff.checkpoints.averages import WeightKind
+from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion import importer
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning

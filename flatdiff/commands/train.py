@@ -1,4 +1,4 @@
-"""`train`: one run of a base method, three checkpoints."""
+"""`train`: one run of a base method, a checkpoint for each set of its weights."""
 
 import contextlib
 import os
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.errors import FlatdiffError
 from flatdiff.settings import require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
@@ -57,9 +58,9 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
             last = _train_in_turn(options, history, stop)
             done = last == steps
             history.ended("done" if done else "stopped")
-    method = options.method
     if done:
-        print(f"done: {method}, {method}-ema and {method}-swa in {options.out}")
+        made = ", ".join(method_name(options.method, kind) for kind in WEIGHT_KINDS)
+        print(f"done: {made} in {options.out}")
         return 0
     how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
     print(f"stopped: {how}", file=sys.stderr)

@@ -5,9 +5,10 @@ import json
 import re
 from dataclasses import dataclass
 
+from flatdiff.checkpoints.averages import WeightKind, method_name
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header, shortened
-from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, WeightKind, method_name
+from flatdiff.checkpoints.recipe import PRESETS, BaseMethod
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS

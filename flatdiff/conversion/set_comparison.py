@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flatdiff.checkpoints.recipe import WeightKind
+from flatdiff.checkpoints.averages import WeightKind
 from flatdiff.conversion.diagnosis.fit import OUTDONE, SIGNIFICANT, Fit
 
 RIVALS = "rivals"  # a folder beside the weights, as long as sets are compared

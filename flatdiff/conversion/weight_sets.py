@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from flatdiff.checkpoints.averages import WeightKind
 from flatdiff.checkpoints.header import Header, TensorEntry, shortened
-from flatdiff.checkpoints.recipe import WeightKind
 from flatdiff.errors import CheckpointError
 
 ANCHOR = "time_embed.0.weight"

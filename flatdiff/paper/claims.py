@@ -6,7 +6,7 @@ the second's. `Order`: the lower one quantity of a checkpoint, the lower the oth
 
 from dataclasses import dataclass, replace
 
-from flatdiff.checkpoints.recipe import METHODS
+from flatdiff.checkpoints.averages import AVERAGES, BASES, METHODS, WeightKind, method_name
 from flatdiff.paper.quantities import (
     GAP,
     GAP_CIFAR10,
@@ -68,12 +68,10 @@ def _against(quantity: Quantity, *methods: str) -> tuple[Lower, ...]:
     return tuple(Lower(quantity, method, WITHOUT_SAM[method]) for method in methods)
 
 
-def _averages(kind: str) -> tuple[Lower, ...]:
+def _averaged(kind: WeightKind) -> tuple[Lower, ...]:
     """An average of the weights against the weights themselves, of each kind of training."""
     return tuple(
-        Lower(quantity, f"{base}-{kind}", base)
-        for quantity in FIDS
-        for base in ("adm", "ip", "sam")
+        Lower(quantity, method_name(base, kind), base) for quantity in FIDS for base in BASES
     )
 
 
@@ -117,8 +115,12 @@ CLAIMS = (
         source="Table 2",
         tests=tuple(test for quantity in FIDS for test in _against(quantity, *WITHOUT_SAM)),
     ),
-    Claim(text="EMA makes better samples", source="Table 2", tests=_averages("ema")),
-    Claim(text="SWA makes better samples", source="Table 2", tests=_averages("swa")),
+    *(
+        Claim(
+            text=f"{average.title} makes better samples", source="Table 2", tests=_averaged(kind)
+        )
+        for kind, average in AVERAGES.items()
+    ),
     Claim(
         text="Input perturbation makes better samples",
         source="Table 2",

@@ -2,14 +2,14 @@
 
 From *Understanding Flatness in Generative Models: Its Role and Benefits*, arXiv 2503.11078. Rows
 are called as the paper calls them; `by_method` and `flatness_by_method` give the same numbers by
-the keys of `recipe.METHODS`.
+the keys of `averages.METHODS`.
 """
 
 from collections.abc import Mapping
 
 import pandas as pd
 
-from flatdiff.checkpoints.recipe import METHODS
+from flatdiff.checkpoints.averages import METHODS
 
 Reported = Mapping[str, str]  # by method, as printed
 

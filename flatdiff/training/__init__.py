@@ -4,7 +4,7 @@ loop              one step after another; a state, saved and restored
 batches           what one step is fed, from (seed, step) alone
 gradients         the gradient of a step, in shards and parts
 sam               ascend, descend
-averaging         EMA and SWA
+averaging         its averages, kept up to date
 timestep_sampler  uniform, or by the losses of late
 execution         how steps are computed: time and memory, not what
 world             several processes that train one run

@@ -1,35 +1,39 @@
-"""An average of weights along a run: EMA forgets slowly from the start, SWA counts models equally.
+"""Keeps the averages of a network's weights (`checkpoints.averages`) up to date along a run."""
 
-Both are `torch.optim.swa_utils.AveragedModel`; what is ours is when they are told of new weights.
-"""
+from typing import Any
 
+import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
+from flatdiff.checkpoints.averages import AVERAGES, Average, WeightKind
 from flatdiff.checkpoints.recipe import Recipe
 
 
-def make_ema(model: nn.Module, ema_decay: float) -> AveragedModel:
-    """theta_ema <- decay theta_ema + (1 - decay) theta, starting from the initial weights.
-
-    AveragedModel copies at its first update instead of averaging, so that update is made here,
-    with the weights before any step: the paper's Algorithm 1 starts from w_0.
-    """
-    ema = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay))
-    ema.update_parameters(model)
-    return ema
+def new_averages(model: nn.Module, recipe: Recipe) -> dict[WeightKind, AveragedModel]:
+    """Every average of a network with its initial weights, which some count and some do not."""
+    averages = {kind: AveragedModel(model) for kind in AVERAGES}
+    update_averages(averages, model, recipe, 0)
+    return averages
 
 
-def make_swa(model: nn.Module) -> AveragedModel:
-    """An equal-weight mean that has seen no model yet; its first update is a copy."""
-    return AveragedModel(model)
+def update_averages(
+    averages: dict[WeightKind, AveragedModel], model: nn.Module, recipe: Recipe, step: int
+) -> None:
+    """Show all averages the weights after a step; each takes its share of them, or none."""
+    for kind, averaged in averages.items():
+        _take_in(AVERAGES[kind], averaged, model, recipe, step)
 
 
-def is_swa_step(recipe: Recipe, step: int) -> bool:
-    """Whether the weights after `step` steps enter the mean: every c steps from the start step.
+def _take_in(
+    average: Average, averaged: AveragedModel, model: nn.Module, recipe: Recipe, step: int
+) -> None:
+    share = average.share(recipe, step, int(averaged.n_averaged))
+    if share is None:
+        return
 
-    The number averaged is counted by the model itself (Algorithm 1's i/c would count the models
-    before the start step too).
-    """
-    since = step - recipe.swa_start_step
-    return since >= 0 and since % recipe.swa_every_steps == 0
+    def lerp(old: Any, new: Any, _: Any) -> None:
+        torch._foreach_lerp_(old, new, share)  # pyright: ignore[reportPrivateImportUsage]
+
+    averaged.multi_avg_fn = lerp  # its first call to it is its second update; the first copies
+    averaged.update_parameters(model)

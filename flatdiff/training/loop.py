@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
+from flatdiff.checkpoints.averages import AVERAGES, RAW, WeightKind
 from flatdiff.checkpoints.recipe import Precision, Recipe
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import ImageSet
-from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
+from flatdiff.training.averaging import new_averages, update_averages
 from flatdiff.training.batches import INIT, draw_batch, seed_of
 from flatdiff.training.execution import Execution
 from flatdiff.training.gradients import StepGradient
@@ -43,8 +44,7 @@ class TrainingState:
     """Everything that a step changes."""
 
     model: AdmUNet
-    ema: AveragedModel
-    swa: AveragedModel
+    averages: dict[WeightKind, AveragedModel]
     optimizer: torch.optim.Adam
     sampler: TimestepSampler
     step: int = 0
@@ -62,8 +62,7 @@ def new_state(recipe: Recipe, device: torch.device, execution: Execution = PLAIN
     fused = True if execution.fused_adam else None
     return TrainingState(
         model=model,
-        ema=make_ema(model, recipe.ema_decay),
-        swa=make_swa(model),
+        averages=new_averages(model, recipe),
         optimizer=torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=fused),
         sampler=make_sampler(recipe.timestep_sampler, recipe.flags.diffusion_steps),
     )
@@ -103,9 +102,7 @@ def train(
 def _take_in(state: TrainingState, recipe: Recipe) -> None:
     """Count a step and average its weights."""
     state.step += 1
-    state.ema.update_parameters(state.model)
-    if is_swa_step(recipe, state.step):
-        state.swa.update_parameters(state.model)
+    update_averages(state.averages, state.model, recipe, state.step)
 
 
 def _gradient_norm(model: nn.Module) -> float:
@@ -122,9 +119,9 @@ def _require_finite(what: str, value: float, state: TrainingState, recipe: Recip
         )
 
 
-def weights_of(state: TrainingState) -> dict[str, nn.Module]:
-    """The three sets of weights of a run, by kind."""
-    return {"raw": state.model, "ema": state.ema.module, "swa": state.swa.module}
+def weights_of(state: TrainingState) -> dict[WeightKind, nn.Module]:
+    """All sets of weights of a run, by kind."""
+    return {RAW: state.model} | {kind: mean.module for kind, mean in state.averages.items()}
 
 
 def pick_precision(device: torch.device) -> Precision:
@@ -135,12 +132,22 @@ def pick_precision(device: torch.device) -> Precision:
     return "bfloat16" if native else "float32"
 
 
+def num_averaged(state: TrainingState, kind: WeightKind) -> int | None:
+    """How many models an average holds, where its card says so."""
+    told = kind != RAW and AVERAGES[kind].tells_count
+    return int(state.averages[kind].n_averaged) if told else None
+
+
+def _parts(state: TrainingState) -> dict[str, nn.Module]:
+    """The network and its averages by the names that they have in a file."""
+    return {"model": state.model, **state.averages}
+
+
 def tensors_of(state: TrainingState) -> dict[str, Tensor]:
     """Every tensor of a state under a flat name; Adam's by parameter index."""
-    named = {"model": state.model, "ema": state.ema, "swa": state.swa}
     tensors = {
         f"{part}/{key}": value.contiguous()
-        for part, module in named.items()
+        for part, module in _parts(state).items()
         for key, value in module.state_dict().items()
     }
     for index, slots in state.optimizer.state_dict()["state"].items():
@@ -155,7 +162,7 @@ def restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
         KeyError: a tensor is missing.
         RuntimeError: one has another shape.
     """
-    for part, module in {"model": state.model, "ema": state.ema, "swa": state.swa}.items():
+    for part, module in _parts(state).items():
         module.load_state_dict(_below(f"{part}/", tensors))
     state.sampler.restore(_below("sampler/", tensors))
     adam = state.optimizer.state_dict()

@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import WEIGHT_KINDS, Recipe, WeightKind, method_name
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.checkpoints.weights_file import serialize_weights, write_checkpoint
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import load_images
@@ -31,6 +32,7 @@ from flatdiff.training.loop import (
     StepRecord,
     TrainingState,
     new_state,
+    num_averaged,
     restore,
     tensors_of,
     train,
@@ -110,7 +112,7 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
             if record.step % run.save_every_steps == 0:
                 save_state(run, state, history)
             if run.keep_every_steps and record.step % run.keep_every_steps == 0:
-                _write(run, state, "raw", history.rows, f"{run.recipe.method}-{record.step:06d}")
+                _write(run, state, RAW, history.rows, f"{run.recipe.method}-{record.step:06d}")
             yield record
             if record.step < run.recipe.steps and run.world.any(stop()):
                 save_state(run, state, history)
@@ -217,7 +219,7 @@ def _last_good(run: Run) -> str:
 
 
 def write_checkpoints(run: Run, state: TrainingState, history: list[list[float]]) -> None:
-    """The raw, EMA and SWA weights of a run, each a folder with its card."""
+    """All sets of weights of a run, each a folder with its card."""
     for kind in WEIGHT_KINDS:
         _write(run, state, kind, history, method_name(run.recipe.method, kind))
 
@@ -245,7 +247,7 @@ def _card(
         split="train",
         flags=run.recipe.flags,
         step=state.step,
-        num_averaged=int(state.swa.n_averaged) if kind == "swa" else None,
+        num_averaged=num_averaged(state, kind),
         num_parameters=sum(p.numel() for p in state.model.parameters()),
         digest=digest,
         recipe=run.recipe,

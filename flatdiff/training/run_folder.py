@@ -18,10 +18,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.collection import SUFFIX
 from flatdiff.checkpoints.header import read_header
-from flatdiff.checkpoints.recipe import WEIGHT_KINDS, BaseMethod
+from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
 from flatdiff.system.files import atomic_write
 from flatdiff.system.locks import Lock, is_held, owner, take
@@ -81,7 +82,7 @@ class RunFolder:
     def checkpoints(self) -> list[str]:
         """`<family>/<name>` of its final weights, those that are there."""
         family = self.path.parent
-        names = [f"{self.method}{'' if kind == 'raw' else f'-{kind}'}" for kind in WEIGHT_KINDS]
+        names = [method_name(self.method, kind) for kind in WEIGHT_KINDS]
         return [f"{family.name}/{n}" for n in names if (family / n / CARD_FILE).is_file()]
 
     def exists(self) -> bool:

@@ -13,11 +13,14 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS
+
 R = TypeVar("R")
 
 HUES = {"adm": "#0072B2", "ip": "#E69F00", "sam": "#009E73"}
-DASHES = {"raw": "solid", "ema": "dash", "swa": "dot"}
-SYMBOLS = {"raw": "circle", "ema": "diamond", "swa": "square"}
+# In the order of the kinds of weights; a kind beyond them looks like raw weights.
+DASHES = dict(zip(WEIGHT_KINDS, ("solid", "dash", "dot", "12px,3px", "3px,8px"), strict=False))
+SYMBOLS = dict(zip(WEIGHT_KINDS, ("circle", "diamond", "square", "cross", "star"), strict=False))
 OTHER_HUE = "#CC79A7"
 
 
@@ -37,7 +40,7 @@ def style_of(method: str) -> Style:
     True
     """
     base, _, weights = method.partition("-")
-    kind = weights or "raw"
+    kind = weights or RAW
     return Style(HUES.get(base, OTHER_HUE), DASHES.get(kind, "solid"), SYMBOLS.get(kind, "circle"))
 
 

@@ -9,9 +9,9 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header
-from flatdiff.checkpoints.recipe import METHODS, WEIGHT_KINDS
 from flatdiff.conversion.card_draft import (
     DATASETS,
     Description,
@@ -25,13 +25,11 @@ from flatdiff.conversion.published import NETWORKS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from pages.gallery.dialogs import finish
-from pages.gallery.filters import KINDS
 from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader
 OPENED = "upload_opened"  # the file that was looked at last, and its header
 TYPES = ["safetensors", "pt", "pth", "bin"]
-BASES = {"adm": METHODS["adm"], "ip": METHODS["ip"], "sam": METHODS["sam"]}
 
 
 def forget_upload() -> None:
@@ -132,13 +130,13 @@ def _network(header: Header, file_name: str) -> dict[str, Any]:
     }
     method, weights, step = st.columns(3)
     found["method"] = method.selectbox(
-        "Method", list(BASES), format_func=BASES.__getitem__, key="upload_method"
+        "Method", list(BASES), format_func=METHODS.__getitem__, key="upload_method"
     )
     found["weights"] = weights.selectbox(
         "Weights",
         WEIGHT_KINDS,
         index=WEIGHT_KINDS.index(usual_weights(header, file_name)),
-        format_func=KINDS.__getitem__,
+        format_func=WEIGHT_TITLES.__getitem__,
         key="upload_weights",
     )
     found["step"] = int(

@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from flatdiff.checkpoints.averages import WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import bundled_path
 from flatdiff.checkpoints.tensors import weights_header
@@ -14,7 +15,6 @@ from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.system.access import read_only
 from pages.gallery.dialogs import delete_dialog, rename_dialog
-from pages.gallery.filters import KINDS
 from pages.gallery.histories import show_histories
 from pages.gallery.known import Known
 from pages.gallery.listing import loss_text, open_checkpoint, samples_of
@@ -105,7 +105,7 @@ def _facts(card: Card, known: Known) -> str:
     classes = f", {flags.num_classes} classes" if flags.num_classes else ""
     lines = [
         loss_text(known),
-        f"{card.num_parameters:,} weights ({KINDS[card.weights]}), "
+        f"{card.num_parameters:,} weights ({WEIGHT_TITLES[card.weights]}), "
         f"{card.num_parameters * 4 / 1e6:.1f} MB, step {card.step:,}",
         f"{plain(card.dataset)}: {size} × {size} pixels, {channels} channel"
         f"{'' if channels == 1 else 's'}{classes}; {flags.num_channels} channels wide",

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from flatdiff.checkpoints.averages import METHODS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import METHODS
 
-KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}
-TITLES = METHODS | KINDS
+TITLES = {**METHODS, **WEIGHT_TITLES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +17,7 @@ class Filters:
 
     words: str = ""  # all of them in its name, title, dataset or digest
     methods: Sequence[str] = ()  # of training, whatever the weights
-    weights: Sequence[str] = ()  # raw, ema or swa
+    weights: Sequence[str] = ()  # of WEIGHT_KINDS
     datasets: Sequence[str] = ()
     families: Sequence[str] = ()
     first_step: int | None = None

@@ -7,12 +7,12 @@ from math import isfinite
 import pandas as pd
 import streamlit as st
 
+from flatdiff.checkpoints.averages import METHODS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.images.grid import image_grid
 from flatdiff.views.base import with_error
-from pages.gallery.filters import KINDS, base_method
+from pages.gallery.filters import base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain
 from pages.shared.rows import MAX_COLUMNS, in_rows
@@ -112,7 +112,7 @@ def _row(card: Card, known: Known) -> dict[str, object]:
         "samples": known.thumbnail,
         "checkpoint": card.id,
         "method": METHODS.get(base, base),
-        "weights": KINDS[card.weights],
+        "weights": WEIGHT_TITLES[card.weights],
         "dataset": card.dataset,
         "step": card.step,
         "loss": known.loss,

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from flatdiff.checkpoints.averages import BASES
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
@@ -17,7 +18,6 @@ from flatdiff.training.run_cost import cost
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_options import RunOptions
 from pages.gallery.run_settings import (
-    BASES,
     WHOLE,
     advanced_settings,
     more_settings,

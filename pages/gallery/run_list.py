@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.system.access import read_only
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 import streamlit as st
 
+from flatdiff.checkpoints.averages import BASES
 from flatdiff.checkpoints.recipe import BaseMethod, Precision, Recipe, TimestepSamplerName
 from flatdiff.training.run_options import RunOptions
 from pages.shared.choose import whole_number
 
-BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
 # Settings that one method alone has.
 METHOD_OF: dict[str, BaseMethod] = {
     "sam_rho": "sam",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 import streamlit as st
 
-from flatdiff.checkpoints.recipe import METHODS, BaseMethod, WeightKind, method_name
+from flatdiff.checkpoints.averages import AVERAGES, BASES, METHODS, RAW, method_name
 from flatdiff.engine.store import ACTIVE
 from flatdiff.landscape.noise import LpfMode
 from flatdiff.measures.lpf import LpfResult, LpfSettings
@@ -20,8 +20,8 @@ from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, results_of, series_of
 
 MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
-BASES: dict[BaseMethod, str] = {"adm": "ADM", "ip": "+IP", "sam": "+SAM"}
-KINDS: dict[WeightKind, str] = {"raw": "raw", "ema": "+EMA", "swa": "+SWA"}
+# As the paper heads its columns.
+KINDS = {RAW: RAW} | {kind: f"+{average.title}" for kind, average in AVERAGES.items()}
 
 
 def as_table(results: Mapping[str, LpfResult]) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import (
     BrokenCard,
     Card,
@@ -18,7 +19,6 @@ from flatdiff.checkpoints.card import (
     verify_weights,
     write_card,
 )
-from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.checkpoints.weights_file import write_checkpoint
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from tests.tiny import TINY, tiny_recipe

@@ -6,14 +6,8 @@ from typing import Any
 
 import pytest
 
-from flatdiff.checkpoints.recipe import (
-    METHODS,
-    PRESETS,
-    WEIGHT_KINDS,
-    Recipe,
-    make_recipe,
-    method_name,
-)
+from flatdiff.checkpoints.averages import METHODS, WEIGHT_KINDS, method_name
+from flatdiff.checkpoints.recipe import PRESETS, Recipe, make_recipe
 from flatdiff.errors import SettingsError
 from flatdiff.settings import digest
 from tests.tiny import tiny_recipe

@@ -9,8 +9,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from flatdiff.checkpoints.averages import WeightKind
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
-from flatdiff.checkpoints.recipe import PRESETS, WeightKind
+from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.conversion import convert, rival_sets
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis import diagnose as module

@@ -11,7 +11,7 @@ from torch import nn
 from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.landscape import toy
 from flatdiff.training import sam
-from flatdiff.training.averaging import is_swa_step, make_ema, make_swa
+from flatdiff.training.averaging import new_averages, update_averages
 
 POINTS = np.random.default_rng(0).uniform(-3, 3, (40, 2))
 START = np.array([-2.4, 1.3])
@@ -106,21 +106,19 @@ def test_averages_are_those_of_the_training_code() -> None:
     path = run(0.0)[:41]
     net = nn.Linear(2, 1, bias=False).double()
     recipe = make_recipe("digits", "adm", steps=40)
-    recipe = dataclasses.replace(recipe, swa_start_step=20, swa_every_steps=1)
+    recipe = dataclasses.replace(recipe, swa_start_step=20, swa_every_steps=1, ema_decay=0.9)
 
     def load(point: NDArray[np.float64]) -> None:
         with torch.no_grad():
             net.weight.copy_(torch.from_numpy(point)[None])
 
     load(path[0])
-    ema, swa = make_ema(net, 0.9), make_swa(net)
+    averages = new_averages(net, recipe)
     for step, point in enumerate(path[1:], 1):
         load(point)
-        ema.update_parameters(net)
-        if is_swa_step(recipe, step):
-            swa.update_parameters(net)
-    for averaged, expected in ((ema, toy.ema(path, 0.9)[-1]), (swa, toy.swa(path, 20))):
-        found = next(averaged.module.parameters()).detach().numpy()[0]
+        update_averages(averages, net, recipe, step)
+    for kind, expected in {"ema": toy.ema(path, 0.9)[-1], "swa": toy.swa(path, 20)}.items():
+        found = next(averages[kind].module.parameters()).detach().numpy()[0]
         np.testing.assert_allclose(found, expected)
 
 

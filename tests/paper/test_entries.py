@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import scipy.linalg
 
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.recipe import METHODS
 from flatdiff.commands.study import study_files
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store

@@ -214,7 +214,7 @@ def test_averages_of_a_run_are_those_of_its_snapshots(method: BaseMethod) -> Non
     torch.testing.assert_close(all_weights(state)[f"ema/{LAST}"], ema, rtol=1e-4, atol=1e-8)
     swa = torch.stack([path[3], path[5], path[7]]).mean(0)
     torch.testing.assert_close(all_weights(state)[f"swa/{LAST}"], swa, rtol=1e-4, atol=1e-8)
-    assert int(state.swa.n_averaged) == 3
+    assert int(state.averages["swa"].n_averaged) == 3
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.card import read_card
-from flatdiff.checkpoints.recipe import WEIGHT_KINDS, Recipe, method_name
+from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.errors import SettingsError, TrainingError
 from flatdiff.training.execution import Execution, shards_of_process
 from flatdiff.training.loop import new_state

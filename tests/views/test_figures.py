@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.checkpoints.recipe import METHODS
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import grid
 from flatdiff.views.exposure import exposure_curves, exposure_gaps
