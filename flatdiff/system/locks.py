@@ -1,15 +1,17 @@
-"""A lock tells whether a process lives: the operating system lets go of it however that ends.
+"""File locks (`filelock`) of running processes; who took one, and whether that process lives.
 
-A process id does not: the number may belong to somebody else by now.
+The operating system lets go of a lock however its holder ends. A process id does not tell that:
+the number may belong to somebody else by now.
 """
 
 import contextlib
+import errno
 import os
 import sys
-import time
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from flatdiff.errors import FlatdiffError
 
@@ -18,15 +20,16 @@ if sys.platform != "win32":
 
 # Who only looks holds the lock for a moment, on a busy machine for as long as it waits for a
 # processor; that must not pass for another holder.
-TRIES, BETWEEN_TRIES_S = 20, 0.01
+PATIENCE_S, BETWEEN_TRIES_S = 0.2, 0.01
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of a file system that knows none
 MAX_OWNER_BYTES = 100
 
 
 class Lock:
     """A lock that this process holds until it is closed, or ends."""
 
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
+    def __init__(self, held: FileLock) -> None:
+        self._held = held
 
     def __enter__(self) -> "Lock":
         return self
@@ -36,61 +39,39 @@ class Lock:
 
     def close(self) -> None:
         """Let go."""
-        os.close(self._handle)
+        self._held.release()
 
 
 def take(path: Path) -> Lock | None:
     """The lock on a file, which is made and names this process; None where another holds it.
 
-    Also None where another has just held it, to delete the file.
-
     Raises:
         FlatdiffError: the file cannot be made, or its file system knows no locks.
     """
+    lock = FileLock(path, PATIENCE_S, thread_local=False, fallback_to_soft=False)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    except OSError as error:
-        raise FlatdiffError(f"cannot write {path}: {error.strerror}") from None
-    try:
-        taken = _taken(handle) and _is_at(path, handle)
-    except OSError as error:
-        os.close(handle)
-        raise FlatdiffError(
-            f"cannot lock {path}: {error.strerror}; use a folder on a disk of this machine"
-        ) from None
-    if not taken:
-        os.close(handle)
+        lock.acquire(poll_interval=BETWEEN_TRIES_S)
+    except Timeout:
         return None
+    except (OSError, NotImplementedError) as error:
+        raise FlatdiffError(_refused(path, error)) from None
     with contextlib.suppress(OSError):  # a full disk: held all the same
-        os.ftruncate(handle, 0)
-        os.write(handle, this_process().encode())
-    return Lock(handle)
+        path.write_text(this_process())
+    return Lock(lock)
 
 
-def _taken(handle: int) -> bool:
-    if sys.platform == "win32":
-        return True  # no such locks there: nobody is told apart
-    for _ in range(TRIES):
-        with contextlib.suppress(BlockingIOError):
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        time.sleep(BETWEEN_TRIES_S)
-    return False
-
-
-def _is_at(path: Path, handle: int) -> bool:
-    """Not where the file was deleted while this process waited: nobody would see the lock."""
-    try:
-        return os.path.samestat(path.stat(), os.fstat(handle))
-    except OSError:
-        return False
+def _refused(path: Path, error: OSError | NotImplementedError) -> str:
+    if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+        return f"cannot write {path}: {error.strerror}"
+    reason = os.strerror(errno.ENOLCK).lower()
+    return f"cannot lock {path}: {reason}; use a folder on a disk of this machine"
 
 
 def is_held(path: Path) -> bool:
     """Whether some process, this one included, holds the lock on a file."""
     if sys.platform == "win32":
-        return False
+        return path.exists() and _is_refused(path)
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -104,6 +85,13 @@ def is_held(path: Path) -> bool:
     finally:
         os.close(handle)
     return False
+
+
+def _is_refused(path: Path) -> bool:
+    """Whether a lock cannot be had at once, where none can be shared."""
+    with contextlib.suppress(OSError), FileLock(path, 0, thread_local=False):
+        return False
+    return True
 
 
 def owner(path: Path) -> str:

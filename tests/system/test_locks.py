@@ -14,7 +14,7 @@ if sys.platform != "win32":
     import fcntl
 
 from flatdiff.errors import FlatdiffError
-from flatdiff.system.locks import is_alive, is_held, owner, take, this_process
+from flatdiff.system.locks import _is_refused, is_alive, is_held, owner, take, this_process
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="flock is POSIX")
 
@@ -90,10 +90,10 @@ def test_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert owner(tmp_path / "absent") == ""
 
 
-def test_lock_on_a_file_that_was_deleted_meanwhile_is_none(
+def test_lock_on_a_file_that_was_deleted_meanwhile_is_seen_by_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who waited for it would hold what nobody else can see."""
+    """Who waited for it would otherwise hold what nobody else can see."""
     path = tmp_path / "lock"
     held = take(path)
     assert held is not None
@@ -103,8 +103,23 @@ def test_lock_on_a_file_that_was_deleted_meanwhile_is_none(
         held.close()
 
     monkeypatch.setattr(time, "sleep", let_go)
+    lock = take(path)
+    monkeypatch.undo()
+    assert lock is not None
+    assert is_held(path)
     assert take(path) is None
-    assert not path.exists()
+    lock.close()
+
+
+def test_looking_without_shared_locks(tmp_path: Path) -> None:
+    """As on Windows: by asking for the lock itself, and giving it back."""
+    path = tmp_path / "lock"
+    lock = take(path)
+    assert lock is not None
+    assert _is_refused(path)
+    lock.close()
+    assert not _is_refused(path)
+    assert not is_held(path)
 
 
 def test_file_system_without_locks_is_said(

@@ -192,7 +192,7 @@ def test_band_is_transparent_in_its_lines_colour() -> None:
 def test_each_method_has_its_own_look() -> None:
     """Nine methods, nine looks: hue by base method, dash by weights, and always the same."""
     styles = {method: style_of(method) for method in METHODS}
-    assert len(set(styles.values())) == 9
+    assert len(set(styles.values())) == len(METHODS) == 9
     assert {styles[m].color for m in ("sam", "sam-ema", "sam-swa")} == {HUES["sam"]}
     assert {styles[m].dash for m in ("adm-ema", "ip-ema", "sam-ema")} == {"dash"}
     assert style_of("theirs").color == OTHER_HUE
