@@ -212,6 +212,6 @@ def _require_dataset_fits(dataset: str, flags: AdmFlags) -> None:
 
 
 def _image_shape(dataset: str) -> tuple[int, int, int] | None:
-    """(C, H, W); None where any fits, or nobody here knows the dataset."""
+    """The (C, H, W) that a dataset asks for; None where any fits, or the dataset is not known."""
     known = DATASETS.get(dataset)
     return known.image_shape if known else None

@@ -31,7 +31,7 @@ CIFAR10_BYTES = 170_498_071  # of the archive
 
 @dataclass(frozen=True, kw_only=True)
 class Download:
-    """A dataset's files on the internet, fetched only because a person asked for them."""
+    """What is fetched of a dataset from the internet, only because a person asked for it."""
 
     num_bytes: int
     fetch: str  # "module:function", which takes nothing and returns where the files are
@@ -199,7 +199,7 @@ def dataset_fingerprint(name: str, *, fresh: bool = False) -> str:
 
 
 def _folder(text: str) -> Path:
-    """Of what somebody wrote, or a stranger's card says."""
+    """The path that somebody wrote, or a stranger's card names, where it may be read here."""
     try:
         usable = b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:

@@ -88,7 +88,7 @@ def load_images(dataset: str, split: Split, image_size: int, channels: int) -> I
 
 
 def _require_labels_named(dataset: Dataset, found: ImageSet) -> None:
-    """What the loader gives is what the record says."""
+    """Assert that the loader's labels are those that the record names."""
     num_labels = 0 if found.labels is None else int(found.labels.max()) + 1
     names = len(dataset.label_names)
     assert (names > 0) == (num_labels > 0), f"{dataset.name}: label_names and loader disagree"

@@ -106,8 +106,8 @@ def ffhq64(dataset: Dataset, wanted: Wanted) -> ImageSet:
 def folder(dataset: Dataset, wanted: Wanted) -> ImageSet:
     """A folder or zip of images, scaled to the wanted size; one in ten is held out.
 
-    They have no labels yet. guided-diffusion's rule would be a file's name up to the first "_",
-    which the cache does not keep.
+    They have no labels: guided-diffusion takes a file's name up to its first "_" for one, and the
+    cache keeps no names. Labels of a folder begin there, with names in `cache.Prepared`.
 
     Raises:
         DataError: it is not there, empty or damaged, or may not be read here.
@@ -117,7 +117,7 @@ def folder(dataset: Dataset, wanted: Wanted) -> ImageSet:
 
 
 def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name: str) -> ImageSet:
-    """Looked through at its first use; what is left out is said at every use."""
+    """The images are looked through at their first use; what is left out is said at every use."""
     source = Source(name=name, fingerprint=dataset.fingerprint(fresh=True), **vars(wanted))
     found = prepare(source, _told(name, files))
     for sentence in found.outcome.sentences():
@@ -127,7 +127,7 @@ def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name
 
 
 def _told(name: str, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
-    """The same; a large collection takes minutes, and somebody waits."""
+    """Yield the same files and log how far it is: a large collection takes minutes."""
     told = time.monotonic()
     for number, file in enumerate(files):
         if time.monotonic() - told > TELL_EVERY_S:
