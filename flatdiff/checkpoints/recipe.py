@@ -24,7 +24,7 @@ class Recipe:
 
     preset: str
     method: BaseMethod
-    dataset: str  # a name that `image_set.load_images` knows, or "folder:<path>"
+    dataset: str  # a key of `images.datasets.DATASETS`, or "folder:<path>"
     flags: AdmFlags
     steps: int = 200_000
     batch_size: int = 128

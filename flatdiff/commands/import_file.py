@@ -11,6 +11,7 @@ from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion import importer
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning
+from flatdiff.images.datasets import known_names
 from flatdiff.system.files import checkpoint_root
 
 
@@ -26,8 +27,9 @@ class ImportOptions:
     """Whose flags to begin with: cifar10, lsun_tower, ffhq64, openai-64, improved-cifar10, ..."""
     flags: str = ""
     """What it leaves open, in guided-diffusion's spelling: "--image_size 32 --num_heads 4"."""
-    dataset: str | None = None
-    """That it was trained on: digits, cifar10, lsun_tower, ffhq64 or folder:<path>."""
+    dataset: Annotated[
+        str | None, tyro.conf.arg(help=f"That it was trained on: one of {known_names()}.")
+    ] = None
     method: BaseMethod | None = None
     """How it was trained: adm (plain), ip (input perturbation) or sam."""
     weights: WeightKind | None = None

@@ -14,6 +14,7 @@ import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.errors import FlatdiffError
+from flatdiff.images.datasets import known_names
 from flatdiff.settings import require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
@@ -33,6 +34,9 @@ LINE_EVERY_STEPS = 100
 class TrainOptions(RunOptions):
     """Where and how to train, and how this sitting begins."""
 
+    dataset: Annotated[
+        str | None, tyro.conf.arg(help=f"Other images than the preset's: one of {known_names()}.")
+    ] = None
     resume: bool = False
     """Continue a stopped run; its settings must be the same."""
     in_turn: bool = False

@@ -8,22 +8,19 @@ from dataclasses import dataclass
 from flatdiff.checkpoints.averages import WeightKind, method_name
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header, shortened
-from flatdiff.checkpoints.recipe import PRESETS, BaseMethod
+from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS
 from flatdiff.conversion.weight_sets import WeightSet, choose, header_of_set, weight_sets
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.images.datasets import FOLDER
+from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 # As guided-diffusion's training calls its files: model200000.pt, ema_0.9999_200000.pt.
 FILE_NAME = re.compile(r"(?:(ema)_[\d.]+_|model)(\d{1,12})\.\w+")
-
-# Those whose images everybody has.
-DATASETS = tuple(dict.fromkeys(preset.dataset for preset in PRESETS.values()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +79,7 @@ def draft(header: Header, said: Description, file_name: str = "") -> Draft:
     own = header_of_set(header, chosen)
     dataset = _dataset(said, inside)
     flags = _flags(own, said, inside, dataset)
-    known = ", ".join([*DATASETS, "folder:<path>"])
-    require(bool(dataset), "dataset", f"given for this network ({known})", dataset)
+    require(bool(dataset), "dataset", f"given for this network ({known_names()})", dataset)
     _require_dataset_fits(dataset, flags)
     base = inside or _blank(flags, file_name)
     family, _, name = said.id.partition("/")
@@ -151,7 +147,7 @@ def _dataset(said: Description, inside: Card | None) -> str:
     """
     preset = NETWORKS[said.preset].dataset if said.preset else ""
     dataset = said.dataset or preset or (inside.dataset if inside else "")
-    if dataset.startswith(FOLDER) and dataset != said.dataset:
+    if is_folder(dataset) and dataset != said.dataset:
         raise SettingsError(
             f"the card inside names a folder as its dataset, {shortened(dataset)}; give --dataset "
             "with it, where it may be read on this machine, or with another one"
@@ -162,10 +158,8 @@ def _dataset(said: Description, inside: Card | None) -> str:
 def _flags(header: Header, said: Description, inside: Card | None, dataset: str) -> AdmFlags:
     """From the tensors, and from everybody who says something of them."""
     claims, defaults = [], GUIDED
-    for known in PRESETS.values():
-        if known.dataset == dataset:
-            size = {"image_size": known.flags.image_size}
-            claims = [Claims(f"the dataset {dataset}", size)]
+    if (shape := _image_shape(dataset)) is not None:
+        claims = [Claims(f"the dataset {dataset}", {"image_size": shape[-1]})]
     if said.preset is not None:
         preset = NETWORKS[said.preset]
         defaults = preset.defaults
@@ -213,7 +207,12 @@ def named(file_name: str) -> tuple[WeightKind, int]:
 
 def _require_dataset_fits(dataset: str, flags: AdmFlags) -> None:
     """Where the size of its images is known."""
-    for preset in PRESETS.values():
-        if preset.dataset == dataset:
-            expected, got = preset.flags.image_shape, flags.image_shape
-            require(got == expected, "(C, H, W) of the network", f"{expected} for {dataset}", got)
+    if (expected := _image_shape(dataset)) is not None:
+        got = flags.image_shape
+        require(got == expected, "(C, H, W) of the network", f"{expected} for {dataset}", got)
+
+
+def _image_shape(dataset: str) -> tuple[int, int, int] | None:
+    """The (C, H, W) that a dataset asks for; None where any fits, or the dataset is not known."""
+    known = DATASETS.get(dataset)
+    return known.image_shape if known else None

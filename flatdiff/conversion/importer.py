@@ -19,9 +19,10 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card,
 from flatdiff.checkpoints.collection import free_folder, publish, staged
 from flatdiff.checkpoints.header import MAX_HEADER_BYTES, Header, as_text
 from flatdiff.conversion import launch
-from flatdiff.conversion.card_draft import CARD_KEY, DATASETS, Description, draft
+from flatdiff.conversion.card_draft import CARD_KEY, Description, draft
 from flatdiff.conversion.weight_sets import described
 from flatdiff.errors import CheckpointError
+from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
 from flatdiff.system.access import require_writable
 from flatdiff.system.files import resolve_inside

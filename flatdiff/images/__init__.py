@@ -1,7 +1,9 @@
 """Real images, and what a feature network says of them.
 
-datasets        names, places and fingerprints of datasets; splits
+datasets        one record a dataset, one table of them: files, loader, labels, download; splits
+fingerprint     whether the files of a folder or zip are others than before
 image_set       ImageSet, load_images: one split as a tensor
+loaders         how each dataset's images are read
 image_files     folders, zips and LSUN's database, image by image
 cache           a collection decoded once
 grid            images side by side

@@ -1,27 +1,91 @@
-"""A dataset is known by its name; where its files are, and whether they changed, is said here.
+"""A dataset is one record: its files, fingerprint, loader, labels and download, all in one table.
 
-`digits` comes with scikit-learn; `cifar10`, `lsun_tower` and `ffhq64` are in the state directory;
-`folder:<path>` is any folder, or zip, of images. Nothing here imports torch or reads an image.
+To add one, write its entry in `DATASETS` and the loader that the entry names; everything else
+reads the table. `folder:<path>` is no entry but a kind: any folder, or zip, of images. Nothing
+here imports torch or reads an image, as pages import this: what does is named as
+"module:function" and imported by whoever wants images (`image_set.load_images`).
 """
 
-import hashlib
 import os
-import time
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from flatdiff.errors import DataError
+from flatdiff.images.fingerprint import files_fingerprint
 from flatdiff.system.access import serves_others
 from flatdiff.system.files import state_home
 
 Split = Literal["train", "held_out"]
+FeatureName = Literal["digits", "inception"]  # a network of `features.NETWORKS`
+# Which files decide a fingerprint. never: a published set has one state, and its name says it;
+# present: the same while they are absent, as a card may name a dataset that nobody has here;
+# always: without its files there is nothing to name.
+Watched = Literal["never", "present", "always"]
 
 FOLDER = "folder:"
-FRESH_S = 2.0  # a change of files is seen after so many seconds, at the latest
-ANY_NAME = "surrogatepass"  # how to encode a file's name that is not UTF-8, as Python has it
-READING = "centre square, bicubic"  # changes when the same files become other pixels
+CIFAR10_BYTES = 170_498_071  # of the archive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Download:
+    """What is fetched of a dataset from the internet, only because a person asked for it."""
+
+    num_bytes: int
+    fetch: str  # "module:function", which takes nothing and returns where the files are
+
+    @property
+    def size(self) -> str:
+        """In MB, for a sentence."""
+        return f"{self.num_bytes / (1 << 20):.0f} MB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """All that flatdiff knows of a dataset."""
+
+    name: str  # as cards, panels and commands have it; part of every key, so never changed
+    title: str  # as people have it
+    image_shape: tuple[int, int, int] | None  # (C, H, W) that its networks see; None: any square
+    loader: str  # "module:function", an `image_set.Loader`
+    place: Callable[[], Path] | None = None  # of its files; None: they come with a package
+    watched: Watched = "never"
+    label_names: tuple[str, ...] = ()  # of labels 0, 1, ..; empty: its images have no labels
+    features: FeatureName = "inception"  # of the network that looks at its images, unless asked
+    how_to_get: str = ""  # after "FFHQ is not in <folder>; "; a download has its own words
+    download: Download | None = None
+
+    def __post_init__(self) -> None:
+        has_source = self.watched == "always" or self.how_to_get or self.download
+        assert not self.place or has_source, f"{self.name} needs how_to_get or a download"
+        assert self.place or self.watched == "never", f"{self.name} needs a place to be watched"
+
+    def root(self) -> Path:
+        """Where its files are or belong; they need not be there.
+
+        Raises:
+            DataError: no path, or a folder that may not be read here.
+        """
+        assert self.place, f"{self.name} has no files of its own"
+        return self.place()
+
+    def fingerprint(self, *, fresh: bool = False) -> str:
+        """Its name, or 64 hex digits of its files; see `dataset_fingerprint`."""
+        if self.watched == "never":
+            return self.name
+        root = self.root()
+        if self.watched == "present" and not root.exists():
+            return self.name
+        return files_fingerprint(root, fresh=fresh)
+
+    def absent(self, where: Path) -> DataError:
+        """The error of a loader that found nothing there, which says how to get the files."""
+        how = self.how_to_get
+        if self.download:
+            how = f"fetch it ({self.download.size}) with: flatdiff download {self.name}"
+        return DataError(f"{self.title} is not in {where}; {how}")
 
 
 def datasets_home() -> Path:
@@ -29,33 +93,122 @@ def datasets_home() -> Path:
     return state_home() / "datasets"
 
 
-def collection_of(dataset: str) -> Path | None:
-    """The folder or zip of images that a dataset is; None where it is something else.
+def _lsun() -> Path:
+    return datasets_home() / "lsun"
 
-    It need not exist.
+
+def _ffhq64() -> Path:
+    folder = datasets_home() / "ffhq64"
+    return folder if folder.is_dir() else folder.with_suffix(".zip")
+
+
+DATASETS: dict[str, Dataset] = {
+    entry.name: entry
+    for entry in (
+        Dataset(
+            name="digits",
+            title="scikit-learn's handwritten digits",
+            image_shape=(1, 8, 8),
+            loader="flatdiff.images.loaders:digits",
+            label_names=tuple("0123456789"),
+            features="digits",
+        ),
+        Dataset(
+            name="cifar10",
+            title="CIFAR-10",
+            image_shape=(3, 32, 32),
+            loader="flatdiff.images.loaders:cifar10",
+            place=datasets_home,  # in which torchvision has a folder of its own
+            label_names=(
+                *("airplane", "automobile", "bird", "cat", "deer"),
+                *("dog", "frog", "horse", "ship", "truck"),
+            ),
+            download=Download(
+                num_bytes=CIFAR10_BYTES, fetch="flatdiff.images.loaders:download_cifar10"
+            ),
+        ),
+        Dataset(
+            name="lsun_tower",
+            title="LSUN tower",
+            image_shape=(3, 64, 64),
+            loader="flatdiff.images.loaders:lsun_tower",
+            place=_lsun,
+            how_to_get="get tower_train_lmdb.zip and tower_val_lmdb.zip from LSUN "
+            "(github.com/fyu/lsun, `download.py -c tower`) and unpack them there",
+        ),
+        Dataset(
+            name="ffhq64",
+            title="FFHQ",
+            image_shape=(3, 64, 64),
+            loader="flatdiff.images.loaders:ffhq64",
+            place=_ffhq64,
+            watched="present",
+            how_to_get="place its images (thumbnails128x128, or any size) there as the folder "
+            "ffhq64, or as ffhq64.zip",
+        ),
+    )
+}
+
+
+def dataset_of(name: str) -> Dataset:
+    """The record of a dataset by its name.
 
     Raises:
-        DataError: no path, or a folder that may not be read here.
+        DataError: no such dataset.
     """
-    if dataset.startswith(FOLDER):
-        root = _path(dataset.removeprefix(FOLDER))
-        _refuse_elsewhere(root)
-        return root
-    if dataset == "ffhq64":
-        folder = datasets_home() / "ffhq64"
-        return folder if folder.is_dir() else folder.with_suffix(".zip")
-    return None
+    if is_folder(name):
+        return Dataset(
+            name=name,
+            title="a folder or zip of images",
+            image_shape=None,
+            loader="flatdiff.images.loaders:folder",
+            place=partial(_folder, name.removeprefix(FOLDER)),
+            watched="always",
+        )
+    if name not in DATASETS:
+        raise DataError(f"dataset must be one of {known_names()}; got {name!r}")
+    return DATASETS[name]
 
 
-def _path(text: str) -> Path:
-    """Of what somebody wrote, or a stranger's card says."""
+def is_folder(name: str) -> bool:
+    """Whether a dataset's name is `folder:<path>`, a place on this machine alone."""
+    return name.startswith(FOLDER)
+
+
+def known_names() -> str:
+    """All that one may write where a dataset is asked for, in a row."""
+    return ", ".join([*DATASETS, f"{FOLDER}<path>"])
+
+
+def dataset_fingerprint(name: str, *, fresh: bool = False) -> str:
+    """Changes when the images do: a collection's by names, sizes and times; published sets never.
+
+    A name that is not known is its own fingerprint: a card may come from a program that knows
+    more, and loading the images is what is refused.
+
+    Args:
+        name: of the dataset.
+        fresh: look now; else an answer may be `fingerprint.FRESH_S` old.
+
+    Raises:
+        DataError: the folder is not there, cannot be listed, or may not be read here.
+    """
+    if not is_folder(name) and name not in DATASETS:
+        return name
+    return dataset_of(name).fingerprint(fresh=fresh)
+
+
+def _folder(text: str) -> Path:
+    """The path that somebody wrote, or a stranger's card names, where it may be read here."""
     try:
         usable = b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         usable = False
     if not usable:
         raise DataError(f"{text!r} cannot be the path of a folder or a zip")
-    return Path(text)
+    root = Path(text)
+    _refuse_elsewhere(root)
+    return root
 
 
 def _refuse_elsewhere(root: Path) -> None:
@@ -78,47 +231,3 @@ def _refuse_elsewhere(root: Path) -> None:
             f"{root} may not be read here: FLATDIFF_FOLDERS names the folders whose images are "
             f"shown, now {chosen or 'none'}"
         )
-
-
-def dataset_fingerprint(dataset: str, *, fresh: bool = False) -> str:
-    """Changes when the images do: a collection's by names, sizes and times; published sets never.
-
-    Args:
-        dataset: its name.
-        fresh: look now; else an answer may be `FRESH_S` old, since a page asks for dozens at once
-            and a large folder takes a fifth of a second to go through.
-
-    Raises:
-        DataError: the folder is not there, cannot be listed, or may not be read here.
-    """
-    root = collection_of(dataset)
-    if root is None or (not dataset.startswith(FOLDER) and not root.exists()):
-        return dataset
-    return _fingerprint(root, time.monotonic() if fresh else time.monotonic() // FRESH_S)
-
-
-@lru_cache(maxsize=32)
-def _fingerprint(root: Path, _moment: float) -> str:
-    try:
-        if not root.is_dir() and not root.is_file():
-            raise DataError(f"{root} is neither a folder nor a zip of images")
-        lines = sorted(_listed(root) if root.is_dir() else [_line("", root.stat())])
-    except OSError as error:  # not allowed, or gone while it was looked at
-        raise DataError(f"the files of {root} cannot be listed: {error}") from None
-    text = "\n".join([READING, *lines])
-    return hashlib.sha256(text.encode("utf-8", ANY_NAME)).hexdigest()
-
-
-def _listed(folder: Path, prefix: str = "") -> Iterator[str]:
-    """A line for each file below a folder; a link to a folder may lead back, and is no part."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            name = f"{prefix}{entry.name}"
-            if entry.is_dir(follow_symlinks=False):
-                yield from _listed(Path(entry.path), f"{name}/")
-            elif entry.is_file():
-                yield _line(name, entry.stat())
-
-
-def _line(name: str, status: os.stat_result) -> str:
-    return f"{name} {status.st_size} {status.st_mtime_ns}"

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from flatdiff.errors import DataError
-from flatdiff.images.datasets import ANY_NAME, Split
+from flatdiff.images.datasets import Split
+from flatdiff.images.fingerprint import ANY_NAME
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 # What the suffixes say; Pillow knows some that run programs.

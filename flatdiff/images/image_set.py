@@ -1,40 +1,15 @@
-"""An image set is the real images of one split of a dataset, all of one size.
+"""An image set is the real images of one split of a dataset as a tensor, all of one size."""
 
-`digits` comes with scikit-learn and needs no network; `cifar10` is torchvision's, downloaded only
-on request; `lsun_tower` is LSUN's database, `ffhq64` and `folder:<path>` are folders or zips of
-images.
-"""
-
-import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pkgutil import resolve_name
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from flatdiff.errors import DataError
-from flatdiff.images.cache import Source, prepare
-from flatdiff.images.datasets import (
-    FOLDER,
-    Split,
-    collection_of,
-    dataset_fingerprint,
-    datasets_home,
-)
-from flatdiff.images.image_files import UNREADABLE, ImageFile, collection, lsun_images
-from flatdiff.system.download import Published, fetch
-
-DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
-CIFAR10_BYTES = 170_498_071  # of the archive
-LSUN_FOLDERS: dict[Split, str] = {"train": "tower_train_lmdb", "held_out": "tower_val_lmdb"}
-
-TELL_EVERY_S = 30
-
-log = logging.getLogger("flatdiff.images")
+from flatdiff.images.datasets import Dataset, Split, dataset_of
 
 
 @dataclass(frozen=True)
@@ -85,11 +60,16 @@ class ImageSet:
         return self.labels[indices]
 
 
+# Reads one split; it may ignore the wanted size where the dataset has one of its own, and raises
+# DataError where the files are absent or damaged.
+Loader = Callable[[Dataset, Wanted], ImageSet]
+
+
 def load_images(dataset: str, split: Split, image_size: int, channels: int) -> ImageSet:
     """One split of a dataset, checked against the network that will see it.
 
     Args:
-        dataset: a key of LOADERS, or "folder:<path>".
+        dataset: a key of `datasets.DATASETS`, or "folder:<path>".
         split: "train" or "held_out".
         image_size: pixels a side that the network expects; collections of images are scaled.
         channels: 1 or 3.
@@ -97,124 +77,19 @@ def load_images(dataset: str, split: Split, image_size: int, channels: int) -> I
     Raises:
         DataError: no such dataset, it is absent, empty or damaged, or its images do not fit.
     """
-    wanted = Wanted(split, image_size, channels)
-    if dataset.startswith(FOLDER):
-        found = _collection(dataset, wanted)
-    elif dataset in LOADERS:
-        found = LOADERS[dataset](wanted)
-    else:
-        known = ", ".join([*LOADERS, "folder:<path>"])
-        raise DataError(f"dataset must be one of {known}; got {dataset!r}")
+    known = dataset_of(dataset)
+    load: Loader = resolve_name(known.loader)
+    found = load(known, Wanted(split, image_size, channels))
     expected, got = (channels, image_size, image_size), tuple(found.values.shape[1:])
     if got != expected:
         raise DataError(f"the network expects images of (C, H, W) {expected}; {dataset} has {got}")
+    _require_labels_named(known, found)
     return found
 
 
-def _digits(wanted: Wanted) -> ImageSet:
-    from sklearn.datasets import load_digits
-
-    data, labels = load_digits(return_X_y=True)
-    # One fixed shuffle: the file is ordered by writer, and a split by writer is another question.
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(data))
-    chosen = order[:DIGITS_TRAIN] if wanted.split == "train" else order[DIGITS_TRAIN:]
-    values = data[chosen].reshape(-1, 1, 8, 8).astype(np.uint8)
-    return ImageSet(torch.from_numpy(values), 16, torch.from_numpy(labels[chosen]).long())
-
-
-def _cifar10(wanted: Wanted) -> ImageSet:
-    from torchvision.datasets import CIFAR10
-
-    folder = datasets_home()
-    try:
-        data = CIFAR10(str(folder), train=wanted.split == "train", download=False)
-    except RuntimeError:
-        raise DataError(
-            f"CIFAR-10 is not in {folder}; fetch it (163 MB) with: flatdiff download cifar10"
-        ) from None
-    values = torch.from_numpy(data.data).permute(0, 3, 1, 2).contiguous()
-    return ImageSet(values, 255, torch.tensor(data.targets))
-
-
-def download_cifar10() -> Path:
-    """Fetch CIFAR-10 and unpack it with torchvision; returns the folder.
-
-    Raises:
-        DataError: the download did not end well.
-    """
-    from torchvision.datasets import CIFAR10
-
-    folder = datasets_home()
-    archive = Published(
-        what="CIFAR-10",
-        url=CIFAR10.url,
-        num_bytes=CIFAR10_BYTES,
-        algorithm="md5",
-        digest=CIFAR10.tgz_md5,
-    )
-    fetch(archive, folder / CIFAR10.filename)
-    try:
-        CIFAR10(str(folder), download=True)  # finds the archive, and checks what is in it
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"CIFAR-10 could not be unpacked in {folder}: {error}") from None
-    return folder
-
-
-def _lsun_tower(wanted: Wanted) -> ImageSet:
-    folder = datasets_home() / "lsun" / LSUN_FOLDERS[wanted.split]
-    if not (folder / "data.mdb").is_file():
-        raise DataError(
-            f"LSUN's towers are not in {folder}; get tower_train_lmdb.zip and tower_val_lmdb.zip "
-            "from LSUN (github.com/fyu/lsun, `download.py -c tower`) and unpack them in "
-            f"{folder.parent}"
-        )
-    return _prepared("lsun_tower", wanted, lsun_images(folder))
-
-
-def _ffhq64(wanted: Wanted) -> ImageSet:
-    home = datasets_home()
-    root = collection_of("ffhq64")
-    if root is None or not root.exists():
-        raise DataError(
-            f"FFHQ is not in {home}; place its images (thumbnails128x128, or any size) in "
-            f"{home / 'ffhq64'}, or as {home / 'ffhq64.zip'}"
-        )
-    return _collection("ffhq64", wanted)
-
-
-def _collection(dataset: str, wanted: Wanted) -> ImageSet:
-    root = collection_of(dataset)
-    assert root is not None, "only collections come here"
-    return _prepared(dataset, wanted, collection(root, wanted.split), str(root))
-
-
-def _prepared(
-    dataset: str, wanted: Wanted, files: Iterable[ImageFile], name: str = ""
-) -> ImageSet:
-    """Looked through at its first use; what is left out is said at every use."""
-    source = Source(
-        name=name or dataset, fingerprint=dataset_fingerprint(dataset, fresh=True), **vars(wanted)
-    )
-    found = prepare(source, _told(source.name, files))
-    for sentence in found.outcome.sentences():
-        if found.fresh or UNREADABLE in sentence:
-            log.warning("%s, %s: %s", source.name, wanted.split, sentence)
-    return ImageSet(torch.from_numpy(found.values), 255)
-
-
-def _told(name: str, files: Iterable[ImageFile]) -> Iterator[ImageFile]:
-    """The same; a large collection takes minutes, and somebody waits."""
-    told = time.monotonic()
-    for number, file in enumerate(files):
-        if time.monotonic() - told > TELL_EVERY_S:
-            log.warning("%s is looked through, once: %s images so far", name, f"{number:,}")
-            told = time.monotonic()
-        yield file
-
-
-LOADERS: dict[str, Callable[[Wanted], ImageSet]] = {
-    "digits": _digits,
-    "cifar10": _cifar10,
-    "lsun_tower": _lsun_tower,
-    "ffhq64": _ffhq64,
-}
+def _require_labels_named(dataset: Dataset, found: ImageSet) -> None:
+    """Assert that the loader's labels are those that the record names."""
+    num_labels = 0 if found.labels is None else int(found.labels.max()) + 1
+    names = len(dataset.label_names)
+    assert (names > 0) == (num_labels > 0), f"{dataset.name}: label_names and loader disagree"
+    assert num_labels <= names, f"{dataset.name} has {num_labels} labels and {names} label_names"

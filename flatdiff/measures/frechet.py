@@ -8,12 +8,13 @@ with any other it is a proxy, and never called so.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.images.datasets import Split
+from flatdiff.checkpoints.card import Card
+from flatdiff.images.datasets import DATASETS, FeatureName, Split
 from flatdiff.images.frechet import (
     NUM_NEIGHBORS,
     Estimate,
@@ -32,7 +33,6 @@ from flatdiff.system.arrays import Arrays
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
     from flatdiff.landscape.measurable import Measurable
 
-FeatureName = Literal["digits", "inception"]
 LABELS: dict[FeatureName, str] = {
     "digits": "proxy Fréchet distance (digits features)",
     "inception": "FID (clean-fid, mode clean)",
@@ -65,6 +65,13 @@ class FrechetSettings(SchemeOptions):
         split = self.reference_split
         require(split in splits, "reference_split", " or ".join(splits), split)
         require_seed("seed", self.seed)
+
+
+def usual_features(cards: Sequence[Card]) -> FeatureName:
+    """What looks at their images unless somebody asks for another; Inception where they differ."""
+    known = [DATASETS.get(card.dataset) for card in cards]
+    usual: set[FeatureName] = {each.features if each else "inception" for each in known}
+    return usual.pop() if len(usual) == 1 else "inception"
 
 
 # Of the result, one number a bit width.

@@ -12,7 +12,7 @@ from typing import Any
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.exposure import ExposureSettings
-from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.measures.frechet import FrechetSettings, usual_features
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import RadiusSettings
@@ -52,9 +52,9 @@ PARTS = (
 
 
 def suited(settings: Any, cards: Sequence[Card]) -> Any:
-    """Images that are no digits are seen by Inception."""
-    if isinstance(settings, FrechetSettings) and {card.dataset for card in cards} != {"digits"}:
-        return replace(settings, features="inception")
+    """Images are seen by the network that their datasets name."""
+    if isinstance(settings, FrechetSettings):
+        return replace(settings, features=usual_features(cards))
     return settings
 
 

@@ -55,7 +55,7 @@ class RunOptions:
     swa_every_steps: int | None = None
     """How often weights enter it afterwards."""
     dataset: str | None = None
-    """digits, cifar10, lsun_tower, ffhq64 or folder:<path>."""
+    """Other images than the preset's: a key of `images.datasets.DATASETS`, or folder:<path>."""
     precision: Precision | Literal["auto"] = "auto"
     """Of activations in training; auto is bfloat16 where the hardware computes it."""
     device: str = "auto"

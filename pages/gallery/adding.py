@@ -13,7 +13,6 @@ from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_T
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import Header
 from flatdiff.conversion.card_draft import (
-    DATASETS,
     Description,
     card_inside,
     fitting_presets,
@@ -24,6 +23,7 @@ from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, upload
 from flatdiff.conversion.published import NETWORKS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.images.datasets import DATASETS
 from pages.gallery.dialogs import finish
 from pages.shared.choose import plain
 
@@ -117,7 +117,11 @@ def _network(header: Header, file_name: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "preset": chosen,
         "dataset": dataset.selectbox(
-            "Dataset", DATASETS, key="upload_dataset", help="That it was trained on."
+            "Dataset",
+            list(DATASETS),
+            key="upload_dataset",
+            help="That it was trained on: "
+            + "; ".join(f"{name}: {known.title}" for name, known in DATASETS.items()),
         ),
         "flags": st.text_area(
             "Flags that it leaves open",

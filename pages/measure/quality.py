@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from flatdiff.images.datasets import FeatureName
 from flatdiff.landscape.quantization import WIDTHS
-from flatdiff.measures.frechet import FeatureName, FrechetSettings
+from flatdiff.measures.frechet import FrechetSettings, usual_features
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_2, TABLE_4
 from flatdiff.views import SECTIONS
@@ -36,7 +37,7 @@ with columns[0]:
     features = st.selectbox(
         "Features",
         list(CAVEATS),
-        index=0 if {card.dataset for card in cards} == {"digits"} else 1,
+        index=list(CAVEATS).index(usual_features(cards)),
         key="features",
         bind="query-params",
         help="The network that looks at the images: FID's Inception, or a small one that knows "

@@ -18,7 +18,8 @@ from PIL import Image
 from torchvision.datasets import CIFAR10
 
 from flatdiff.errors import DataError
-from flatdiff.images.image_set import download_cifar10, load_images
+from flatdiff.images.image_set import load_images
+from flatdiff.images.loaders import download_cifar10
 from flatdiff.system import download
 
 needs_lmdb = pytest.mark.skipif(

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from flatdiff.errors import DataError
-from flatdiff.images import datasets
-from flatdiff.images.datasets import collection_of, dataset_fingerprint
+from flatdiff.images.datasets import dataset_fingerprint, dataset_of
 from flatdiff.images.image_set import load_images
 
 
@@ -73,7 +72,7 @@ def test_zip_is_known_by_size_and_time(tmp_path: Path) -> None:
 def test_change_is_seen_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a clock of the test: the folder is gone through once in two seconds, or when asked."""
     now = [1000.0]
-    monkeypatch.setattr(datasets.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("flatdiff.images.fingerprint.time.monotonic", lambda: now[0])
     name = f"folder:{tmp_path}"
     before = dataset_fingerprint(name)
     (tmp_path / "a.png").write_bytes(b"1")
@@ -94,7 +93,7 @@ def test_absent_ffhq_has_a_name_and_a_present_one_a_fingerprint(
     assert [dataset_fingerprint(name) for name in names] == names
     (tmp_path / "datasets" / "ffhq64").mkdir(parents=True)
     assert len(dataset_fingerprint("ffhq64")) == 64
-    assert collection_of("ffhq64") == tmp_path / "datasets" / "ffhq64"
+    assert dataset_of("ffhq64").root() == tmp_path / "datasets" / "ffhq64"
 
 
 @pytest.mark.parametrize(
@@ -212,6 +211,6 @@ def test_folder_that_is_not_open_is_refused(
             raise PermissionError(errno.EACCES, "Permission denied", str(folder))
         return scan(folder)
 
-    monkeypatch.setattr(datasets.os, "scandir", guarded)
+    monkeypatch.setattr("flatdiff.images.fingerprint.os.scandir", guarded)
     with pytest.raises(DataError, match=r"cannot be listed: .*Permission denied.*mine"):
         fingerprint(tmp_path)

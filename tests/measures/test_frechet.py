@@ -13,9 +13,16 @@ from flatdiff.errors import DataError
 from flatdiff.images.digits_network import read_network
 from flatdiff.images.frechet import Gaussian
 from flatdiff.measures.base import stream_seed
-from flatdiff.measures.frechet import COLUMNS, LABELS, MEASURE, FrechetResult, FrechetSettings
+from flatdiff.measures.frechet import (
+    COLUMNS,
+    LABELS,
+    MEASURE,
+    FrechetResult,
+    FrechetSettings,
+    usual_features,
+)
 from flatdiff.system.arrays import Arrays
-from tests.subjects import computed, constant_network, digits_subject
+from tests.subjects import card_of, computed, constant_network, digits_subject
 
 SETTINGS = FrechetSettings(num_images=130, bits=(8, 4))
 REAL = np.random.default_rng(0).normal(size=(40, 2))
@@ -200,6 +207,22 @@ def test_only_inceptions_distance_is_called_fid() -> None:
     assert "proxy" in LABELS["digits"]
     assert "fid" not in LABELS["digits"].lower()
     assert LABELS["inception"] == "FID (clean-fid, mode clean)"
+
+
+@pytest.mark.parametrize(
+    ("datasets", "features"),
+    [
+        (["digits", "digits"], "digits"),
+        (["cifar10"], "inception"),
+        (["digits", "cifar10"], "inception"),
+        (["digits", "unheard of"], "inception"),
+        (["folder:/nowhere"], "inception"),
+        ([], "inception"),
+    ],
+)
+def test_digits_alone_are_seen_by_the_digits_network(datasets: list[str], features: str) -> None:
+    """A small network of digits says nothing of other images."""
+    assert usual_features([card_of(dataset=dataset) for dataset in datasets]) == features
 
 
 def test_a_new_network_raises_the_version() -> None:
