@@ -10,6 +10,8 @@ from flatdiff.checkpoints.recipe import METHODS
 
 KINDS = {"raw": "raw", "ema": "EMA", "swa": "SWA"}
 TITLES = METHODS | KINDS
+# Words to search for from the next run on, before the widget of the search is drawn again.
+SOUGHT = "sought"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ def base_method(card: Card) -> str:
 
 def choose_filters(cards: Sequence[Card]) -> Filters:
     """The widgets; every choice is in the link."""
+    if SOUGHT in st.session_state:
+        st.session_state["search"] = st.session_state.pop(SOUGHT)
     words = st.text_input(
         "Search",
         key="search",
