@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from flatdiff.checkpoints.weights_file import network_shapes
-from flatdiff.conversion.card_draft import Description, draft
+from flatdiff.conversion.card_draft import Description, drafts
+from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.published import NETWORKS, published_flags
 from flatdiff.diffusion.flags import AdmFlags
@@ -28,10 +29,9 @@ from flatdiff.system.files import PROJECT_ROOT
 
 def private_peak(path: Path, folder: Path, preset: str, flags: str = "") -> int:
     """Bytes of anonymous memory that the converter holds at most; nothing is diagnosed."""
-    folder.mkdir()
     said = Description(id="x/y", preset=preset, flags=flags, dataset="folder:/nowhere")
-    card = draft(open_weights(path).header, said).card
-    task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": ""}
+    (draft,) = drafts(foreign_file(path.name, open_weights(path).header), said)
+    task = {"path": str(path), "drafts": {str(folder): draft.to_json()}}
     with subprocess.Popen(
         [sys.executable, "-m", "flatdiff.conversion.convert"],
         cwd=PROJECT_ROOT,

@@ -8,8 +8,8 @@ of the collection's business.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -79,14 +79,27 @@ def discard(root: Path, folder: Path) -> None:
     _drop_if_empty(folder.parent)
 
 
-def publish(root: Path, staged_folder: Path, checkpoint_id: str) -> None:
-    """Let a whole checkpoint appear under a free name.
+def publish(root: Path, staged_folders: Mapping[str, Path]) -> None:
+    """Let whole checkpoints appear under free names: all of them, or none.
+
+    Each appears by a rename of its own. A process that is killed between two renames leaves the
+    first ones, each of them whole.
+
+    Args:
+        root: of the checkpoints.
+        staged_folders: by the name that each shall have, on the disk of the root.
 
     Raises:
-        FlatdiffError: see `free_folder`.
+        FlatdiffError: see `free_folder`, or one cannot be moved; all are where they were.
     """
     require_writable("Adding a checkpoint")
-    move_folder(staged_folder, free_folder(root, checkpoint_id))
+    with ExitStack() as undo:
+        for checkpoint_id, folder in staged_folders.items():
+            target = free_folder(root, checkpoint_id)
+            undo.callback(_drop_if_empty, target.parent)
+            move_folder(folder, target)
+            undo.callback(move_folder, target, folder)
+        undo.pop_all()
 
 
 @contextmanager
@@ -114,7 +127,7 @@ def free_folder(root: Path, checkpoint_id: str) -> Path:
     Raises:
         FlatdiffError: the name cannot be one, is taken, or belongs to a training run.
     """
-    family, name = _parts(checkpoint_id)
+    family, name = family_and_name(checkpoint_id)
     folder = resolve_inside(root, checkpoint_id)
     if folder != root.resolve() / family / name:
         raise CheckpointError(f"{checkpoint_id!r} leads elsewhere by a link; choose another name")
@@ -137,8 +150,12 @@ def bundled_path(root: Path, checkpoint_id: str) -> str:
     return f"checkpoints/{checkpoint_id}" if bundled and root.resolve() == ours else ""
 
 
-def _parts(checkpoint_id: str) -> tuple[str, str]:
-    """Family and name, each fit to be a folder."""
+def family_and_name(checkpoint_id: str) -> tuple[str, str]:
+    """The two parts of a checkpoint's name, each fit to be a folder.
+
+    Raises:
+        CheckpointError: there are not two, or one is not fit.
+    """
     parts = checkpoint_id.split("/")
     if len(parts) != 2:
         raise CheckpointError(f"a checkpoint is called family/name; got {checkpoint_id!r}")

@@ -1,5 +1,6 @@
-"""`import`: a file of weights becomes a checkpoint."""
+"""`import`: a file of weights becomes a checkpoint, or one for each set of weights in it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import tyro
 
 from flatdiff.checkpoints.averages import WeightKind
+from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion import importer
 from flatdiff.conversion.card_draft import Description
@@ -22,7 +24,8 @@ class ImportOptions:
     file: tyro.conf.Positional[Path]
     """Weights of guided-diffusion or its relatives: .pt, .pth, .bin or .safetensors."""
     name: str
-    """<family>/<name>, by which it is called from now on."""
+    """<family>/<name>, by which it is called from now on; averages beside raw weights get their
+    kind behind it, as in <family>/<name>-ema."""
     preset: str | None = None
     """Whose flags to begin with: cifar10, lsun_tower, ffhq64, openai-64, improved-cifar10, ..."""
     flags: str = ""
@@ -33,7 +36,8 @@ class ImportOptions:
     method: BaseMethod | None = None
     """How it was trained: adm (plain), ip (input perturbation) or sam."""
     weights: WeightKind | None = None
-    """Raw ones, or averaged over training: ema or swa; one of them where the file has several."""
+    """Raw ones, or averaged over training: ema or swa. Of a file with several sets only those of
+    this kind are taken; left out, every set becomes a checkpoint of its own."""
     step: int | None = None
     """Of training."""
 
@@ -46,16 +50,17 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
         weights=options.weights,
         step=options.step,
     )
-    card = importer.import_file(checkpoint_root(), options.file, said)
-    print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
-    if packaging := card.origin.get("packaging"):
-        print(packaging)
-    if diagnosis := card.origin.get("diagnosis"):
-        print(f"{'warning: ' if is_warning(diagnosis) else ''}{diagnosis}")
-    if levels := card.origin.get("levels"):
-        print(levels)
-    if sets := card.origin.get("sets"):
-        print(f"{'warning: ' if is_warning(sets) else ''}{sets}")
-    if card.num_non_finite:
-        print(f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite")
+    for card in importer.import_file(checkpoint_root(), options.file, said):
+        print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
+        for line in _told(card):
+            print(line)
     return 0
+
+
+def _told(card: Card) -> Iterator[str]:
+    """What its card says of the file and of the diagnosis, a line each."""
+    for name in ("packaging", "decay", "diagnosis", "levels"):
+        if text := card.origin.get(name):
+            yield f"{'warning: ' if is_warning(text) else ''}{text}"
+    if card.num_non_finite:
+        yield f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite"

@@ -1,41 +1,46 @@
-"""A draft is the card of a foreign file as far as its tensors' names and a person describe it."""
+"""A draft is a checkpoint of a foreign file, as far as names, shapes and a person describe it.
+
+Every set of weights of the file's network becomes one, or those of the kind that was asked for.
+"""
 
 import dataclasses
 import json
-import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from flatdiff.checkpoints.averages import WeightKind, method_name
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.header import Header, shortened
+from flatdiff.checkpoints.collection import family_and_name
+from flatdiff.checkpoints.header import Header, as_text, shortened
 from flatdiff.checkpoints.recipe import BaseMethod
+from flatdiff.conversion.foreign_file import ForeignFile, WeightSet, listed
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS
-from flatdiff.conversion.weight_sets import WeightSet, choose, header_of_set, weight_sets
 from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
-# As guided-diffusion's training calls its files: model200000.pt, ema_0.9999_200000.pt.
-FILE_NAME = re.compile(r"(?:(ema)_[\d.]+_|model)(\d{1,12})\.\w+")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Description:
     """What a person says of a file; None leaves it to the card inside, or to the default."""
 
-    id: str  # <family>/<name>
+    id: str  # <family>/<name>; where several sets are taken, averages get an ending
     preset: str | None = None  # a key of NETWORKS
     flags: str = ""  # that it leaves open, in guided-diffusion's spelling
     dataset: str | None = None  # default: the preset's
     method: BaseMethod | None = None  # default: adm
-    weights: WeightKind | None = None  # default: as the file's names say, else raw
+    weights: WeightKind | None = None  # only such sets; default: all, each as it is named
     step: int | None = None  # default: as the file's name says, else 0, unknown
 
     def __post_init__(self) -> None:
+        family_and_name(self.id)
         known = ", ".join(NETWORKS)
         fits = self.preset is None or self.preset in NETWORKS
         require(fits, "preset", f"one of {known}", self.preset)
@@ -43,10 +48,19 @@ class Description:
 
 @dataclass(frozen=True)
 class Draft:
-    """A file as far as its tensors' names and a person describe it."""
+    """A checkpoint that is to be made of one set of a file's weights."""
 
-    card: Card  # without digest, and without a place
-    chosen: WeightSet  # of the file's
+    card: Card  # without what only the numbers tell, such as their digest
+    names: Mapping[str, str]  # what the file calls each tensor, by the network's own name
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data, to be sent from one process to another."""
+        return {"card": self.card.to_json(), "names": dict(self.names)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "Draft":
+        """Back from there."""
+        return cls(Card.from_json(values["card"]), values["names"])
 
 
 def card_inside(header: Header) -> Card | None:
@@ -66,46 +80,57 @@ def card_inside(header: Header) -> Card | None:
         raise CheckpointError(f"the card inside the file cannot be read: {error}") from None
 
 
-def draft(header: Header, said: Description, file_name: str = "") -> Draft:
-    """The card as far as names, shapes and person tell it.
+def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
+    """Every checkpoint that is to be made of a file.
 
     Raises:
-        CheckpointError: it is no ADM network, several, or the card inside cannot be read.
+        CheckpointError: it holds no ADM network, or no such weights, or the card inside cannot be
+            read.
         SettingsError: a flag is missing, unknown, out of range or another than the tensors say, or
             the dataset does not fit.
     """
-    inside = card_inside(header)
-    chosen = _chosen(header, said)
-    own = header_of_set(header, chosen)
+    inside = card_inside(file.header)
+    taken = _taken(file, said)
     dataset = _dataset(said, inside)
-    flags = _flags(own, said, inside, dataset)
+    flags = _flags(taken[0].header, said, inside, dataset)
     require(bool(dataset), "dataset", f"given for this network ({known_names()})", dataset)
     _require_dataset_fits(dataset, flags)
-    base = inside or _blank(flags, file_name)
-    family, _, name = said.id.partition("/")
-    weights = said.weights or chosen.kind or base.weights
-    method = base.method
-    if said.method or not inside:
-        method = method_name(said.method or "adm", weights)
-    card = dataclasses.replace(
-        base,
-        family=family,
-        name=name,
-        method=method,
-        weights=weights,
+    if inside and len(taken) == 1 and said.weights is None:
+        said = dataclasses.replace(said, weights=inside.weights)
+    shared = dataclasses.replace(
+        inside or _blank(flags, file.step),
         dataset=dataset,
         flags=flags,
-        step=base.step if said.step is None else said.step,
-        num_parameters=sum(entry.size for entry in own.tensors.values()),
+        num_parameters=sum(entry.size for entry in taken[0].header.tensors.values()),
     )
-    return Draft(card, chosen)
+    ids = checkpoint_ids(said.id, taken)
+    return tuple(Draft(_card(shared, found, said, file, ids), found.names) for found in taken)
+
+
+def checkpoint_ids(checkpoint_id: str, sets: Sequence[WeightSet]) -> dict[str, str]:
+    """What the checkpoints of a file are called, by the prefix of their set.
+
+    Raw weights, and one set alone, have the name that a person said. Averages have it with their
+    kind, and with their decay where several are of that kind; equals are numbered.
+    """
+    if len(sets) == 1:
+        return {sets[0].prefix: checkpoint_id}
+    kinds = Counter(found.kind for found in sets)
+    names: Counter[str] = Counter()
+    ids: dict[str, str] = {}
+    for found in sets:
+        decay = found.decay if kinds[found.kind] > 1 else None
+        words = (checkpoint_id, found.kind, decay)
+        name = "-".join(str(word) for word in words if word is not None)
+        names[name] += 1
+        ids[found.prefix] = name if names[name] == 1 else f"{name}-{names[name]}"
+    return ids
 
 
 def fitting_presets(header: Header) -> list[str]:
-    """Names of the presets that a file's tensors do not contradict, those trained here first."""
-    sets = weight_sets(header.tensors)
-    architecture = Architecture(header_of_set(header, sets[0]).shapes if sets else {})
-    return [name for name in NETWORKS if sets and _fits(architecture, name)]
+    """Names of the presets that a set's tensors do not contradict, those trained here first."""
+    architecture = Architecture(header.shapes)
+    return [name for name in NETWORKS if _fits(architecture, name)]
 
 
 def _fits(architecture: Architecture, preset: str) -> bool:
@@ -121,21 +146,51 @@ def _fits(architecture: Architecture, preset: str) -> bool:
     return True
 
 
-def usual_weights(header: Header, file_name: str) -> WeightKind:
-    """What a file's weights most likely are, by their names and its own; raw without a sign."""
-    kinds: list[WeightKind] = [found.kind or "raw" for found in weight_sets(header.tensors)]
-    hinted, _ = named(file_name)
-    return kinds[0] if kinds and hinted not in kinds and kinds != ["raw"] else hinted
-
-
-def _chosen(header: Header, said: Description) -> WeightSet:
+def _taken(file: ForeignFile, said: Description) -> tuple[WeightSet, ...]:
     try:
-        require_no_stranger(header)
-        chosen = choose(header.tensors, said.weights)
-        require_denoiser(header_of_set(header, chosen))
+        require_no_stranger(file.header)
+        taken = file.taken(said.weights)
+        require_denoiser(taken[0].header)
     except CheckpointError as error:
         raise CheckpointError(f"the file is not taken: {error}") from None
-    return chosen
+    return taken
+
+
+def _card(
+    shared: Card, found: WeightSet, said: Description, file: ForeignFile, ids: Mapping[str, str]
+) -> Card:
+    """The card of one set, made of what those of all sets share."""
+    family, name = family_and_name(ids[found.prefix])
+    weights = said.weights or found.kind or "raw"
+    method = shared.method
+    if said.method or not method:
+        method = method_name(said.method or "adm", weights)
+    origin = {"file": as_text(file.name), "packaging": _packaging(file, found, ids)}
+    if found.decay and weights == found.kind:
+        origin["decay"] = f"averaged with decay {found.decay}"
+    return dataclasses.replace(
+        shared,
+        family=family,
+        name=name,
+        method=method,
+        weights=weights,
+        step=shared.step if said.step is None else said.step,
+        origin={key: text for key, text in origin.items() if text},
+    )
+
+
+def _packaging(file: ForeignFile, found: WeightSet, ids: Mapping[str, str]) -> str:
+    """What a set was taken from, and what else the file holds; "" where that is nothing."""
+    others = [one for one in file.sets if one.prefix not in ids]
+    left = [one.title for one in others if one.is_of_the_network_of(found)]
+    strange = [one.title for one in others if not one.is_of_the_network_of(found)]
+    said = {
+        "taken from ": [shortened(found.prefix.removesuffix("."))] if found.prefix else [],
+        "other weights of the file: ": [i for prefix, i in ids.items() if prefix != found.prefix],
+        "left in the file: ": list(dict.fromkeys([*left, *file.rest])),
+        "no weights of this network: ": [*strange, *(one.title for one in file.moments)],
+    }
+    return "; ".join(f"{what}{listed(names)}" for what, names in said.items() if names)
 
 
 def _dataset(said: Description, inside: Card | None) -> str:
@@ -177,14 +232,13 @@ def _flags(header: Header, said: Description, inside: Card | None, dataset: str)
     return resolve(Architecture(header.shapes), claims, defaults)
 
 
-def _blank(flags: AdmFlags, file_name: str) -> Card:
-    """Of weights that nobody has told anything about, but perhaps the name of their file."""
-    weights, step = named(file_name)
+def _blank(flags: AdmFlags, step: int) -> Card:
+    """The card of weights that nobody has told anything about, but perhaps the file's name."""
     return Card(
         family="",
         name="",
-        method="adm",
-        weights=weights,
+        method="",
+        weights="raw",
         dataset="",
         split="train",
         flags=flags,
@@ -193,16 +247,6 @@ def _blank(flags: AdmFlags, file_name: str) -> Card:
         digest="",
         recipe=None,
     )
-
-
-def named(file_name: str) -> tuple[WeightKind, int]:
-    """Weights and step by the name of guided-diffusion's files; raw and 0 where it says nothing.
-
-    >>> named("ema_0.9999_200000.pt"), named("model010000.pt"), named("ADM-IP.pt")
-    (('ema', 200000), ('raw', 10000), ('raw', 0))
-    """
-    match = FILE_NAME.fullmatch(file_name)
-    return ("ema" if match and match[1] else "raw"), int(match[2]) if match else 0
 
 
 def _require_dataset_fits(dataset: str, flags: AdmFlags) -> None:

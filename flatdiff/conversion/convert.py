@@ -1,15 +1,15 @@
 """The converter is the process that reads a foreign file of weights, so that no other has to.
 
-It takes a task as JSON on its standard input: to say which tensors a file holds, or to leave them
-as float32 weights with their card in a folder. Its answer is JSON, an error in a sentence where it
-cannot. Its memory is limited, and it holds one tensor at a time.
+It takes a task as JSON on its standard input: to say which tensors a file holds, or to leave sets
+of them as float32 weights with their cards in folders. Its answer is JSON, an error in a sentence
+where it cannot. Its memory is limited, and it holds one tensor at a time.
 """
 
 import dataclasses
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,101 +20,119 @@ from torch import Tensor
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints.header import Header
+from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
+from flatdiff.conversion.card_draft import Draft
 from flatdiff.conversion.diagnosis.deadline import Deadline
 from flatdiff.conversion.diagnosis.diagnose import DEADLINE_S, NUM_MEMBERS, diagnose
-from flatdiff.conversion.diagnosis.noisy_images import draw_members
+from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members
+from flatdiff.conversion.foreign_file import FLOATS, header_of
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
-from flatdiff.conversion.rival_sets import FileSets, Rival, compare, title
-from flatdiff.conversion.set_comparison import alone
-from flatdiff.conversion.weight_sets import WeightSet, header_of_set, packed_names, weight_sets
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
 from flatdiff.system.child_process import limit_memory
 from flatdiff.system.files import sha256_of
 
-FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 # The program itself and its largest tensors; then the file and what is written, both mapped.
 PROGRAM_BYTES = 4 << 30
 COPIES = 4
-NOT_ENDED = "not diagnosed: the diagnosis was ended, for want of time or memory"
-NOT_COMPARED = "the sets of weights in the file were not compared"
+NOT_DIAGNOSED = "not diagnosed"
+NOT_ENDED = f"{NOT_DIAGNOSED}: the diagnosis was ended, for want of time or memory"
 
 
-def convert(path: Path, folder: Path, card: Card, prefix: str = "") -> None:
-    """Write a file's weights and their card into a folder, then diagnose them.
+def convert(path: Path, drafts: Mapping[Path, Draft]) -> None:
+    """Write sets of a file's weights and their cards, then diagnose them one after the other.
 
-    The folder is whole before the diagnosis begins: whatever ends that ends no more.
+    All folders are whole before the first diagnosis begins: whatever ends that ends no more.
 
     Args:
         path: a safetensors or torch file.
-        folder: to write into.
-        card: complete but for what follows from the weights.
-        prefix: of the set of weights in the file that is meant; see `weight_sets`.
+        drafts: of checkpoints of one network, by the folder that each is written into.
 
     Raises:
-        CheckpointError: the weights are not those of the card's network, or not floats.
+        CheckpointError: the weights are not those of the cards' network, or not floats.
     """
+    cards = _written(path, drafts)
+    for folder, card in cards.items():
+        write_card(folder, card)
+    for folder, found in diagnosed(cards):
+        origin = {**cards[folder].origin, **found}
+        write_card(folder, dataclasses.replace(cards[folder], origin=origin))
+
+
+def _written(path: Path, drafts: Mapping[Path, Draft]) -> dict[Path, Card]:
+    """Write the weights of all sets; returns their cards, complete but for a diagnosis."""
     weights = open_weights(path)
-    chosen = WeightSet(prefix)
-    header = header_of_set(weights.header, chosen)
-    require_fit(header, card)
-    _require_own_bytes(header, path.stat().st_size)
-    reader = _Reader(weights, packed_names(weights.header, chosen))
-    digest = write_weights(folder / WEIGHTS_FILE, weight_parts(header.shapes, reader.tensor))
-    sets = file_sets(weights, chosen, card, path.stat().st_size)
-    told = NOT_COMPARED if sets.rivals else alone(card.weights, sets.unlike)
-    origin = {**card.origin, "sha256": sha256_of(path), "types": types(header)}
-    origin |= {"diagnosis": NOT_ENDED, "sets": told}
-    whole = dataclasses.replace(
-        card, digest=digest, num_non_finite=reader.num_non_finite, origin=origin
-    )
-    write_card(folder, whole)
-    for found in diagnosed(card, folder, sets):
-        origin |= found
-        write_card(folder, dataclasses.replace(whole, origin=origin))
+    headers = {folder: header_of(weights.header, draft.names) for folder, draft in drafts.items()}
+    expected = network_shapes(next(iter(drafts.values())).card.flags)
+    for header in headers.values():
+        require_fit(header, expected)
+    _require_own_bytes(headers.values(), path.stat().st_size)
+    sha256 = sha256_of(path)
+    cards = {}
+    for folder, draft in drafts.items():
+        reader = _Reader(weights, draft.names)
+        parts = weight_parts(headers[folder].shapes, reader.tensor)
+        digest = write_weights(folder / WEIGHTS_FILE, parts)
+        told = {"sha256": sha256, "types": types(headers[folder]), "diagnosis": NOT_ENDED}
+        cards[folder] = dataclasses.replace(
+            draft.card,
+            digest=digest,
+            num_non_finite=reader.num_non_finite,
+            origin={**draft.card.origin, **told},
+        )
+    return cards
 
 
-def file_sets(weights: ForeignWeights, chosen: WeightSet, card: Card, num_bytes: int) -> FileSets:
-    """What else lies in a file of so many bytes, and whether it is weights of this network."""
-    rivals, unlike = [], []
-    for found in weight_sets(weights.header.tensors):
-        rival = Rival(weights, found)
-        if found == chosen:
-            continue
-        try:
-            require_fit(rival.header, card)
-            _require_own_bytes(rival.header, num_bytes)
-            rivals.append(rival)
-        except CheckpointError:
-            unlike.append(rival.title)
-    return FileSets(title(chosen), tuple(rivals), tuple(unlike))
+def diagnosed(cards: Mapping[Path, Card]) -> Iterator[tuple[Path, dict[str, str]]]:
+    """What is found out about written weights, or why it is not, set by set.
 
-
-def diagnosed(card: Card, folder: Path, sets: FileSets) -> Iterator[dict[str, str]]:
-    """What is found out about written weights, entry by entry, or why it is not.
+    All sets have the same flags. As long as there is time each is diagnosed on its own; the others
+    are told what was found of the flags by the first.
 
     Args:
-        card: with the flags as stated.
-        folder: where the weights lie.
-        sets: they and the others of their file, which are compared last.
+        cards: with the flags as stated, by the folder in which the weights lie.
     """
     deadline = Deadline(DEADLINE_S)  # looking through a folder of images takes time too
+    first = next(iter(cards.values()))
     try:
-        size, channels = card.flags.image_size, card.flags.in_channels
-        images = load_images(card.dataset, "held_out", size, channels)
-        members = draw_members(images, card.flags, NUM_MEMBERS)
+        size, channels = first.flags.image_size, first.flags.in_channels
+        images = load_images(first.dataset, "held_out", size, channels)
+        members = draw_members(images, first.flags, NUM_MEMBERS)
+    except (FlatdiffError, MemoryError, RuntimeError) as error:
+        reason = {"diagnosis": f"{NOT_DIAGNOSED}: {_reason(error)}"}
+        yield from ((folder, reason) for folder in cards)
+        return
+    told, longest_s = "", 0.0
+    for folder, card in cards.items():
+        begin = deadline.clock()
+        if told and begin + longest_s > deadline.end:
+            yield folder, {"diagnosis": told}
+            continue
+        found = _diagnosis(card, folder, members, deadline)
+        yield folder, found
+        told = told or _told_by(first, found["diagnosis"])
+        longest_s = max(longest_s, deadline.clock() - begin)
+
+
+def _diagnosis(card: Card, folder: Path, members: Members, deadline: Deadline) -> dict[str, str]:
+    """Entries of a card about its own weights."""
+    try:
+        deadline.require_time_for(0)  # what passed since the last set is no image's time
         found = diagnose(card.flags, load_file(folder / WEIGHTS_FILE), members, deadline)
     except (FlatdiffError, MemoryError, RuntimeError) as error:
-        yield {"diagnosis": f"not diagnosed: {_reason(error)}"}
-        return
-    yield {"diagnosis": str(found), "levels": found.by_noise_level}
-    if not sets.rivals:
-        return
-    try:
-        yield {"sets": str(compare(found.best.flags, sets, folder, images, deadline))}
-    except (FlatdiffError, MemoryError, RuntimeError) as error:
-        yield {"sets": f"{NOT_COMPARED}: {_reason(error)}"}
+        return {"diagnosis": f"{NOT_DIAGNOSED}: {_reason(error)}"}
+    return {"diagnosis": str(found), "levels": found.by_noise_level}
+
+
+def _told_by(first: Card, diagnosis: str) -> str:
+    """What is said of weights for which there was no time."""
+    if diagnosis.startswith(NOT_DIAGNOSED):
+        return f"{NOT_DIAGNOSED}: there was no time after the other weights of the file"
+    return (
+        f"{diagnosis}; told by the weights of {first.id}, which came in the same file: there was "
+        "no time to diagnose these"
+    )
 
 
 def _reason(error: Exception) -> str:
@@ -140,13 +158,17 @@ class _Reader:
         return value
 
 
-def require_fit(header: Header, card: Card) -> None:
-    """Compare a file with a network by names, shapes and types alone.
+def require_fit(header: Header, expected: Shapes) -> None:
+    """Compare a set of weights with a network by names, shapes and types alone.
+
+    Args:
+        header: of the set, by the network's own names.
+        expected: of the network.
 
     Raises:
         CheckpointError: the first few of each kind of difference.
     """
-    if wrong := misfits(network_shapes(card.flags), header.shapes):
+    if wrong := misfits(expected, header.shapes):
         raise CheckpointError(f"the file does not fit the network of these flags: {wrong}")
     other = sorted({entry.dtype for entry in header.tensors.values()} - set(FLOATS))
     if other:
@@ -155,13 +177,17 @@ def require_fit(header: Header, card: Card) -> None:
         )
 
 
-def _require_own_bytes(header: Header, num_bytes: int) -> None:
-    """Tensors of a torch file may share numbers; a network's own do not, and are written out."""
-    total = sum(entry.num_bytes for entry in header.tensors.values())
+def _require_own_bytes(headers: Iterable[Header], num_bytes: int) -> None:
+    """Tensors of a torch file may share numbers; a network's own do not, and are written out.
+
+    So what is written takes at most twice the bytes of the file, whatever it claims to hold.
+    """
+    entries = [entry for header in headers for entry in header.tensors.values()]
+    total = sum(entry.num_bytes for entry in entries)
     if total > num_bytes:
         raise CheckpointError(
             f"the tensors claim {total:,} bytes, the whole file has {num_bytes:,}; they share "
-            "what should be their own"
+            "what should be their own; where whole sets do so, take one of them with --weights"
         )
 
 
@@ -185,9 +211,10 @@ def answer(task: Mapping[str, Any]) -> dict[str, Any]:
         FlatdiffError: it cannot be done.
     """
     path = Path(task["path"])
-    if "folder" not in task:
+    if "drafts" not in task:
         return {"header": open_weights(path).header.to_json()}
-    convert(path, Path(task["folder"]), Card.from_json(task["card"]), task["prefix"])
+    drafts = {Path(folder): Draft.from_json(said) for folder, said in task["drafts"].items()}
+    convert(path, drafts)
     return {}
 
 

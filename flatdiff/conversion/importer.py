@@ -1,26 +1,26 @@
-"""Takes a foreign file of weights into the collection, as a checkpoint like any other.
+"""Takes a foreign file of weights into the collection, as checkpoints like any other.
 
 The file holds a state dict of an ADM network, as safetensors or as PyTorch writes it, in any usual
 packaging, or is a checkpoint that another flatdiff gave away with its card inside (`portable`).
 Which tensors it holds is looked at first; the numbers are read by a process of its own
-(`convert.py`), so that no file can take this one down.
+(`convert.py`), so that no file can take this one down. A file with raw and averaged weights
+becomes several checkpoints, which appear together.
 """
 
-import dataclasses
 import json
 import os
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from io import BufferedIOBase
 from pathlib import Path
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card, verify_weights
 from flatdiff.checkpoints.collection import free_folder, publish, staged
-from flatdiff.checkpoints.header import MAX_HEADER_BYTES, Header, as_text
+from flatdiff.checkpoints.header import MAX_HEADER_BYTES
 from flatdiff.conversion import launch
-from flatdiff.conversion.card_draft import CARD_KEY, Description, draft
-from flatdiff.conversion.weight_sets import described
+from flatdiff.conversion.card_draft import CARD_KEY, Description, drafts
+from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
 from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
@@ -32,49 +32,60 @@ MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file
 _publishing = threading.Lock()  # between the last look at the room and its being taken
 
 
-def import_file(root: Path, path: Path, said: Description) -> Card:
+def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     """Take in a file that is on this machine.
+
+    Returns:
+        The cards of the new checkpoints, one for each set of weights that was meant.
 
     Raises:
         FlatdiffError: why it was not taken in; nothing was changed.
     """
     require_writable("Importing a checkpoint")
-    free_folder(root, said.id)
     with staged(root) as folder:
-        return _taken_in(root, folder, path.absolute(), path.name, said, lambda card: None)
+        file = _looked_at(path, path.name, f"{path.name} cannot be read")
+        return _taken_in(root, folder, path.absolute(), file, said, lambda cards: None)
 
 
-def import_upload(root: Path, file: BufferedIOBase, name: str, said: Description) -> Card:
-    """Take in a file that a visitor sent.
+def look_at_upload(root: Path, content: BufferedIOBase, name: str) -> ForeignFile:
+    """What a file that a visitor sent says of its weights.
 
     Args:
         root: of the checkpoints.
-        file: its content.
-        name: that it had on the visitor's machine; only noted down.
-        said: what the visitor says of it.
-
-    Raises:
-        FlatdiffError: why it was not taken in; nothing was changed.
-    """
-    require_writable("Importing a checkpoint")
-    free_folder(root, said.id)
-    with staged(root) as folder:
-        path = _written(file, folder)
-        return _taken_in(root, folder, path, name, said, lambda card: _require_welcome(root, card))
-
-
-def upload_header(root: Path, file: BufferedIOBase) -> Header:
-    """Which tensors an uploaded file holds; a torch file is opened by a process of its own.
+        content: of the file; a torch file is opened by a process of its own.
+        name: that it had on the visitor's machine.
 
     Raises:
         FlatdiffError: read-only, it is too large, or no file of weights.
     """
     require_writable("Importing a checkpoint")
     with staged(root) as folder:
-        try:
-            return launch.foreign_header(_written(file, folder))
-        except CheckpointError as error:
-            raise CheckpointError(f"the file cannot be read: {error}") from None
+        return _looked_at(_written(content, folder), name, "the file cannot be read")
+
+
+def import_upload(
+    root: Path, content: BufferedIOBase, file: ForeignFile, said: Description
+) -> tuple[Card, ...]:
+    """Take in a file that a visitor sent.
+
+    Args:
+        root: of the checkpoints.
+        content: of the file.
+        file: what `look_at_upload` found it to be.
+        said: what the visitor says of it.
+
+    Returns:
+        The cards of the new checkpoints, one for each set of weights that was meant.
+
+    Raises:
+        FlatdiffError: why it was not taken in; nothing was changed.
+    """
+    require_writable("Importing a checkpoint")
+    with staged(root) as folder:
+        path = _written(content, folder)
+        return _taken_in(
+            root, folder, path, file, said, lambda cards: _require_welcome(root, cards)
+        )
 
 
 def portable(root: Path, card: Card) -> bytes:
@@ -96,21 +107,28 @@ def portable(root: Path, card: Card) -> bytes:
     return len(text).to_bytes(8, "little") + text + content[end:]
 
 
-def _require_welcome(root: Path, card: Card) -> None:
-    """Of what a visitor sends: images that everybody has, and room."""
+def _require_welcome(root: Path, cards: Sequence[Card]) -> None:
+    """Of what a visitor sends: images that everybody has, and room for all of it."""
     expected = f"one of {', '.join(DATASETS)} for an upload"  # no folder of this machine
-    require(card.dataset in DATASETS, "dataset", expected, card.dataset)
-    _require_room(root, card.num_parameters * 4)  # of float32, in which they are kept
+    for card in cards:
+        require(card.dataset in DATASETS, "dataset", expected, card.dataset)
+    _require_room(root, _num_bytes(cards))
 
 
 def _require_room(root: Path, num_bytes: int) -> None:
     cards = [card for card in list_cards(root) if isinstance(card, Card) and card.origin]
-    used = sum(card.num_parameters * 4 for card in cards)
+    used = _num_bytes(cards)
     if used + num_bytes > MAX_UPLOADS_BYTES:
         raise CheckpointError(
             f"the {len(cards)} checkpoints that came as a file take {used / 1e9:.2f} GB of "
-            f"{MAX_UPLOADS_BYTES / 1e9:.2f}; delete some, or use `flatdiff import`"
+            f"{MAX_UPLOADS_BYTES / 1e9:.2f}, and this file wants {num_bytes / 1e9:.2f} more; "
+            "delete some, or use `flatdiff import`"
         )
+
+
+def _num_bytes(cards: Iterable[Card]) -> int:
+    """What checkpoints take on the disk, as float32."""
+    return sum(card.num_parameters * 4 for card in cards)
 
 
 def _written(file: BufferedIOBase, folder: Path) -> Path:
@@ -131,27 +149,30 @@ def _written(file: BufferedIOBase, folder: Path) -> Path:
     return path
 
 
+def _looked_at(path: Path, name: str, failed: str) -> ForeignFile:
+    try:
+        return foreign_file(name, launch.foreign_header(path))
+    except CheckpointError as error:
+        raise CheckpointError(f"{failed}: {error}") from None
+
+
 def _taken_in(
     root: Path,
     folder: Path,
     path: Path,
-    name: str,
+    file: ForeignFile,
     said: Description,
-    require_allowed: Callable[[Card], None],
-) -> Card:
-    """Look at it, check, convert in a process of its own, publish."""
-    try:
-        header = launch.foreign_header(path)
-    except CheckpointError as error:
-        raise CheckpointError(f"{name} cannot be read: {error}") from None
-    found = draft(header, said, name)
-    packaging = described(header, found.chosen)
-    origin = {"file": as_text(name), **({"packaging": packaging} if packaging else {})}
-    card = dataclasses.replace(found.card, origin=origin)
-    require_allowed(card)
-    launch.run_conversion(path, folder, card, found.chosen.prefix)
-    (folder / "upload").unlink(missing_ok=True)
+    require_allowed: Callable[[Sequence[Card]], None],
+) -> tuple[Card, ...]:
+    """Check it, convert it in a process of its own, publish all that comes of it."""
+    new = folder / "new"  # deeper than any listing of checkpoints looks
+    by_folder = {new / str(n): draft for n, draft in enumerate(drafts(file, said))}
+    cards = [draft.card for draft in by_folder.values()]
+    for card in cards:
+        free_folder(root, card.id)
+    require_allowed(cards)
+    launch.run_conversion(path, by_folder)
     with _publishing:
-        require_allowed(card)  # others may have taken the room meanwhile
-        publish(root, folder, card.id)
-    return read_card(root, card.id)
+        require_allowed(cards)  # others may have taken the room meanwhile
+        publish(root, {draft.card.id: own for own, draft in by_folder.items()})
+    return tuple(read_card(root, card.id) for card in cards)

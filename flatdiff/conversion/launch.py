@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,16 +15,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from flatdiff.checkpoints.card import CARD_FILE, Card
+from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.header import Header, read_header
-from flatdiff.conversion.set_comparison import RIVALS
+from flatdiff.conversion.card_draft import Draft
 from flatdiff.conversion.torch_archive import is_torch_file
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import PROJECT_ROOT
 
 CONVERSION_TIMEOUT_S = 300
 LOOK_TIMEOUT_S = 30  # for the process to begin and the pickle to be read
-READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at
+READING_BYTES_S = 30 << 20  # of a slow disk: every byte is looked at, and written again
 TURN_TIMEOUT_S = 60  # until others have been served
 MAX_ANSWER_BYTES = 16 << 20  # 20 000 tensors of usual names take 2
 
@@ -41,24 +40,32 @@ def foreign_header(path: Path) -> Header:
     """
     if not is_torch_file(path):
         return read_header(path)
-    timeout_s = LOOK_TIMEOUT_S + path.stat().st_size // READING_BYTES_S
-    return Header.from_json(_answer({"path": str(path)}, timeout_s)["header"])
+    said = _answer({"path": str(path)}, LOOK_TIMEOUT_S + _reading_s(path))
+    return Header.from_json(said["header"])
 
 
-def run_conversion(path: Path, folder: Path, card: Card, prefix: str) -> None:
-    """Have weights and card written into a folder; see `convert.convert`.
+def run_conversion(path: Path, drafts: Mapping[Path, Draft]) -> None:
+    """Have weights and cards written, each into its folder; see `convert.convert`.
 
     Raises:
-        CheckpointError: what the process says, or how it ended before they were whole.
+        CheckpointError: what the process says, or how it ended before all of them were whole.
     """
-    task = {"path": str(path), "folder": str(folder), "card": card.to_json(), "prefix": prefix}
+    task = {"path": str(path), "drafts": {str(f): draft.to_json() for f, draft in drafts.items()}}
     try:
-        _answer(task, CONVERSION_TIMEOUT_S)
+        _answer(task, CONVERSION_TIMEOUT_S + _reading_s(path))
     except CheckpointError as error:
-        if not (folder / CARD_FILE).is_file():
+        if not all((folder / CARD_FILE).is_file() for folder in drafts):
             raise
-        shutil.rmtree(folder / RIVALS, ignore_errors=True)  # of a process that was killed
-        log.warning("%s is converted and not diagnosed to the end: %s", card.id, error)
+        names = ", ".join(draft.card.id for draft in drafts.values())
+        log.warning("%s: converted and not diagnosed to the end: %s", names, error)
+
+
+def _reading_s(path: Path) -> int:
+    """How long a slow disk takes for a file."""
+    try:
+        return path.stat().st_size // READING_BYTES_S
+    except OSError as error:
+        raise CheckpointError(f"{path.name} is gone: {error.strerror}") from None
 
 
 def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
@@ -127,6 +134,6 @@ def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.Complete
     except OSError as error:
         raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        work = "converted" if "folder" in task else "looked through"
+        work = "converted" if "drafts" in task else "looked through"
         name = Path(task["path"]).name
         raise CheckpointError(f"{name} could not be {work} within {timeout_s} s") from None

@@ -9,27 +9,23 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES
+from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES, WeightKind
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.header import Header
-from flatdiff.conversion.card_draft import (
-    Description,
-    card_inside,
-    fitting_presets,
-    named,
-    usual_weights,
-)
-from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, upload_header
+from flatdiff.conversion.card_draft import Description, card_inside, fitting_presets
+from flatdiff.conversion.foreign_file import ForeignFile, titles
+from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, look_at_upload
 from flatdiff.conversion.published import NETWORKS
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import DATASETS
 from pages.gallery.dialogs import finish
+from pages.gallery.filters import SOUGHT
 from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader
-OPENED = "upload_opened"  # the file that was looked at last, and its header
+OPENED = "upload_opened"  # the file that was looked at last, and what it was found to be
 TYPES = ["safetensors", "pt", "pth", "bin"]
+EACH_SET = "all, each on its own"
 
 
 def forget_upload() -> None:
@@ -59,52 +55,62 @@ def add_dialog() -> None:
     if file is None:
         return
     try:
-        header = _header(file)
-        inside = card_inside(header)
+        foreign = _looked_at(file)
+        inside = card_inside(foreign.header)
     except FlatdiffError as error:
         forget_upload()
         st.error(plain(f"{file.name}: {error}"))
         return
-    _describe(file, header, inside)
+    _describe(file, foreign, inside)
 
 
-def _header(file: UploadedFile) -> Header:
+def _looked_at(file: UploadedFile) -> ForeignFile:
     """Looked at once a file: a torch file takes a process of its own, and seconds."""
     opened = st.session_state.get(OPENED)
     if not opened or opened[0] != file.file_id:
         with st.spinner("Looking at the file"):
-            opened = (file.file_id, upload_header(shared_engine().root, file))
+            opened = (file.file_id, look_at_upload(shared_engine().root, file, file.name))
         st.session_state[OPENED] = opened
     return opened[1]
 
 
-def _describe(file: UploadedFile, header: Header, inside: Card | None) -> None:
+def _describe(file: UploadedFile, foreign: ForeignFile, inside: Card | None) -> None:
     """What the file does not say itself."""
-    count = sum(entry.size for entry in header.tensors.values())
-    types = ", ".join(sorted({entry.dtype for entry in header.tensors.values()}))
-    st.caption(f"{len(header.tensors):,} tensors, {count:,} weights, {types}")
+    st.caption(plain(_contents(foreign)))
     name = inside.name if inside else PurePath(file.name).stem
     checkpoint_id = st.text_input(
         "Name",
         f"uploads/{name}",
         key="upload_name",
-        help="family/name. Checkpoints of one family share a network and a dataset.",
+        help="family/name. Checkpoints of one family share a network and a dataset. Averages that "
+        "lie in the file beside raw weights get their kind behind it, as in family/name-ema.",
     )
     if inside:
         st.info(f"Its card is inside: {plain(inside.title)}, {plain(inside.dataset)}.")
-    said = {} if inside else _network(header, file.name)
+    said = {} if inside else _network(foreign)
     description = {"id": checkpoint_id, **said}
     if st.button("Add", key="confirm", type="primary", icon=":material/add:"):
-        _add(file, description)
+        _add(file, foreign, description)
     if not inside:
         with st.expander("The same on the command line"):
             st.code(_command(file.name, description), language="bash")
 
 
-def _network(header: Header, file_name: str) -> dict[str, Any]:
+def _contents(foreign: ForeignFile) -> str:
+    """Tensors, numbers and sets of weights, in a line."""
+    entries = foreign.header.tensors.values()
+    types = ", ".join(sorted({entry.dtype for entry in entries}))
+    text = f"{len(entries):,} tensors, {sum(entry.size for entry in entries):,} weights, {types}"
+    if len(foreign.sets) > 1:
+        text += f"; {len(foreign.sets)} sets of weights: {titles(foreign.sets)}"
+    return text
+
+
+def _network(foreign: ForeignFile) -> dict[str, Any]:
     """Which network it is, and how it was trained; begins with what the file lets guess."""
     presets = list(NETWORKS)
-    usual = next(iter(fitting_presets(header)), presets[0])
+    fitting = fitting_presets(foreign.taken(None)[0].header) if foreign.sets else []
+    usual = next(iter(fitting), presets[0])
     preset, dataset = st.columns(2)
     chosen = preset.selectbox(
         "Preset",
@@ -136,29 +142,45 @@ def _network(header: Header, file_name: str) -> dict[str, Any]:
     found["method"] = method.selectbox(
         "Method", list(BASES), format_func=METHODS.__getitem__, key="upload_method"
     )
-    found["weights"] = weights.selectbox(
+    kinds = _kinds(foreign)
+    kind = weights.selectbox(
         "Weights",
-        WEIGHT_KINDS,
-        index=WEIGHT_KINDS.index(usual_weights(header, file_name)),
-        format_func=WEIGHT_TITLES.__getitem__,
+        list(kinds),
+        format_func=kinds.__getitem__,
         key="upload_weights",
+        help="Where the file holds several sets of weights: which of them become checkpoints.",
     )
+    found["weights"] = None if kind == EACH_SET else kind
     found["step"] = int(
-        step.number_input("Step", 0, value=named(file_name)[1], step=1000, key="upload_step")
+        step.number_input("Step", 0, value=foreign.step, step=1000, key="upload_step")
     )
     return found
 
 
-def _add(file: UploadedFile, description: dict[str, Any]) -> None:
+def _kinds(foreign: ForeignFile) -> dict[str, str]:
+    """Kinds of weights to choose from, the likely one first, and how each is shown."""
+    held: list[WeightKind] = [found.kind or "raw" for found in foreign.sets]
+    if len(held) > 1:
+        return {EACH_SET: EACH_SET, **{kind: WEIGHT_TITLES[kind] for kind in dict.fromkeys(held)}}
+    return {kind: WEIGHT_TITLES[kind] for kind in dict.fromkeys((*held, *WEIGHT_KINDS))}
+
+
+def _add(file: UploadedFile, foreign: ForeignFile, description: dict[str, Any]) -> None:
     try:
         with st.spinner("Checking, converting and diagnosing the weights"):
             said = Description(**description)
-            card = import_upload(shared_engine().root, file, file.name, said)
+            cards = import_upload(shared_engine().root, file, foreign, said)
     except FlatdiffError as error:
         st.error(plain(str(error)))
         return
     forget_upload()
-    finish(card.id, f"{plain(card.id)} is added: {card.origin['types']}.")
+    if len(cards) == 1:
+        (card,) = cards
+        finish(card.id, f"{plain(card.id)} is added: {card.origin['types']}.")
+    else:
+        st.session_state[SOUGHT] = said.id  # all their names begin with it
+        names = ", ".join(plain(card.id) for card in cards)
+        finish(None, f"{len(cards)} checkpoints are added: {names}.")
 
 
 def _command(name: str, description: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ LINKS = {
 }
 SAMPLE_COLUMNS = 4
 # Of what a card says of its file: what was tried on images, not what the file is.
-DIAGNOSED = ("diagnosis", "levels", "sets")
+DIAGNOSED = ("diagnosis", "levels")
 
 
 def show_detail(card: Card, known: Known) -> None:
@@ -85,7 +85,7 @@ def _actions(card: Card) -> None:
 
 
 def _banner(card: Card) -> None:
-    """What makes every number of this checkpoint meaningless, or another choice the better one."""
+    """What makes every number of this checkpoint meaningless."""
     if card.num_non_finite:
         st.warning(
             f"{card.num_non_finite:,} of its {card.num_parameters:,} weights are NaN or infinite: "
@@ -94,9 +94,6 @@ def _banner(card: Card) -> None:
     diagnosis = card.origin.get("diagnosis", "")
     if is_warning(diagnosis):
         st.warning(plain(f"Its diagnosis: {diagnosis}."))
-    sets = card.origin.get("sets", "")
-    if is_warning(sets):
-        st.warning(plain(f"Its file: {sets}."))
 
 
 def _facts(card: Card, known: Known) -> str:
@@ -119,9 +116,6 @@ def _facts(card: Card, known: Known) -> str:
         lines.append(plain(diagnosis))
     if levels := card.origin.get("levels"):
         lines.append(plain(levels))
-    sets = card.origin.get("sets", "")
-    if sets and not is_warning(sets):
-        lines.append(plain(sets))
     return "  \n".join(lines)
 
 

@@ -9,6 +9,8 @@ from flatdiff.checkpoints.averages import METHODS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 
 TITLES = {**METHODS, **WEIGHT_TITLES}
+# Words to search for from the next run on, before the widget of the search is drawn again.
+SOUGHT = "sought"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,8 @@ def base_method(card: Card) -> str:
 
 def choose_filters(cards: Sequence[Card]) -> Filters:
     """The widgets; every choice is in the link."""
+    if SOUGHT in st.session_state:
+        st.session_state["search"] = st.session_state.pop(SOUGHT)
     words = st.text_input(
         "Search",
         key="search",

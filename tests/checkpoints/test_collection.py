@@ -183,13 +183,41 @@ def test_read_only_refuses_every_change(
     for change in (
         lambda: delete_checkpoint(root, store.require_idle, "tiny/adm"),
         lambda: rename_checkpoint(root, store.require_idle, "tiny/adm", "tiny/new"),
-        lambda: publish(root, root / "tiny" / "adm", "tiny/new"),
+        lambda: publish(root, {"tiny/new": root / "tiny" / "adm"}),
     ):
         with pytest.raises(FlatdiffError, match="read-only"):
             change()
     assert everything(root) == before
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "0")
     rename_checkpoint(root, store.require_idle, "tiny/adm", "tiny/new")
+
+
+def test_all_are_published_or_none(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three names, of which the last is taken, and then a disk that refuses the third rename."""
+    with staged(root) as folder:
+        for name in "abc":
+            shutil.copytree(root / "tiny" / "adm", folder / name)
+        before = everything(root)
+        names = {"new/a": folder / "a", "tiny/b": folder / "b", "tiny/sam": folder / "c"}
+        with pytest.raises(FlatdiffError, match="there is a tiny/sam already"):
+            publish(root, names)
+        assert everything(root) == before
+        assert not (root / "new").exists()
+        names = {f"new/{name}": folder / name for name in "abc"}
+        rename, calls = Path.rename, []
+
+        def third_refused(self: Path, target: Path) -> Path:
+            calls.append(target)
+            if len(calls) == 3:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return rename(self, target)
+
+        monkeypatch.setattr(Path, "rename", third_refused)
+        with pytest.raises(FlatdiffError, match="No space left on device"):
+            publish(root, names)
+        assert everything(root) == before
+        publish(root, names)
+    assert card_ids(root) == ["new/a", "new/b", "new/c", "tiny/adm", "tiny/sam"]
 
 
 def test_what_a_killed_process_left_is_swept(root: Path) -> None:

@@ -22,12 +22,13 @@ from flatdiff.conversion.card_draft import (
     CARD_KEY,
     Description,
     card_inside,
-    draft,
+    drafts,
     fitting_presets,
 )
 from flatdiff.conversion.convert import convert
+from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.foreign_weights import open_weights
-from flatdiff.conversion.importer import import_upload, portable
+from flatdiff.conversion.importer import import_upload, look_at_upload, portable
 from flatdiff.conversion.published import published_flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
@@ -47,9 +48,25 @@ def weights(flags: AdmFlags = TINY) -> dict[str, Tensor]:
     return random_network(flags).state_dict()
 
 
-def upload(root: Path, content: bytes, name: str = "their.safetensors", **changes: Any) -> Card:
+def uploads(
+    root: Path, content: bytes, name: str = "their.safetensors", **changes: Any
+) -> tuple[Card, ...]:
     """As the page does it."""
-    return import_upload(root, io.BytesIO(content), name, said(**changes))
+    words = said(**changes)
+    file = look_at_upload(root, io.BytesIO(content), name)
+    return import_upload(root, io.BytesIO(content), file, words)
+
+
+def upload(root: Path, content: bytes, name: str = "their.safetensors", **changes: Any) -> Card:
+    """A file of which one checkpoint comes."""
+    (card,) = uploads(root, content, name, **changes)
+    return card
+
+
+def drafted(header: Header, words: Description) -> Card:
+    """The card that a file with one set of weights would get."""
+    (draft,) = drafts(foreign_file("w.safetensors", header), words)
+    return draft.card
 
 
 @pytest.fixture
@@ -73,7 +90,6 @@ def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
     types = f"{len(state)} tensors of float32"
     assert "no reading fits" in card.origin.pop("diagnosis"), "its weights are random"
     assert card.origin.pop("levels").count("(") == 8
-    assert card.origin.pop("sets").startswith("taken as ema; the file holds one set of weights")
     assert card.origin == {"file": "their.safetensors", "sha256": sha256, "types": types}
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == [
         "card.json",
@@ -169,7 +185,7 @@ def test_a_draft_says_what_the_person_said(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(save(state))
     words = said(preset=None, flags="--image_size 32 --noise_schedule cosine", dataset="folder:/d")
-    card = draft(read_header(path), words).card
+    card = drafted(read_header(path), words)
     count = sum(value.numel() for value in state.values())
     assert (card.flags, card.dataset, card.num_parameters) == (expected, "folder:/d", count)
     with pytest.raises(SettingsError, match="preset must be one of digits, cifar10"):
@@ -182,10 +198,10 @@ def test_a_folder_is_never_a_strangers_choice(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     path.write_bytes(save(weights(), {CARD_KEY: json.dumps(inside.to_json())}))
     with pytest.raises(SettingsError, match=r"folder as its dataset, folder:/home/x; .*--dataset"):
-        draft(read_header(path), Description(id="a/b"))
+        drafted(read_header(path), Description(id="a/b"))
     for dataset in ("folder:/home/x", "folder:/mine", "digits"):
         words = Description(id="a/b", dataset=dataset)
-        assert draft(read_header(path), words).card.dataset == dataset
+        assert drafted(read_header(path), words).dataset == dataset
 
 
 @pytest.mark.parametrize(
@@ -201,9 +217,10 @@ def test_presets_that_fit_are_offered(name: str, expected: list[str]) -> None:
     """Tensors with a prefix; those networks have the same shapes that the papers say have."""
     shapes = network_shapes(published_flags(name)).items()
     header = Header({f"ema.{key}": TensorEntry("F32", shape) for key, shape in shapes}, {})
-    assert fitting_presets(header) == expected
+    (found,) = foreign_file("w.pt", header).sets
+    assert fitting_presets(found.header) == expected
     with pytest.raises(SettingsError, match=f"a preset \\({', '.join(expected)}\\)"):
-        draft(header, Description(id="a/b"))
+        drafted(header, Description(id="a/b"))
 
 
 def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +230,8 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     path, state = tmp_path / "their weights.pt", weights()
     torch.save({"ema": {f"module.{k}": v.half() for k, v in state.items()}, "step": 5}, path)
     words = ["import", str(path), "--name", "mine/half", "--preset", "digits", "--flags"]
-    done = command_line(*words, "--channel_mult 1 --attention_resolutions 9")
+    words.append("--channel_mult 1 --attention_resolutions 9")
+    done = command_line(*words)
     assert done.returncode == 0, done.stderr
     count = sum(value.numel() for value in state.values())
     assert f"imported: mine/half, {count:,} weights" in done.stdout
@@ -222,7 +240,7 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (card.origin["file"], card.weights) == (path.name, "ema")
     kept = read_tensors(root, card)
     assert all(torch.equal(torch.from_numpy(kept[k]), v.half().float()) for k, v in state.items())
-    again = command_line(*words, "")
+    again = command_line(*words)
     assert (again.returncode, again.stderr.strip()) == (
         1,
         "error: there is a mine/half already; choose another name",
@@ -235,7 +253,7 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_old_cards_are_read_and_new_ones_say_more(tmp_path: Path) -> None:
-    """A card without origin and count, as earlier ones are."""
+    """A card without origin and count, as earlier ones are, and one with a verdict on sets."""
     folder = place(tmp_path)
     values = json.loads((folder / "card.json").read_text())
     del values["origin"], values["num_non_finite"]
@@ -243,3 +261,6 @@ def test_old_cards_are_read_and_new_ones_say_more(tmp_path: Path) -> None:
     os.utime(folder / "card.json")
     card = read_card(tmp_path, "family/sam-swa")
     assert (card.origin, card.num_non_finite) == ({}, None)
+    values["origin"] = {"file": "w.pt", "sets": "undecided between ema and model"}
+    (folder / "card.json").write_text(json.dumps(values))
+    assert read_card(tmp_path, "family/sam-swa").origin == values["origin"]

@@ -13,9 +13,11 @@ import torch
 from safetensors.torch import save
 
 from flatdiff.checkpoints.card import card_ids, verify_weights
+from flatdiff.checkpoints.header import Header
 from flatdiff.conversion import importer, launch
 from flatdiff.conversion.card_draft import CARD_KEY
-from flatdiff.conversion.importer import import_file, upload_header
+from flatdiff.conversion.foreign_file import foreign_file
+from flatdiff.conversion.importer import import_file, import_upload, look_at_upload
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.quantized_file import quantized_file
@@ -207,9 +209,9 @@ def test_read_only_refuses_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """In all functions, before anything is looked at."""
     monkeypatch.setenv("FLATDIFF_READ_ONLY", "1")
     with pytest.raises(FlatdiffError, match="read-only"):
-        upload_header(tmp_path, io.BytesIO())
+        look_at_upload(tmp_path, io.BytesIO(), "w.pt")
     with pytest.raises(FlatdiffError, match="read-only"):
-        upload(tmp_path, b"")
+        import_upload(tmp_path, io.BytesIO(), foreign_file("w.pt", Header({}, {})), said())
     with pytest.raises(FlatdiffError, match="read-only"):
         import_file(tmp_path, tmp_path / "absent", said())
 
@@ -240,8 +242,7 @@ def test_a_diagnosis_that_dies_ends_no_import(
     run = launch.subprocess.run
     program = (
         "import os, signal, sys; from flatdiff.conversion import convert; "
-        "convert.diagnosed = lambda card, folder, *_: "
-        "((folder / 'rivals').mkdir(), os.kill(os.getpid(), signal.SIGKILL)); "
+        "convert.diagnosed = lambda cards: os.kill(os.getpid(), signal.SIGKILL); "
         "sys.exit(convert.main())"
     )
     monkeypatch.setattr(
@@ -250,7 +251,6 @@ def test_a_diagnosis_that_dies_ends_no_import(
     card = upload(tmp_path, save(STATE))
     assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
     verify_weights(tmp_path / card.id, card)
-    assert not (tmp_path / card.id / "rivals").exists(), "sets may have been under comparison"
 
 
 def test_an_answer_is_read_as_far_as_it_may_be_long(

@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,11 @@ from flatdiff.checkpoints.card import card_ids, read_card, write_card
 from flatdiff.checkpoints.header import Header
 from flatdiff.conversion import launch
 from flatdiff.conversion.convert import convert
-from flatdiff.conversion.diagnosis.fit import OUTDONE
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.importer import portable
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import FAILED
+from pages.gallery.filters import SOUGHT
 from pages.gallery.listing import OPENED
 from pages.shared.choose import sorted_out
 from tests.conftest import TINY_FLAGS
@@ -155,14 +156,61 @@ def test_a_torch_file_is_looked_at_once(
     card = read_card(engine.root, "uploads/ema_0.9999_000700")
     assert (card.method, card.weights, card.step) == ("ip-ema", "ema", 700)
     assert card.origin["packaging"] == "taken from ema"
+    assert card.origin["decay"] == "averaged with decay 0.9999"
     shown = opened(card=card.id)
     assert "no reading fits" in shown.warning[0].value
-    told = " ".join(text.value for text in (*shown.markdown, *shown.caption))
-    assert "raw or averaged cannot be told from it" in told
-    origin = {**card.origin, "sets": f"{OUTDONE}: model has the lower loss"}
+    origin = {**card.origin, "sets": "undecided between ema and model"}
     write_card(engine.root / card.id, dataclasses.replace(card, origin=origin))
-    shown = opened(card=card.id)
-    assert "other weights in the file denoise better" in shown.warning[1].value
+    assert "undecided between ema and model" in texts(opened(card=card.id)), "of an older card"
+
+
+def sent(content: object) -> AppTest:
+    """The window with a torch file in it, and flags that fit."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    page = window("adding.add_dialog()")
+    page.file_uploader[0].upload("w.pt", buffer.getvalue()).run()
+    page.text_area(key="upload_flags").set_value(
+        "--channel_mult 1 --attention_resolutions 9"
+    ).run()
+    return page
+
+
+def test_a_file_of_several_sets_becomes_several_checkpoints(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of them first, with a name that is taken; then one kind alone; all are shown."""
+    monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
+    monkeypatch.setattr(launch, "run_conversion", convert)
+    state = random_network(TINY_FLAGS).state_dict()
+    content = {"model": state, "ema": {name: value + 1 for name, value in state.items()}}
+    page = sent(content)
+    assert "; 2 sets of weights: model, ema" in page.caption[1].value.replace("\\", "")
+    weights = page.selectbox(key="upload_weights")
+    assert (weights.value, weights.options[1:]) == ("all, each on its own", ["raw", "EMA"])
+    assert "--weights" not in page.code[0].value
+    shutil.copytree(engine.root / "tiny/sam", engine.root / "uploads/w-ema")
+    press(page, "Add")
+    assert "there is a uploads\\/w\\-ema already" in page.error[0].value
+    assert not (engine.root / "uploads/w").exists()
+    shutil.rmtree(engine.root / "uploads")
+    press(page, "Add")
+    assert page.success[0].value.startswith("2 checkpoints are added: uploads\\/w, ")
+    assert card_ids(engine.root) == ["tiny/adm", "tiny/sam", "uploads/w", "uploads/w-ema"]
+    shown = AppTest.from_file(str(PAGES / "gallery/checkpoints.py"), default_timeout=60)
+    shown.session_state[SOUGHT] = page.session_state[SOUGHT]
+    shown.run()
+    assert not shown.exception
+    buttons = {button.key for button in shown.button}
+    assert {"open-uploads/w", "open-uploads/w-ema"} <= buttons
+    assert "open-tiny/sam" not in buttons
+    page = sent(content)
+    page.text_input(key="upload_name").set_value("uploads/average")
+    page.selectbox(key="upload_weights").set_value("ema").run()
+    assert "--weights ema" in page.code[0].value
+    press(page, "Add")
+    assert read_card(engine.root, "uploads/average").weights == "ema"
 
 
 def test_a_downloaded_file_asks_only_for_a_name(

@@ -21,7 +21,6 @@ NOTABLE = 0.01  # of the loss
 NAMED = 2  # of many readings
 REFUTED = "the flags are most likely wrong"
 SENSELESS = "no reading fits"
-OUTDONE = "other weights in the file denoise better"
 PARTED = "squared error of the noise in x_t"
 
 
@@ -221,4 +220,4 @@ class Diagnosis:
 
 def is_warning(sentence: str) -> bool:
     """Whether what a card says of its diagnosis calls out a choice that was made for it."""
-    return sentence.startswith((REFUTED, SENSELESS, OUTDONE))
+    return sentence.startswith((REFUTED, SENSELESS))
