@@ -1,5 +1,6 @@
 """The command line: `flatdiff <command>`; every command's help says what it does."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -9,6 +10,7 @@ from flatdiff.commands import COMMANDS
 from flatdiff.errors import FlatdiffError
 
 PROGRAM = "flatdiff"
+BROKEN_PIPE = 141  # the exit code of a program that SIGPIPE ends
 
 
 def main() -> int:
@@ -65,7 +67,13 @@ def _listed(names: Sequence[str]) -> Callable[[], int]:
 
 def script() -> None:
     """What `flatdiff` on the command line runs."""
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = BROKEN_PIPE
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.commands.progress import show_progress
 from flatdiff.engine.engine import Engine
 from flatdiff.images.datasets import Split
-from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
-from flatdiff.measures.request import Request, completed, make_request
+from flatdiff.measures.request import Request
 from flatdiff.reports.formats import FORMATS, formats_for
 from flatdiff.reports.measured import measured
 from flatdiff.settings import require
@@ -60,24 +58,13 @@ class MeasureOptions:
         require(self.out.suffix in FORMATS, "--out", f"a file ending in {known}", self.out.name)
         require(len(self.checkpoint) > 0, "--checkpoint", "given at least once", self.checkpoint)
 
-    def requests(self, measure: str, settings: Any, root: Path) -> list[Request]:
+    def requests(self, measure: str, settings: Any, engine: Engine) -> list[Request]:
         """One a checkpoint, each checkpoint once."""
-        cards = [read_card(root, name) for name in dict.fromkeys(self.checkpoint)]
+        panel = {"split": self.split, "size": self.panel_size, "seed": self.panel_seed}
         return [
-            make_request(
-                measure,
-                card,
-                completed(settings, root, card),
-                self._panel(card),
-                [read_card(root, name) for name in self.to],
-            )
-            for card in cards
+            engine.request(measure, name, settings, panel=panel, to=self.to)
+            for name in dict.fromkeys(self.checkpoint)
         ]
-
-    def _panel(self, card: Card) -> Panel:
-        return Panel(
-            dataset=card.dataset, split=self.split, size=self.panel_size, seed=self.panel_seed
-        )
 
 
 def run_measure(measure: str, settings: Any, target: MeasureOptions) -> int:
@@ -85,7 +72,7 @@ def run_measure(measure: str, settings: Any, target: MeasureOptions) -> int:
     engine = Engine(adopt=False)
     start = engine.recompute if target.recompute else engine.submit
     try:
-        requests = target.requests(measure, settings, engine.root)
+        requests = target.requests(measure, settings, engine)
         kinds = formats_for(requests[0])
         known = f"a file ending in {', '.join(kinds)} for this measurement"
         require(target.out.suffix in kinds, "--out", known, target.out.name)

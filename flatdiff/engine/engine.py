@@ -159,11 +159,28 @@ class Engine:
             CheckpointError: no such checkpoint, or it is damaged.
         """
         require(measure in MEASURES, "measure", f"one of {', '.join(MEASURES)}", measure)
-        card, *partners = (read_card(self.root, name) for name in (checkpoint, *to))
         chosen = from_mapping(MEASURES[measure].settings_type, settings, "settings")
+        return self.submit(self.request(measure, checkpoint, chosen, panel=panel, to=to))
+
+    def request(
+        self,
+        measure: str,
+        checkpoint: str,
+        settings: Any,
+        *,
+        panel: Mapping[str, Any] | None = None,
+        to: Sequence[str] = (),
+    ) -> Request:
+        """What `ask` runs: names are read, and what the settings leave open is filled in.
+
+        Raises:
+            SettingsError: the panel is unknown or out of range, or the settings do not fit.
+            CheckpointError: no such checkpoint, or it is damaged.
+        """
+        card, *partners = (read_card(self.root, name) for name in (checkpoint, *to))
         on = from_mapping(Panel, {"dataset": card.dataset, **(panel or {})}, "panel")
-        whole = completed(chosen, self.root, card)
-        return self.submit(make_request(measure, card, whole, on, partners))
+        whole = completed(settings, self.root, card)
+        return make_request(measure, card, whole, on, partners)
 
     def measure(self, measure: str, checkpoint: str, **settings: Any) -> Any:
         """`ask`, and wait for the result.

@@ -25,7 +25,14 @@ from flatdiff.training.world import World
 class StepGradient:
     """Leaves each step's gradient in the parameters of a network."""
 
-    def __init__(self, model: AdmUNet, recipe: Recipe, execution: Execution, world: World) -> None:
+    def __init__(
+        self,
+        model: AdmUNet,
+        process: DiffusionProcess,
+        recipe: Recipe,
+        execution: Execution,
+        world: World,
+    ) -> None:
         """Get a network ready.
 
         Raises:
@@ -33,7 +40,7 @@ class StepGradient:
         """
         self._model, self._recipe, self._execution, self._world = model, recipe, execution, world
         self._num_shards = shards_of_process(recipe, execution, world.size)
-        self._process = DiffusionProcess(recipe.flags)
+        self._process = process
         self._parameters = list(model.parameters())
         self._device = self._parameters[0].device
         for module in model.modules():

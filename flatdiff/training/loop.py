@@ -85,7 +85,7 @@ def train(
     """
     process = DiffusionProcess(recipe.flags)
     state.model.train()
-    gradient = StepGradient(state.model, recipe, execution, world)
+    gradient = StepGradient(state.model, process, recipe, execution, world)
     while state.step < recipe.steps:
         batch = draw_batch(recipe, data, process, state.step, state.sampler)
         losses = gradient(batch, state.step)

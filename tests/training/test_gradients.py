@@ -37,7 +37,8 @@ def gradients(
     model = random_network(recipe.flags).train()
     if execution.channels_last:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    losses = StepGradient(model, recipe, execution, ALONE)(batch, 3)
+    process = DiffusionProcess(recipe.flags)
+    losses = StepGradient(model, process, recipe, execution, ALONE)(batch, 3)
     found = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return found, losses.loss
 

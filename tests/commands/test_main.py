@@ -1,0 +1,25 @@
+"""The program itself: what it does with its own streams, whichever command it runs."""
+
+import subprocess
+import sys
+
+import pytest
+
+from flatdiff.__main__ import BROKEN_PIPE
+from tests.tiny import TESTS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_reader_that_leaves_is_no_traceback() -> None:
+    """As `flatdiff measure --help | head -1` leaves: what is read from is closed at once."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "flatdiff", "measure", "lpf", "--help"],
+        cwd=TESTS.parent,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait(60) == BROKEN_PIPE
