@@ -62,7 +62,7 @@ def seconds_with(num_workers: int, folder: Path, seed: int) -> float:
         machines.close()
 
 
-def freight_seconds(folder: Path) -> float:
+def sending_seconds(folder: Path) -> float:
     """As many bytes as a large checkpoint has, sent to another process and checked there."""
     content = np.random.default_rng(0).bytes(WEIGHTS_MB << 20)
     card = replace(
@@ -84,7 +84,7 @@ def freight_seconds(folder: Path) -> float:
 
 
 def main() -> None:
-    """Print one line a number of workers, and one for the freight."""
+    """Print one line a number of workers, and one for sending weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--rounds", type=int, default=2)
@@ -103,7 +103,7 @@ def main() -> None:
             f"as fast as {arguments.workers[0]}"
         )
     with tempfile.TemporaryDirectory() as folder:
-        seconds = freight_seconds(Path(folder))
+        seconds = sending_seconds(Path(folder))
     print(f"a checkpoint of {WEIGHTS_MB} MB: sent, checked and in place after {seconds:.1f} s")
 
 

@@ -63,9 +63,9 @@ class Machines:
         os.killpg(self.workers[number].pid, signal.SIGKILL)
         self.workers[number].wait()
 
-    def freight(self, number: int) -> list[str]:
+    def received(self, number: int) -> list[str]:
         """Digests of the checkpoints that came to a machine, and whatever else lies there."""
-        return sorted(path.name for path in (self.folder / str(number) / "freight").glob("*"))
+        return sorted(path.name for path in (self.folder / str(number) / "received").glob("*"))
 
     def close(self) -> None:
         """End all of it."""

@@ -1,8 +1,10 @@
-"""Brings weights to workers on other machines, which lack them; they travel there once.
+"""Sends the weights of checkpoints to workers on machines that lack them, once to each machine.
 
-A worker that is asked for a checkpoint it has never seen says so (`FreightMissingError`). Weights
+A worker that is asked for a checkpoint it has never seen says so (`WeightsMissingError`). Weights
 and card are then sent in pieces into that machine's state directory, into a folder named by what
 decides the numbers, digest and architecture, where all its workers and all later jobs find them.
+Dask's `scatter` would hold them in the memory of one worker and lose them with it; a file is
+mapped by every worker of its machine and is there after a restart.
 """
 
 import queue
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
     from distributed import Client
 
 PIECE_BYTES = 8 << 20  # a message; the scheduler holds one at a time
-COMING = "coming-"  # folders of what is on its way
+INCOMING = "incoming-"  # folders of what is on its way
 LOST_AFTER_S = 86_400.0  # without a new piece, its sender has gone
 
 
-class FreightMissingError(FlatdiffError):
+class WeightsMissingError(FlatdiffError):
     """A worker was asked for a checkpoint that has not travelled to its machine yet."""
 
     def __init__(self, checkpoint: str, worker: str) -> None:
@@ -45,13 +47,13 @@ def received_root(checkpoint: str, digest: str, architecture: str) -> Path:
     """The root that holds a checkpoint on this machine; see `request.architecture_of`.
 
     Raises:
-        FreightMissingError: it has not come yet; names this worker.
+        WeightsMissingError: it has not come yet; names this worker.
     """
     if has(checkpoint, digest, architecture):
         return _root_of(digest, architecture)
     from distributed import get_worker
 
-    raise FreightMissingError(checkpoint, get_worker().address)
+    raise WeightsMissingError(checkpoint, get_worker().address)
 
 
 def has(checkpoint: str, digest: str, architecture: str) -> bool:
@@ -65,10 +67,10 @@ def take_piece(sender: str, piece: bytes) -> None:
     Raises:
         CheckpointError: this machine cannot keep it.
     """
-    path = _crate(sender) / WEIGHTS_FILE
-    with _kept_or_said(path.parent):
+    path = _incoming(sender) / WEIGHTS_FILE
+    with _said_in_a_sentence(path.parent):
         if not path.exists():
-            _sweep()
+            _discard_abandoned()
             path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as file:
             file.write(piece)
@@ -80,46 +82,46 @@ def unpack(sender: str, checkpoint: str, digest: str, architecture: str, card: b
     Raises:
         CheckpointError: what came is not what the digest names, or cannot be kept.
     """
-    crate = _crate(sender)
-    with _kept_or_said(crate):
-        arrived = sha256_of(crate / WEIGHTS_FILE)
+    incoming = _incoming(sender)
+    with _said_in_a_sentence(incoming):
+        arrived = sha256_of(incoming / WEIGHTS_FILE)
     if arrived != digest:
-        shutil.rmtree(crate)
+        shutil.rmtree(incoming)
         raise CheckpointError(
             f"the weights of {checkpoint} arrived as other bytes than its card names: the file is "
             "damaged, or the network is; run it again"
         )
-    atomic_write(crate / CARD_FILE, card)
+    atomic_write(incoming / CARD_FILE, card)
     target = resolve_inside(_root_of(digest, architecture), checkpoint)
     try:
-        move_folder(crate, target)
+        move_folder(incoming, target)
     except FlatdiffError:  # another worker of this machine was sent the same meanwhile
-        shutil.rmtree(crate)
+        shutil.rmtree(incoming)
         if not has(checkpoint, digest, architecture):
             raise
 
 
 @contextmanager
-def _kept_or_said(crate: Path) -> Iterator[None]:
+def _said_in_a_sentence(incoming: Path) -> Iterator[None]:
     """What this machine cannot do is said in a sentence; an OSError would pass for a lost one."""
     try:
         yield
     except OSError as error:
-        shutil.rmtree(crate, ignore_errors=True)
+        shutil.rmtree(incoming, ignore_errors=True)
         raise CheckpointError(
-            f"a worker's machine cannot keep weights in {crate.parent}: {error.strerror}"
+            f"a worker's machine cannot keep weights in {incoming.parent}: {error.strerror}"
         ) from None
 
 
-def _sweep() -> None:
+def _discard_abandoned() -> None:
     """Throw away what stopped coming."""
-    for crate in _home().glob(f"{COMING}*"):
-        if time.time() - crate.stat().st_mtime > LOST_AFTER_S:
-            shutil.rmtree(crate, ignore_errors=True)
+    for incoming in _home().glob(f"{INCOMING}*"):
+        if time.time() - incoming.stat().st_mtime > LOST_AFTER_S:
+            shutil.rmtree(incoming, ignore_errors=True)
 
 
 def _home() -> Path:
-    return state_home() / "freight"
+    return state_home() / "received"
 
 
 def _root_of(digest: str, architecture: str) -> Path:
@@ -127,8 +129,8 @@ def _root_of(digest: str, architecture: str) -> Path:
     return resolve_inside(_home(), f"{digest}-{architecture[:16]}")
 
 
-def _crate(sender: str) -> Path:
-    return resolve_inside(_home(), f"{COMING}{sender}")
+def _incoming(sender: str) -> Path:
+    return resolve_inside(_home(), f"{INCOMING}{sender}")
 
 
 # -- on the machine that asks -------------------------------------------------------------------
@@ -153,7 +155,7 @@ def weights_lost(root: Path, request: Request) -> str:
 Delivery = Future[Exception | None]
 
 
-class Porter:
+class WeightsSender:
     """Sends weights over one connection, one after another, in a thread of its own.
 
     So nobody waits but the jobs that need them, and what two of them lack travels once: when it
@@ -163,13 +165,13 @@ class Porter:
     def __init__(self, client: "Client", root: Path, arrived: Callable[[], None]) -> None:
         """See `send`; `arrived` is called in the thread, after every delivery."""
         self.client, self._root, self._arrived = client, root, arrived
-        self._orders: queue.SimpleQueue[tuple[Delivery, Request, FreightMissingError] | None] = (
+        self._orders: queue.SimpleQueue[tuple[Delivery, Request, WeightsMissingError] | None] = (
             queue.SimpleQueue()
         )
         # A daemon: one that waits for a connection that is closed may do so for ever.
-        threading.Thread(target=self._work, name="flatdiff-freight", daemon=True).start()
+        threading.Thread(target=self._work, name="flatdiff-weights", daemon=True).start()
 
-    def bring(self, request: Request, lacking: FreightMissingError) -> Delivery:
+    def bring(self, request: Request, lacking: WeightsMissingError) -> Delivery:
         """Have a worker be sent what it lacks of a request; returns at once."""
         delivery = Delivery()
         delivery.add_done_callback(lambda _: self._arrived())
@@ -188,7 +190,7 @@ class Porter:
 
 
 def _deliver(
-    client: "Client", root: Path, request: Request, lacking: FreightMissingError
+    client: "Client", root: Path, request: Request, lacking: WeightsMissingError
 ) -> Exception | None:
     """Send a worker what it lacks of a request; why that is not possible, or None."""
     try:

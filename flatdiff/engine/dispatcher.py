@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.cluster import Cluster, evaluate_tile, reason_of
-from flatdiff.engine.delivery import Delivery, FreightMissingError, Porter, weights_lost
+from flatdiff.engine.delivery import Delivery, WeightsMissingError, WeightsSender, weights_lost
 from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
 from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 from flatdiff.errors import EngineError, StoreError
@@ -75,7 +75,7 @@ class Dispatcher(threading.Thread):
         self._workers_root = "" if cluster.address else str(root)
         self._active: dict[str, _Active] = {}
         self._finished: queue.SimpleQueue[tuple[str, range, Any]] = queue.SimpleQueue()
-        self._porter: Porter | None = None  # of the connection, once it is needed
+        self._sender: WeightsSender | None = None  # of the connection, once it is needed
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.failure: StoreError | None = None  # why it has ended by itself
@@ -114,7 +114,7 @@ class Dispatcher(threading.Thread):
         with contextlib.suppress(Exception):
             for active in self._active.values():
                 self._cancel_futures(active)
-        self._dismiss_porter()
+        self._dismiss_sender()
         self._store.close()
 
     def _round(self) -> None:
@@ -126,8 +126,8 @@ class Dispatcher(threading.Thread):
         if self._active or self._warm_up:
             self._warm_up = False
             client = self._cluster.client()
-            if self._porter is not None and self._porter.client is not client:
-                self._dismiss_porter()
+            if self._sender is not None and self._sender.client is not client:
+                self._dismiss_sender()
             self._send(client)
 
     # -- one round, step by step ------------------------------------------------------------
@@ -170,13 +170,13 @@ class Dispatcher(threading.Thread):
 
     def _mend_or_fail(self, active: _Active, items: range, error: BaseException | None) -> None:
         """Weights that a worker lacks are brought to it, and the tile is asked for again."""
-        if not isinstance(error, FreightMissingError):
+        if not isinstance(error, WeightsMissingError):
             self._fail(active, error)
             return
         active.missing.extendleft(reversed(items))
-        if self._porter is None:
-            self._porter = Porter(self._cluster.client(), self._root, self._wake.set)
-        active.deliveries.append(self._porter.bring(active.request, error))
+        if self._sender is None:
+            self._sender = WeightsSender(self._cluster.client(), self._root, self._wake.set)
+        active.deliveries.append(self._sender.bring(active.request, error))
 
     def _look_after_deliveries(self) -> None:
         """A job whose weights cannot be brought fails; one whose weights have come goes on."""
@@ -187,13 +187,13 @@ class Dispatcher(threading.Thread):
                     self._fail(active, error)
                     break
 
-    def _dismiss_porter(self) -> None:
+    def _dismiss_sender(self) -> None:
         """With its connection; the tiles that wait for it are missing, and will ask again."""
         for active in self._active.values():
             active.deliveries.clear()
-        if self._porter is not None:
-            self._porter.close()
-        self._porter = None
+        if self._sender is not None:
+            self._sender.close()
+        self._sender = None
 
     def _fail(self, active: _Active, error: BaseException | None) -> None:
         self._cancel_futures(active)

@@ -42,11 +42,11 @@ def evaluate_tile(
         request_json: see `Request.to_json`.
         first_item: position in the request's items.
         num_items: how many.
-        root: folder of the checkpoints on this machine; "" where they come as freight.
+        root: folder of the checkpoints on this machine; "" where they are sent here.
         panel: digest of the panel as it was when the job was begun.
 
     Raises:
-        FreightMissingError: the checkpoint has not come to this machine yet.
+        WeightsMissingError: the checkpoint has not come to this machine yet.
         FlatdiffError: the checkpoint or its dataset cannot be used, or has changed since.
     """
     yield_to_others()

@@ -14,7 +14,7 @@ import torch
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.delivery import FreightMissingError, has, received_root, take_piece, unpack
+from flatdiff.engine.delivery import WeightsMissingError, has, received_root, take_piece, unpack
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.engine.worker import number_of
@@ -35,7 +35,7 @@ def machines(tmp_path: Path) -> Iterator[Machines]:
 
 
 def kept_as(card: Card) -> str:
-    """The folder of a checkpoint's freight."""
+    """The folder of a received checkpoint."""
     return f"{card.digest}-{architecture_of(card)[:16]}"
 
 
@@ -72,7 +72,7 @@ def test_four_machines_one_lost_and_one_added(
     near = loss_of(tmp_path / "near.sqlite", Cluster(num_workers=1), tiny_root, settings)
     assert np.isfinite(far).all()
     np.testing.assert_array_equal(far, near)
-    assert {tuple(machines.freight(k)) for k in range(1, 4)} == {(kept_as(card),)}
+    assert {tuple(machines.received(k)) for k in range(1, 4)} == {(kept_as(card),)}
 
 
 def test_weights_travel_and_damaged_ones_end_the_job(
@@ -89,15 +89,15 @@ def test_weights_travel_and_damaged_ones_end_the_job(
     with pytest.raises(EngineError, match="arrived as other bytes"):
         loss_of(tmp_path / "1.sqlite", Cluster(machines.address), root, settings)
     # A second piece of the job may have asked for them too; what it is sent goes the same way.
-    until(lambda: machines.freight(0) == [], "nothing of them")
+    until(lambda: machines.received(0) == [], "nothing of them")
     loss = loss_of(tmp_path / "2.sqlite", Cluster(machines.address), tiny_root, settings)
     card = read_card(tiny_root, "tiny/adm")
     here = Subject(card, load_model(tiny_root, card, torch.device("cpu")), Panel())
     assert loss[1, 1] == pytest.approx(here.losses().mean(), rel=1e-6)
-    assert machines.freight(0) == [kept_as(card)]
+    assert machines.received(0) == [kept_as(card)]
 
 
-def test_freight_is_taken_whole_or_not_at_all(
+def test_weights_are_taken_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_root: Path
 ) -> None:
     """Damaged on the way, it leaves nothing; whole, it is a root like any other."""
@@ -117,23 +117,23 @@ def test_freight_is_taken_whole_or_not_at_all(
     unpack("b", *what, text)
     unpack("c", *what, text)
     assert read_card(received_root(*what), card.id) == card
-    assert [path.name for path in (tmp_path / "freight").iterdir()] == [kept_as(card)]
+    assert [path.name for path in (tmp_path / "received").iterdir()] == [kept_as(card)]
     other = dataclasses.replace(card.flags, noise_schedule="linear")
     flags = architecture_of(dataclasses.replace(card, flags=other))
     assert not has(card.id, card.digest, flags), "the same bytes under other flags are another"
 
 
-def test_a_machine_that_cannot_keep_freight_says_so(
+def test_a_machine_that_cannot_keep_weights_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file where the folder should be: as good as a full disk, and no lost connection."""
-    (tmp_path / "freight").write_text("")
+    (tmp_path / "received").write_text("")
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
     with pytest.raises(CheckpointError, match="cannot keep weights"):
         take_piece("a", b"x")
 
 
-def test_freight_that_stopped_coming_is_thrown_away(
+def test_weights_that_stopped_coming_is_thrown_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its last piece came two days ago; that of another sender just now."""
@@ -141,14 +141,14 @@ def test_freight_that_stopped_coming_is_thrown_away(
     for sender in "ab":
         take_piece(sender, b"x")
     old = time.time() - 2 * 86_400
-    os.utime(tmp_path / "freight" / "coming-a", (old, old))
+    os.utime(tmp_path / "received" / "incoming-a", (old, old))
     take_piece("c", b"x")
-    assert {path.name for path in (tmp_path / "freight").iterdir()} == {"coming-b", "coming-c"}
+    assert {path.name for path in (tmp_path / "received").iterdir()} == {"incoming-b", "incoming-c"}
 
 
 def test_what_is_lacking_survives_the_way_back() -> None:
     """An exception of a worker arrives pickled."""
-    error = pickle.loads(pickle.dumps(FreightMissingError("tiny/adm", "tcp://10.0.0.2:1")))
+    error = pickle.loads(pickle.dumps(WeightsMissingError("tiny/adm", "tcp://10.0.0.2:1")))
     assert (error.checkpoint, error.worker) == ("tiny/adm", "tcp://10.0.0.2:1")
 
 

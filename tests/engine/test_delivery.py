@@ -34,7 +34,7 @@ class Tile:
         self.key, self.value, self.error = f"tile-{number}", None, None
         try:
             self.value = compute()
-        except delivery.FreightMissingError as error:
+        except delivery.WeightsMissingError as error:
             self.error = error
         self.status = "error" if self.error else "finished"
 
@@ -65,7 +65,7 @@ class Far:
     def compute(self, request: Request, first: int, count: int) -> TileResult:
         """Made up, where the weights are."""
         if not delivery.has(request.checkpoint, request.checkpoint_digest, request.architecture):
-            raise delivery.FreightMissingError(request.checkpoint, WORKER)
+            raise delivery.WeightsMissingError(request.checkpoint, WORKER)
         items = request.items[first : first + count]
         return TileResult([arrays_for(item, request.settings) for item in items], 1e-3, "{}")
 
@@ -131,7 +131,7 @@ def bench(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     made = Bench(store, tmp_path / "checkpoints")
     yield made
     made.far.gate.set()
-    made.dispatcher._dismiss_porter()
+    made.dispatcher._dismiss_sender()
 
 
 def num_pieces(bench: Bench, name: str) -> int:
