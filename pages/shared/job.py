@@ -38,8 +38,7 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
     """
     shared_engine().require_running()
     handles = [shared_engine().handle(request) for request in requests]
-    if asked := st.session_state.pop(_asked_by(handles), None):
-        asked(handles)
+    _do_what_was_asked(handles)
     if refused := st.session_state.pop(REFUSED, ""):
         st.warning(refused)
     known = _progress_of(handles)
@@ -77,7 +76,7 @@ def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) 
             icon=":material/play_arrow:",
             shortcut="Ctrl+Enter" if primary else None,
             on_click=_ask,
-            args=(_asked_by(handles), _run),
+            args=(handles, _run),
         )
         least = "at least " if estimate.open_ended else ""
         st.caption(f"{least}{estimate.evaluations:,} evaluations, {_cost(estimate.seconds)}")
@@ -172,7 +171,7 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
             icon=":material/refresh:",
             type="tertiary",
             on_click=_ask,
-            args=(_asked_by(handles), _recompute),
+            args=(handles, _recompute),
         )
 
 
@@ -187,8 +186,22 @@ def _asked_by(handles: Sequence[Handle]) -> str:
     return f"asked-{_name(handles)}"
 
 
-def _ask(key: str, action: Callable[[Sequence[Handle]], None]) -> None:
-    st.session_state[key] = action
+def _ask(handles: Sequence[Handle], action: Callable[[Sequence[Handle]], None]) -> None:
+    st.session_state[_asked_by(handles)] = action, _checkpoints(handles)
+
+
+def _do_what_was_asked(handles: Sequence[Handle]) -> None:
+    """Unless none of the checkpoints is left that the button was pressed for.
+
+    Ctrl+Enter in a dialog reaches the page behind it, which may come back with another one.
+    """
+    action, pressed_for = st.session_state.pop(_asked_by(handles), (None, set()))
+    if action is not None and pressed_for & _checkpoints(handles):
+        action(handles)
+
+
+def _checkpoints(handles: Sequence[Handle]) -> set[str]:
+    return {handle.request.checkpoint for handle in handles}
 
 
 def _run(handles: Sequence[Handle]) -> None:
