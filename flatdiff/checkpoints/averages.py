@@ -14,10 +14,9 @@ from flatdiff.checkpoints.recipe import BaseMethod, Recipe
 WeightKind = str  # RAW, or a key of AVERAGES
 RAW: WeightKind = "raw"
 
-# The new weights' share of an average, in [0, 1], after so many steps of a recipe and with so many
-# sets averaged before; step 0 are the initial weights. None: they do not enter. The first that
-# enter are copied.
-Share = Callable[[Recipe, int, int], float | None]
+# The new weights' share of an average, in [0, 1], after so many steps of a recipe; step 0 are the
+# initial weights. None: they do not enter. The first that enter are copied.
+Share = Callable[[Recipe, int], float | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,19 +29,18 @@ class Average:
     tells_count: bool = False  # whether a card says how many models were averaged
 
 
-def ema_share(recipe: Recipe, step: int, num_averaged: int) -> float:
+def ema_share(recipe: Recipe, step: int) -> float:
     """theta_ema <- decay theta_ema + (1 - decay) theta, from w_0 on (the paper's Algorithm 1)."""
     return 1 - recipe.ema_decay
 
 
-def swa_share(recipe: Recipe, step: int, num_averaged: int) -> float | None:
+def swa_share(recipe: Recipe, step: int) -> float | None:
     """An equal share for the weights of every c-th step from the start step on.
 
-    The number averaged is counted; Algorithm 1's i/c would count the models before the start too.
+    Counted from there; the i/c of the paper's Algorithm 1 would count the models before it too.
     """
-    since = step - recipe.swa_start_step
-    enters = since >= 0 and since % recipe.swa_every_steps == 0
-    return 1 / (num_averaged + 1) if enters else None
+    before, rest = divmod(step - recipe.swa_start_step, recipe.swa_every_steps)
+    return 1 / (before + 1) if before >= 0 and rest == 0 else None
 
 
 AVERAGES: Mapping[WeightKind, Average] = {

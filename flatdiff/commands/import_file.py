@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import tyro
 
-from flatdiff.checkpoints.averages import WeightKind
+from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion import importer
@@ -15,6 +15,9 @@ from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.images.datasets import known_names
 from flatdiff.system.files import checkpoint_root
+
+# What `--weights` may be, for the help and the parser; a union is a type to tyro alone.
+KINDS = cast("type", tyro.extras.literal_type_from_choices(WEIGHT_KINDS) | None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class ImportOptions:
     ] = None
     method: BaseMethod | None = None
     """How it was trained: adm (plain), ip (input perturbation) or sam."""
-    weights: WeightKind | None = None
+    weights: Annotated[WeightKind | None, tyro.conf.arg(constructor=KINDS)] = None
     """Raw ones, or averaged over training: ema or swa. Of a file with several sets only those of
     this kind are taken; left out, every set becomes a checkpoint of its own."""
     step: int | None = None

@@ -44,7 +44,7 @@ class TrainOptions(RunOptions):
 
 
 def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
-    """Train ADM with one base method; raw, EMA and SWA weights become three checkpoints.
+    """Train ADM with one base method; each set of its weights becomes a checkpoint.
 
     Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
     Several processes, on as many GPUs: torchrun --nproc-per-node 4 -m flatdiff train ...

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flatdiff.checkpoints.averages import WeightKind, method_name
+from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, as_text, shortened
@@ -42,6 +42,9 @@ class Description:
     def __post_init__(self) -> None:
         family_and_name(self.id)
         known = ", ".join(NETWORKS)
+        kinds = ", ".join(WEIGHT_KINDS)
+        kind_fits = self.weights is None or self.weights in WEIGHT_KINDS
+        require(kind_fits, "weights", f"one of {kinds}", self.weights)
         fits = self.preset is None or self.preset in NETWORKS
         require(fits, "preset", f"one of {known}", self.preset)
 
@@ -161,7 +164,7 @@ def _card(
 ) -> Card:
     """The card of one set, made of what those of all sets share."""
     family, name = family_and_name(ids[found.prefix])
-    weights = said.weights or found.kind or "raw"
+    weights = said.weights or found.likely_kind
     method = shared.method
     if said.method or not method:
         method = method_name(said.method or "adm", weights)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flatdiff.checkpoints.averages import AVERAGES, WeightKind
+from flatdiff.checkpoints.averages import AVERAGES, RAW, WeightKind
 from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.errors import CheckpointError
 
@@ -55,6 +55,11 @@ class WeightSet:
         return any(MOMENTS.fullmatch(part) for part in self.prefix.lower().split("."))
 
     @property
+    def likely_kind(self) -> WeightKind:
+        """Its kind, and raw where nothing says it."""
+        return self.kind or RAW
+
+    @property
     def may_be_any_kind(self) -> bool:
         """Whether nothing in its file says which kind it is: a file's own name can be wrong."""
         return _average(self.prefix)[0] is None
@@ -95,7 +100,7 @@ class ForeignFile:
         """
         if not self.sets:
             raise CheckpointError(_no_network(self.moments))
-        fitting = [one for one in self.sets if weights in (None, one.kind or "raw")]
+        fitting = [one for one in self.sets if weights in (None, one.likely_kind)]
         if len(self.sets) == 1 and self.sets[0].may_be_any_kind:
             fitting = list(self.sets)
         if not fitting:

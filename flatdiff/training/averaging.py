@@ -28,7 +28,7 @@ def update_averages(
 def _take_in(
     average: Average, averaged: AveragedModel, model: nn.Module, recipe: Recipe, step: int
 ) -> None:
-    share = average.share(recipe, step, int(averaged.n_averaged))
+    share = average.share(recipe, step)
     if share is None:
         return
 

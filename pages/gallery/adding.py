@@ -9,7 +9,7 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES, WeightKind
+from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 from flatdiff.conversion.card_draft import Description, card_inside, fitting_presets
 from flatdiff.conversion.foreign_file import ForeignFile, titles
@@ -107,7 +107,7 @@ def _contents(foreign: ForeignFile) -> str:
 
 
 def _network(foreign: ForeignFile) -> dict[str, Any]:
-    """Which network it is, and how it was trained; begins with what the file lets guess."""
+    """Which network it is, and how it was trained; begins with what the file lets one guess."""
     presets = list(NETWORKS)
     fitting = fitting_presets(foreign.taken(None)[0].header) if foreign.sets else []
     usual = next(iter(fitting), presets[0])
@@ -120,7 +120,7 @@ def _network(foreign: ForeignFile) -> dict[str, Any]:
         help="Whose flags to begin with: "
         + "; ".join(f"{name}: {network.source}" for name, network in NETWORKS.items()),
     )
-    found: dict[str, Any] = {
+    found = {
         "preset": chosen,
         "dataset": dataset.selectbox(
             "Dataset",
@@ -138,8 +138,13 @@ def _network(foreign: ForeignFile) -> dict[str, Any]:
             "from the tensors; heads, attention order and noise schedule leave no trace there.",
         ),
     }
+    return found | _training(foreign)
+
+
+def _training(foreign: ForeignFile) -> dict[str, Any]:
+    """How its weights were trained; begins with what names say."""
     method, weights, step = st.columns(3)
-    found["method"] = method.selectbox(
+    base = method.selectbox(
         "Method", list(BASES), format_func=METHODS.__getitem__, key="upload_method"
     )
     kinds = _kinds(foreign)
@@ -150,16 +155,13 @@ def _network(foreign: ForeignFile) -> dict[str, Any]:
         key="upload_weights",
         help="Where the file holds several sets of weights: which of them become checkpoints.",
     )
-    found["weights"] = None if kind == EACH_SET else kind
-    found["step"] = int(
-        step.number_input("Step", 0, value=foreign.step, step=1000, key="upload_step")
-    )
-    return found
+    steps = step.number_input("Step", 0, value=foreign.step, step=1000, key="upload_step")
+    return {"method": base, "weights": None if kind == EACH_SET else kind, "step": int(steps)}
 
 
 def _kinds(foreign: ForeignFile) -> dict[str, str]:
     """Kinds of weights to choose from, the likely one first, and how each is shown."""
-    held: list[WeightKind] = [found.kind or "raw" for found in foreign.sets]
+    held = [found.likely_kind for found in foreign.sets]
     if len(held) > 1:
         return {EACH_SET: EACH_SET, **{kind: WEIGHT_TITLES[kind] for kind in dict.fromkeys(held)}}
     return {kind: WEIGHT_TITLES[kind] for kind in dict.fromkeys((*held, *WEIGHT_KINDS))}

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError, SettingsError
 from tests.checkpoints.test_card import card_of, place
 from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
+
+RUN = subprocess.run  # as it is before a test replaces it
 
 
 def said(**changes: Any) -> Description:
@@ -74,6 +77,19 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The converter's work in this process, which has torch already; its own costs seconds."""
     monkeypatch.setattr(launch, "run_conversion", convert)
     monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
+
+
+def converter_is(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Another program is started where the converter would be."""
+    monkeypatch.setattr(
+        launch.subprocess, "run", lambda words, **rest: RUN([words[0], "-c", program], **rest)
+    )
+
+
+def changed_converter(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
+    """The converter with something in its module `convert` replaced."""
+    begin = "import os, signal, sys; from flatdiff.conversion import convert"
+    converter_is(monkeypatch, f"{begin}; {change}; sys.exit(convert.main())")
 
 
 def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:

@@ -23,7 +23,14 @@ from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.quantized_file import quantized_file
 from tests.checkpoints.test_card import card_of, place
 from tests.checkpoints.test_header import BAD
-from tests.conversion.test_importer import in_process, said, upload, weights  # noqa: F401
+from tests.conversion.test_importer import (
+    changed_converter,
+    converter_is,
+    in_process,  # noqa: F401  (the fixture)
+    said,
+    upload,
+    weights,
+)
 from tests.conversion.test_torch_archive import rezipped
 
 STATE = weights()
@@ -143,24 +150,15 @@ def test_the_child_process_says_it_too(name: str, tmp_path: Path) -> None:
 def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed as for want of memory, or too slow."""
     killed = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
-    run = launch.subprocess.run
     for program, seconds, word in (
         (killed, 60, "ended with -9, most likely for want of memory"),
         ("input()" * 9, 60, "ended with 1, for no reason foreseen"),
     ):
-        monkeypatch.setattr(
-            launch.subprocess,
-            "run",
-            lambda words, program=program, **rest: run([words[0], "-c", program], **rest),
-        )
+        converter_is(monkeypatch, program)
         monkeypatch.setattr(launch, "CONVERSION_TIMEOUT_S", seconds)
         with pytest.raises(CheckpointError, match=word):
             upload(tmp_path, save(STATE))
-    monkeypatch.setattr(
-        launch.subprocess,
-        "run",
-        lambda words, **rest: run([words[0], "-c", "import time; time.sleep(60)"], **rest),
-    )
+    converter_is(monkeypatch, "import time; time.sleep(60)")
     monkeypatch.setattr(launch, "CONVERSION_TIMEOUT_S", 0.5)
     with pytest.raises(CheckpointError, match=r"within 0\.5 s"):
         upload(tmp_path, save(STATE))
@@ -239,14 +237,8 @@ def test_a_diagnosis_that_dies_ends_no_import(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed in the middle of it, as for want of memory or time; the weights are there."""
-    run = launch.subprocess.run
-    program = (
-        "import os, signal, sys; from flatdiff.conversion import convert; "
-        "convert.diagnosed = lambda cards: os.kill(os.getpid(), signal.SIGKILL); "
-        "sys.exit(convert.main())"
-    )
-    monkeypatch.setattr(
-        launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    changed_converter(
+        monkeypatch, "convert.diagnosed = lambda cards: os.kill(os.getpid(), signal.SIGKILL)"
     )
     card = upload(tmp_path, save(STATE))
     assert card.origin["diagnosis"].startswith("not diagnosed: the diagnosis was ended")
@@ -257,11 +249,7 @@ def test_an_answer_is_read_as_far_as_it_may_be_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A child that says a megabyte more than an answer has."""
-    run = launch.subprocess.run
-    program = f"print('x' * {launch.MAX_ANSWER_BYTES + (1 << 20)})"
-    monkeypatch.setattr(
-        launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
-    )
+    converter_is(monkeypatch, f"print('x' * {launch.MAX_ANSWER_BYTES + (1 << 20)})")
     with pytest.raises(CheckpointError, match="more than 16 MB"):
         upload(tmp_path, save(STATE))
 

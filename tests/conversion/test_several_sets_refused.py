@@ -18,7 +18,12 @@ from flatdiff.conversion.convert import convert
 from flatdiff.conversion.foreign_file import MAX_SETS, foreign_file
 from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError, FlatdiffError
-from tests.conversion.test_importer import in_process, said, uploads  # noqa: F401
+from tests.conversion.test_importer import (
+    changed_converter,
+    in_process,  # noqa: F401  (the fixture)
+    said,
+    uploads,
+)
 from tests.conversion.test_several_sets import STATE, State, not_diagnosed, saved, shifted  # noqa: F401
 
 
@@ -89,18 +94,13 @@ def test_a_child_that_dies_between_two_sets_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first is written whole when the process is killed."""
-    run = launch.subprocess.run
-    program = (
-        "import os, signal, sys; from flatdiff.conversion import convert; write = "
-        "convert.write_weights; convert.write_weights = lambda path, parts: write(path, parts) "
-        "if path.parent.name == '0' else os.kill(os.getpid(), signal.SIGKILL); "
-        "sys.exit(convert.main())"
-    )
     (tmp_path / "w.pt").write_bytes(saved({"model": STATE, "ema": shifted(1)}))
     look = launch.foreign_header(tmp_path / "w.pt")
     monkeypatch.setattr(launch, "foreign_header", lambda path: look)
-    monkeypatch.setattr(
-        launch.subprocess, "run", lambda words, **rest: run([words[0], "-c", program], **rest)
+    changed_converter(
+        monkeypatch,
+        "write = convert.write_weights; convert.write_weights = lambda path, parts: "
+        "write(path, parts) if path.parent.name == '0' else os.kill(os.getpid(), signal.SIGKILL)",
     )
     with pytest.raises(CheckpointError, match="ended with -9"):
         import_file(tmp_path / "root", tmp_path / "w.pt", said())

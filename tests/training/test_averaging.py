@@ -87,7 +87,7 @@ def test_a_new_average_is_a_function_and_an_entry(monkeypatch: pytest.MonkeyPatc
     """
     gamma, steps = 6.94, 2000
 
-    def power_share(recipe: Recipe, step: int, num_averaged: int) -> float:
+    def power_share(recipe: Recipe, step: int) -> float:
         return 1 - (1 - 1 / max(step, 1)) ** (gamma + 1)
 
     entry = Average(title="power EMA", share=power_share, settings=())
@@ -116,15 +116,15 @@ def test_swa_steps_are_counted_by_hand(
 ) -> None:
     """Every c steps from the start step, both ends included, written as lists."""
     recipe = tiny_recipe(steps=steps, swa_start_step=start, swa_every_steps=every)
-    assert [step for step in range(steps + 1) if swa_share(recipe, step, 0)] == averaged
+    assert [step for step in range(steps + 1) if swa_share(recipe, step)] == averaged
 
 
 def test_the_papers_swa_averages_201_models() -> None:
     """180,000, 180,100, .., 200,000: (200,000 - 180,000)/100 + 1, not Algorithm 1's i/c = 2000."""
     recipe = tiny_recipe(steps=200_000, swa_start_step=180_000)
-    assert sum(swa_share(recipe, step, 0) is not None for step in range(200_001)) == 201
+    assert sum(swa_share(recipe, step) is not None for step in range(200_001)) == 201
 
 
 def test_the_share_of_ema_is_what_its_decay_leaves() -> None:
     """By hand."""
-    assert ema_share(tiny_recipe(ema_decay=0.75), 3, 4) == 0.25
+    assert ema_share(tiny_recipe(ema_decay=0.75), 3) == 0.25
