@@ -14,7 +14,8 @@ from flatdiff.engine.store import Store
 from flatdiff.system.files import PROJECT_ROOT
 
 # On a busy machine with two cores; what must be quick is measured in benchmarks/.
-expect.set_options(timeout=30_000)
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 
 CHROMIUM_FLAGS = [
     "--no-sandbox",
@@ -77,6 +78,6 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     """A fresh visitor on a laptop."""
     context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()

@@ -33,7 +33,7 @@ def test_report_opens_without_a_network(
     fill(server, tiny_root)
     open_page(page, server, "compare")
     expect(page.get_by_text("From store, computed")).to_be_visible()
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name="Report (HTML)").click()
     path = tmp_path / "report.html"
     download.value.save_as(path)

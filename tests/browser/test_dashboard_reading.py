@@ -78,7 +78,7 @@ def test_row_14_keyboard_alone(page: Page, shipped: Server) -> None:
     open_page(page, shipped, "surface?mode=every+cell&resolution=2&seed=14")
     expect(page.get_by_role("button", name="Run")).to_be_visible()
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("From store, computed")).to_be_visible()
     for path in ("flatness", "curvature", "radius", "exposure", "quantization"):
         open_page(page, shipped, path)
         expect(page.locator(".js-plotly-plot").first).to_be_visible()

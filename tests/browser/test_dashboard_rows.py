@@ -37,13 +37,13 @@ def open_stored(page: Page, server: Server, path: str) -> None:
     expect(stored.or_(run)).to_be_visible()
     if run.is_visible():
         run.click()
-    expect(stored).to_be_visible(timeout=120_000)
+    expect(stored).to_be_visible()
     expect(page.locator(".js-plotly-plot, [data-testid=stImage]").first).to_be_visible()
 
 
 def downloaded(page: Page, kind: str, folder: Path) -> Path:
     """The file that a click on a kind of file gives."""
-    with page.expect_download(timeout=60_000) as download:
+    with page.expect_download() as download:
         page.get_by_role("button", name=kind, exact=True).first.click()
     path = folder / download.value.suggested_filename
     download.value.save_as(path)
@@ -139,7 +139,7 @@ def test_row_07_charts_as_svg(page: Page, shipped: Server, tmp_path: Path) -> No
     chart = page.locator(".js-plotly-plot").first
     chart.hover()
     for kind, start in (("SVG", b"<svg"), ("PNG", b"\x89PNG")):
-        with page.expect_download(timeout=60_000) as download:
+        with page.expect_download() as download:
             chart.locator(f".modebar-btn[data-title*={kind}]").click()
         path = tmp_path / download.value.suggested_filename
         download.value.save_as(path)

@@ -51,14 +51,14 @@ def test_a_checkpoint_comes_and_goes(page: Page, server: Server, root: Path) -> 
     flags.fill("--channel_mult 1 --attention_resolutions 9")
     flags.press("Control+Enter")
     window.get_by_role("button", name="Add", exact=True).click()
-    expect(page.get_by_text("is added:")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("is added:")).to_be_visible()
     expect(window).to_have_count(0)
     assert card_ids(root) == [f"theirs/{name}", "tiny/adm", "tiny/sam"]
     expect(page.get_by_role("heading", name=f"theirs/{name}")).to_be_visible()
     expect(page.get_by_text("from the file theirs.safetensors")).to_be_visible()
 
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("From store, computed")).to_be_visible()
     expect(page.get_by_alt_text("Samples of")).to_be_visible()
 
     page.get_by_role("button", name="Rename", exact=True).click()

@@ -44,7 +44,7 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
     set_number(page, "Resolution", 7)
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("From store, computed")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
@@ -53,7 +53,7 @@ def test_row_10_stored_results_at_once(page: Page, server: Server, browser: Brow
     link = "surface?checkpoints=tiny%2Fsam&mode=every+cell&dimensions=1-D&resolution=5&seed=3"
     open_page(page, server, link)
     page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("From store, computed")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("From store, computed")).to_be_visible()
     jobs = len(server.store.jobs())
     visitor = browser.new_context().new_page()
     open_page(visitor, server, link)
@@ -77,7 +77,7 @@ def test_two_browsers_cause_one_computation(page: Page, server: Server, browser:
     for visitor in (page, other):
         visitor.get_by_role("button", name="Run").click()
     for visitor in (page, other):
-        expect(visitor.get_by_text("From store, computed")).to_be_visible(timeout=120_000)
+        expect(visitor.get_by_text("From store, computed")).to_be_visible()
     (job,) = server.store.jobs()[before:]
     assert job.num_done == job.num_items == len(server.store.positions_done(job.key))
     other.context.close()

@@ -36,7 +36,7 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     server, root = own
     open_page(page, server, "train?methods=%2BIP&steps=200&batch=2&save=20")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 200 steps"))).to_be_visible(timeout=90_000)
+    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 200 steps"))).to_be_visible()
     page.context.close()
 
     (run,) = list_runs(root)
@@ -47,7 +47,7 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     expect(again.get_by_text(re.compile("stopped at .* all of it saved"))).to_be_visible()
     expect(again.locator(".js-plotly-plot").first).to_be_visible()
     again.get_by_role("button", name="Continue").click()
-    expect(again.get_by_text("done: 200 of 200 steps")).to_be_visible(timeout=120_000)
+    expect(again.get_by_text("done: 200 of 200 steps")).to_be_visible()
     again.get_by_role("link", name="Checkpoint", exact=True).click()
     expect(again.get_by_role("heading", name="Checkpoints")).to_be_visible()
     expect(again.get_by_role("heading", name="ADM +IP (mine)")).to_be_visible()
