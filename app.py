@@ -45,12 +45,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     import pandas  # noqa: F401  (first import by many sessions at once can fail)
     import plotly.graph_objects  # noqa: F401
 
-    from flatdiff.engine.bundle import import_bundle
     from flatdiff.engine.engine import shared_engine
     from pages.shared.choose import sorted_out
 
     engine = shared_engine()
-    import_bundle(engine.store)
     cards, _ = sorted_out(engine.root)
     engine.measure_speed(cards)
     later = Timer(FIRST_PAGE_S, assemble, (engine, cards))

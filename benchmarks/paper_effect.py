@@ -9,7 +9,6 @@ shipped results; what is not in the store is computed. Prints Markdown.
 from collections.abc import Mapping
 
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
@@ -36,7 +35,6 @@ MORE_HEAD = "| method | {} |\n|{}".format(
 def main() -> None:
     """Compute or look up, then print."""
     engine = Engine(adopt=False)
-    import_bundle(engine.store)
     engine.start()
     cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
     shown = [card for card in cards if card.family == "digits"]

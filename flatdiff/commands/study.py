@@ -9,7 +9,6 @@ import tyro
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.commands.progress import show_progress
-from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.request import Request
 from flatdiff.paper.family import family_cards, study_requests
@@ -45,7 +44,6 @@ def study(
     engine = Engine(adopt=False)
     try:
         cards = family_cards(engine.root, family)
-        import_bundle(engine.store)
         requests = study_requests(cards, num_images)
         print(_cost(engine, cards, requests))
         handles = [engine.submit(request) for request in requests]

@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from flatdiff.diffusion.flags import AdmFlags
-from flatdiff.diffusion.gaussians import discretized_nll, mean_over_pixels, normal_kl
+from flatdiff.diffusion.gaussians import Image, discretized_nll, mean_over_pixels, normal_kl
 from flatdiff.diffusion.schedule import make_betas, respaced_betas, respaced_timesteps
 
-Image = Float[Tensor, "b c h w"]
 Steps = Int[Tensor, " b"]
 # (x_t (B, C, H, W), timesteps (B,)) -> (B, C or 2C, H, W); labels are bound by the caller.
 Network = Callable[[Tensor, Tensor], Tensor]

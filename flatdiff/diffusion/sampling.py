@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from flatdiff.diffusion.gaussians import mean_over_pixels
-from flatdiff.diffusion.process import DiffusionProcess, Image, Network
+from flatdiff.diffusion.gaussians import Image, mean_over_pixels
+from flatdiff.diffusion.process import DiffusionProcess, Network
 
 
 @dataclass(frozen=True)

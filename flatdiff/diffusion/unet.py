@@ -15,8 +15,8 @@ from torch.utils.checkpoint import checkpoint
 
 from flatdiff.diffusion.dropout import Dropout
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.gaussians import Image
 
-Image = Float[Tensor, "b c h w"]
 Changed = Float[Tensor, "b c_out h_out w_out"]  # where a layer may change more than the values
 Embedding = Float[Tensor, "b e"]
 

@@ -1,7 +1,8 @@
 """A bundle is the store file that ships with the project: results a first visitor finds ready.
 
-`import_bundle` copies what the visitor's store lacks, `export_bundle` makes the file (`flatdiff
-bundle`), and `open_store` takes over what can be read of a damaged store.
+`import_bundle` copies what the user's store lacks, `export_bundle` makes the file (`flatdiff
+bundle`), `open_store` takes over what can be read of a damaged store, and `open_home_store` opens
+the user's own, with the bundle's results in it.
 """
 
 import logging
@@ -13,11 +14,12 @@ from pathlib import Path
 from flatdiff.engine.database import STORE_VERSION
 from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.errors import StoreError
-from flatdiff.system.files import shipped
+from flatdiff.system.files import shipped, state_home
 
 log = logging.getLogger("flatdiff.engine")
 
 BUNDLE_FILE = shipped() / "results.sqlite"
+STORE_FILE = "results.sqlite"  # in the state directory
 
 
 def import_bundle(store: Store, bundle: Path = BUNDLE_FILE) -> int:
@@ -54,6 +56,17 @@ def open_store(path: Path) -> Store:
         with suppress(StoreError):  # nothing in it can be read
             log.warning("%d results were taken over", copy_results(damaged, store))
     store.close_unreadable()
+    return store
+
+
+def open_home_store() -> Store:
+    """The store of the state directory; what ships with the project is found in it.
+
+    Raises:
+        StoreError: the folder cannot be written, or a file is newer.
+    """
+    store = open_store(state_home() / STORE_FILE)
+    import_bundle(store)
     return store
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.checkpoints.card import Card, read_card
-from flatdiff.engine.bundle import open_store
+from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
 from flatdiff.engine.progress import Cost, Progress, progress_of, seconds_left
@@ -26,9 +26,8 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.settings import from_mapping, require
-from flatdiff.system.files import checkpoint_root, state_home
+from flatdiff.system.files import checkpoint_root
 
-STORE_FILE = "results.sqlite"
 WAIT_POLL_S = 0.05
 
 
@@ -108,12 +107,12 @@ class Engine:
         """Open the store; nothing is started before `start`.
 
         Args:
-            store: default: in the state directory.
+            store: default: in the state directory, with the shipped results in it.
             cluster: default: private workers, or $FLATDIFF_SCHEDULER.
             root: of the checkpoints; default: the bundled ones.
             adopt: also continue jobs that other programs left unfinished in the store.
         """
-        self.store = store or open_store(state_home() / STORE_FILE)
+        self.store = store or open_home_store()
         self.root = root or checkpoint_root()
         self.cluster = cluster or Cluster()
         self.watchers = Watchers()

@@ -49,10 +49,10 @@ UNREADABLE_ERRORS = (
     Image.DecompressionBombError,
 )
 
-UNREADABLE = "could not be read and are left out"
+UNREADABLE_SENTENCE = "could not be read and are left out"
 # After "3 of 120 images "; in the order in which they are said.
 REMARKS: dict[str, str] = {
-    "unreadable": UNREADABLE,
+    "unreadable": UNREADABLE_SENTENCE,
     "small": "are smaller than asked for and were enlarged",
     "size": "have another size and were cropped and scaled",
     "animated": "are animated; the first frame was taken",

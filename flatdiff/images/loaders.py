@@ -15,7 +15,7 @@ import torch
 from flatdiff.errors import DataError
 from flatdiff.images.cache import Source, prepare
 from flatdiff.images.datasets import CIFAR10_BYTES, Dataset, Split, datasets_home
-from flatdiff.images.image_files import UNREADABLE, ImageFile, collection, lsun_images
+from flatdiff.images.image_files import UNREADABLE_SENTENCE, ImageFile, collection, lsun_images
 from flatdiff.images.image_set import ImageSet, Wanted
 from flatdiff.system.download import Published, fetch
 
@@ -121,7 +121,7 @@ def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name
     source = Source(name=name, fingerprint=dataset.fingerprint(fresh=True), **vars(wanted))
     found = prepare(source, _told(name, files))
     for sentence in found.outcome.sentences():
-        if found.fresh or UNREADABLE in sentence:
+        if found.fresh or UNREADABLE_SENTENCE in sentence:
             log.warning("%s, %s: %s", name, wanted.split, sentence)
     return ImageSet(torch.from_numpy(found.values), 255)
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flatdiff.landscape.flat_weights import FlatWeights, Vector
 from flatdiff.landscape.noise import Normalization
 
-EPS = 1e-10  # in the denominator of Li et al.'s reference code
+DENOMINATOR_EPS = 1e-10  # in the denominator of Li et al.'s reference code
 
 
 def gaussian(length: int, seed: int, index: int) -> Vector:
@@ -42,7 +42,7 @@ def normalize_direction(
         if len(slot.shape) >= 2:
             rows = 1 if normalization == "layer" else slot.shape[0]
             drawn, origin = (slot.of(v).reshape(rows, -1) for v in (direction, weights.origin))
-            factor = origin.norm(dim=1) / (drawn.norm(dim=1) + EPS)
+            factor = origin.norm(dim=1) / (drawn.norm(dim=1) + DENOMINATOR_EPS)
             slot.of(normalized).copy_((drawn * factor[:, None]).view(slot.shape))
     return normalized
 

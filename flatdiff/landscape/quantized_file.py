@@ -34,7 +34,7 @@ FORMAT_VERSION = 1
 METADATA_KEY = "flatdiff"  # one entry, so that equal content is equal bytes
 SCALE, ZERO_POINT = ".scale", ".zero_point"
 # What the description of a damaged file raises, by what is wrong with it.
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_quantized_file(path: Path) -> QuantizedFile:
             source_digest=facts["source_digest"],
             tensors=_dequantized(load(path.read_bytes())),
         )
-    except (CheckpointError, SafetensorError, *UNREADABLE) as error:
+    except (CheckpointError, SafetensorError, *MALFORMED) as error:
         raise CheckpointError(f"{path} is no quantised file of flatdiff: {error}") from None
 
 

@@ -17,7 +17,7 @@ from scipy.special import stdtrit
 
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays, complete
-from flatdiff.measures.statistics import mean, standard_error
+from flatdiff.measures.statistics import CONFIDENCE, mean, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
@@ -25,7 +25,6 @@ from flatdiff.system.arrays import Arrays
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
     from flatdiff.landscape.measurable import Measurable
 
-CONFIDENCE = 0.95
 FIRST_PAIRS = 8  # before the error is looked at for the first time
 MAX_SIGMA = 1e6  # far beyond any weights, far below what float32 can hold
 

@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+CONFIDENCE = 0.95  # of every interval that is shown
+
 
 def standard_error(values: NDArray[Any]) -> float:
     """Of the mean of independent values, (n,); NaN for fewer than two or not finite ones."""

@@ -21,7 +21,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.measures.comparison import compare
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.measures.radius import RadiusResult
-from flatdiff.measures.statistics import standard_error
+from flatdiff.measures.statistics import CONFIDENCE, standard_error
 from flatdiff.paper.claims import CLAIMS, Alike, Claim, Lower, Order
 from flatdiff.paper.quantities import (
     FRECHET_32,
@@ -33,7 +33,7 @@ from flatdiff.paper.quantities import (
     SQUARED_GAP,
     Quantity,
 )
-from flatdiff.paper.rank_correlation import CONFIDENCE, FEWEST, RankCorrelation, rank_correlation
+from flatdiff.paper.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from flatdiff.paper.reported import number
 from flatdiff.paper.results import Study, name_of
 from flatdiff.reports.columns import Column

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
+from flatdiff.measures.statistics import CONFIDENCE
+
 NUM_RESAMPLES = 5000
-CONFIDENCE = 0.95
 FEWEST = 4  # checkpoints, for a correlation to be worth its name
 
 

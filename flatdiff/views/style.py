@@ -17,6 +17,7 @@ from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS
 
 R = TypeVar("R")
 
+COLORSCALE = "Viridis"  # of a loss, everywhere: even in brightness, so that print keeps the order
 HUES = {"adm": "#0072B2", "ip": "#E69F00", "sam": "#009E73"}
 # In the order of the kinds of weights; a kind beyond them looks like raw weights.
 DASHES = dict(zip(WEIGHT_KINDS, ("solid", "dash", "dot", "12px,3px", "3px,8px"), strict=False))

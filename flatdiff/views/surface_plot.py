@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
 from flatdiff.views.base import Point
-from flatdiff.views.style import Series, band, laid_out, style_of
+from flatdiff.views.style import COLORSCALE, Series, band, laid_out, style_of
 
-COLORSCALE = "Viridis"
 CONTOUR_LEVELS = 16
 MAX_RELIEFS = 4  # a browser has room for few of them
 X_TITLES: dict[Axes, str] = {

@@ -19,7 +19,12 @@ from pages.shared.job import duration, speed
 from pages.shared.rows import in_rows
 
 GALLERY = Path(__file__).with_name("checkpoints.py")
-DASHES = ("solid", "longdash", "dashdot", "longdashdot")  # a family each; no kind of weights
+FAMILY_DASHES = (
+    "solid",
+    "longdash",
+    "dashdot",
+    "longdashdot",
+)  # one a family
 CURVE_POINTS = 120
 CURVES_SHOWN = 6
 RUNS_SHOWN = 4
@@ -195,5 +200,5 @@ def show_losses(losses: Losses, chosen: Sequence[str]) -> None:
 def _curve(name: str, rows: Sequence[HistoryRow], width: int, families: list[str]) -> LossCurve:
     family, _, method = name.partition("/")
     title = f"{METHODS.get(method, method)} ({family})"
-    dash = DASHES[families.index(family) % len(DASHES)]
+    dash = FAMILY_DASHES[families.index(family) % len(FAMILY_DASHES)]
     return LossCurve(title, method, dash, *thinned(rows, width))

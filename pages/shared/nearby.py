@@ -11,12 +11,11 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.surface_settings import SurfaceSettings
-from flatdiff.views.base import Point, with_error
+from flatdiff.views.base import GRID_COLUMNS, Point, with_error
 from pages.shared.choose import label, plain, whole_number
 from pages.shared.job import job_panel
 from pages.shared.record import numbers, record
 
-GRID_COLUMNS = 8
 HELP = "The coordinates of a point; a click on a surface fills them in."
 
 

@@ -14,7 +14,7 @@ from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.views.base import with_error
+from flatdiff.views.base import GRID_COLUMNS, with_error
 from flatdiff.views.quantization import quantization_lines
 from flatdiff.views.rounding import rounding_strip
 from flatdiff.views.style import Series
@@ -25,7 +25,6 @@ from pages.shared.rows import in_rows
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 
 DEFAULT_TENSOR = "middle_block.0.in_layers.2.weight"
-GRID_COLUMNS = 8
 
 
 @st.cache_data(

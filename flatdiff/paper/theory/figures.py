@@ -7,12 +7,11 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.paper.theory.lab import MIXES, SIZES, Bounds, Coverage, MeanAndCovariance, Moments
-from flatdiff.views.style import laid_out
+from flatdiff.views.style import COLORSCALE, laid_out
 
 # Okabe and Ito's colours that no method has.
 BEFORE, AFTER, WRONG = "#56B4E9", "#D55E00", "#CC79A7"
 GREY = "#8a8f98"
-COLORSCALE = "Viridis"
 ANGLES = np.linspace(0, 2 * np.pi, 73)
 SHADES = ("#0072B2", "#56B4E9", "#D55E00")
 
