@@ -57,6 +57,13 @@ def divergence(
     )
     verdict(bounds(features, direction, np.array([size])))
     found, ratio = bounds(features, direction), kl_over_printed(features, along)
+    bound_charts(found, ratio, size, mix)
+    failure_words(ratio)
+    bound_numbers(found, ratio)
+
+
+def bound_charts(found: Bounds, ratio: np.ndarray, size: float, mix: float | None) -> None:
+    """The bounds of this perturbation by its size, and where the printed one fails."""
     left, right = st.columns(2)
     left.markdown("**This δ, by its size**")
     left.plotly_chart(
@@ -68,6 +75,10 @@ def divergence(
         key="fails",
         alt="KL over Eq. 18 as printed, by mix and size; above 1 the printed bound fails",
     )
+
+
+def failure_words(ratio: np.ndarray) -> None:
+    """Where the printed bound fails, why, and where it stands in the paper."""
     inside = (
         f"The printed bound fails inside the white line: at {(ratio > 1).mean():.0%} of the "
         f"settings on the map, by a factor of up to {ratio.max():.2f}."
@@ -85,7 +96,6 @@ def divergence(
         "Source: Corollary 3.9, Eq. 18; Eqs. 41, 42 and 47 to 51. Eq. 41 is headed KL(ε̂ ‖ ε), "
         "but its formula is that of KL(ε ‖ ε̂), as Eq. 17 wants."
     )
-    bound_numbers(found, ratio)
 
 
 def verdict(here: Bounds) -> None:
@@ -125,6 +135,30 @@ def covered_set(features: RandomFeatures, size: float, along: Slice, seed: int) 
     found = radii(features, along, sizes)
     at = int(np.searchsorted(sizes, size))
     inner, outer = float(found.inner[at]), float(found.outer[at])
+    coverage_charts(features, along, size, seed, (inner, outer))
+    coverage_words(size, inner, outer)
+    table = {
+        "Δ": found.sizes,
+        "all covered up to KL": found.inner,
+        "none beyond KL (17)": found.outer,
+        "bound for all δ": found.ball,
+        "mean loss rises by": found.rise,
+    }
+    st.table(pd.DataFrame(table).map("{:.3g}".format), hide_index=True)
+
+
+def coverage_charts(
+    features: RandomFeatures, along: Slice, size: float, seed: int, kl: tuple[float, float]
+) -> None:
+    """Priors at the edge of the set, and the perturbation that each Gaussian needs.
+
+    Args:
+        features: of the model.
+        along: the slice on the map.
+        size: Delta.
+        seed: of the perturbations whose priors are drawn.
+        kl: up to which all priors are covered, and beyond which none is.
+    """
     left, right = st.columns(2)
     left.markdown("**Some of the priors at the edge, by Δ**")
     left.plotly_chart(
@@ -134,10 +168,14 @@ def covered_set(features: RandomFeatures, size: float, along: Slice, seed: int) 
     )
     right.markdown("**The Δ that a Gaussian needs, along the axis**")
     right.plotly_chart(
-        coverage_map(coverage(features, along, size), size, inner, outer),
+        coverage_map(coverage(features, along, size), size, *kl),
         key="coverage",
         alt="Least perturbation that makes N(0, I) a Gaussian of this mean and deviation",
     )
+
+
+def coverage_words(size: float, inner: float, outer: float) -> None:
+    """What the map says, and what Δ-flat can mean."""
     st.info(
         f"On the map, Δ = {size:g} covers what lies inside the solid line. The farthest prior "
         f"in there has KL {outer:.3g} nats (dashed), and that is the bound of Theorem 3.8. To be "
@@ -155,14 +193,6 @@ def covered_set(features: RandomFeatures, size: float, along: Slice, seed: int) 
         "along the axis of the map above, each with the least δ that makes it. Source: "
         "Definitions 3.1, 3.2 and 3.6, Proposition 3.7, Theorem 3.8, Eqs. 14 to 17."
     )
-    table = {
-        "Δ": found.sizes,
-        "all covered up to KL": found.inner,
-        "none beyond KL (17)": found.outer,
-        "bound for all δ": found.ball,
-        "mean loss rises by": found.rise,
-    }
-    st.table(pd.DataFrame(table).map("{:.3g}".format), hide_index=True)
 
 
 def members(

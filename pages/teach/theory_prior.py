@@ -36,19 +36,7 @@ def perturbed_prior(features: RandomFeatures, direction: Delta, size: float) -> 
         r"I=\tfrac1m\left(\tfrac12 x^\top\delta W^\top x+x^\top\delta U^\top e\right)+C"
         r"\end{gathered}"
     )
-    columns = st.columns(4)
-    prior = columns[0].selectbox("Prior p", list(PRIORS), 1, key="prior", bind="query-params")
-    activation = columns[1].selectbox(
-        "Activation σ",
-        ACTIVATIONS,
-        format_func=ACTIVATION_TITLES.__getitem__,
-        key="activation",
-        bind="query-params",
-    )
-    share = columns[2].slider(
-        "Asymmetry of δWᵀ, %", 0, 100, 0, 10, key="asymmetry", bind="query-params"
-    )
-    formula = columns[3].selectbox("I(x, δ)", FORMULAS, key="formula", bind="query-params")
+    prior, activation, share, formula = setting()
     delta = of_norm((1 - share / 100) * direction + share / 100 * asymmetric(features), size)
     features = RandomFeatures(features.W, features.U, features.e, activation)
     found = check_equality(features, delta, PRIORS[prior], as_printed=formula == FORMULAS[1])
@@ -68,6 +56,24 @@ def perturbed_prior(features: RandomFeatures, direction: Delta, size: float) -> 
         "Eqs. 10 to 12; its proof, Eqs. 20 to 34."
     )
     equality_numbers(found)
+
+
+def setting() -> tuple[str, str, int, str]:
+    """What the proof rests on, to be chosen: prior, activation, asymmetry in %, formula of I."""
+    columns = st.columns(4)
+    prior = columns[0].selectbox("Prior p", list(PRIORS), 1, key="prior", bind="query-params")
+    activation = columns[1].selectbox(
+        "Activation σ",
+        ACTIVATIONS,
+        format_func=ACTIVATION_TITLES.__getitem__,
+        key="activation",
+        bind="query-params",
+    )
+    share = columns[2].slider(
+        "Asymmetry of δWᵀ, %", 0, 100, 0, 10, key="asymmetry", bind="query-params"
+    )
+    formula = columns[3].selectbox("I(x, δ)", FORMULAS, key="formula", bind="query-params")
+    return prior, activation, share, formula
 
 
 def show_equality(found: Equality, *, edge: bool) -> None:

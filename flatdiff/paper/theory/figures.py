@@ -33,28 +33,7 @@ def loss_map(
         density: (n, n); None draws no contours.
         edge: (n, n); None draws none, else a line where it is 0.
     """
-    marks = np.linspace(0, 1, 4) ** 2 * highest  # even steps of the colour, in units of the loss
-    figure = go.Figure(
-        go.Heatmap(
-            x=ticks,
-            y=ticks,
-            z=np.sqrt(values),
-            customdata=values,
-            zmin=0,
-            zmax=highest**0.5,
-            zsmooth="best",
-            colorscale=COLORSCALE,
-            colorbar={
-                "orientation": "h",
-                "thickness": 8,
-                "y": -0.1,
-                "yanchor": "top",
-                "tickvals": np.sqrt(marks),
-                "ticktext": [f"{mark:.3g}" for mark in marks],
-            },
-            hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.4g}<extra></extra>",
-        )
-    )
+    figure = go.Figure(_heat(ticks, values, highest))
     if density is not None:
         figure.add_trace(_contour(ticks, ticks, density / density.max(), (0.1, 0.9, 0.2), 1))
     if edge is not None:
@@ -62,6 +41,30 @@ def loss_map(
     _plane(figure, float(ticks[-1]))
     figure.update_layout(xaxis_title=None, yaxis_title=None)
     return laid_out(figure, height=320)
+
+
+def _heat(ticks: NDArray, values: NDArray, highest: float) -> go.Heatmap:
+    """A loss over the plane, coloured by its root; the colour bar has the loss itself."""
+    marks = np.linspace(0, 1, 4) ** 2 * highest  # even steps of the colour, in units of the loss
+    return go.Heatmap(
+        x=ticks,
+        y=ticks,
+        z=np.sqrt(values),
+        customdata=values,
+        zmin=0,
+        zmax=highest**0.5,
+        zsmooth="best",
+        colorscale=COLORSCALE,
+        colorbar={
+            "orientation": "h",
+            "thickness": 8,
+            "y": -0.1,
+            "yanchor": "top",
+            "tickvals": np.sqrt(marks),
+            "ticktext": [f"{mark:.3g}" for mark in marks],
+        },
+        hovertemplate="x₁ %{x:.2f}, x₂ %{y:.2f}<br>loss %{customdata:.4g}<extra></extra>",
+    )
 
 
 def ellipse(mean: NDArray, cov: NDArray, radius: float) -> NDArray:
