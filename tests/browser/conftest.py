@@ -3,11 +3,19 @@
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from benchmarks.first_page import start_server as launch
 from flatdiff.engine.store import Store
@@ -33,36 +41,48 @@ class Server:
 
     url: str
     store: Store
+    checkpoints: Path
     process: subprocess.Popen
 
 
-def start_server(home: Path, checkpoints: Path) -> Server:
-    """`streamlit run app.py` on a free port, and wait until it answers."""
+@contextmanager
+def dashboard(home: Path, checkpoints: Path) -> Iterator[Server]:
+    """`streamlit run app.py` on a free port, from when it answers until the block ends."""
     process, url = launch(str(home), FLATDIFF_CHECKPOINTS=str(checkpoints))
-    return Server(url, Store(home / "results.sqlite"), process)
+    store = Store(home / "results.sqlite")
+    try:
+        yield Server(url, store, checkpoints, process)
+    finally:
+        process.terminate()
+        process.wait(20)
+        store.close()
 
 
-@pytest.fixture(scope="module")
+# A server, its workers and a browser take ten seconds of a core to come up: tests share them, and
+# ask for what no other test asks for (a seed of their own).
+@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, tiny_root: Path) -> Iterator[Server]:
-    """One dashboard for all browser tests, on the tiny checkpoints and an empty store."""
-    started = start_server(tmp_path_factory.mktemp("home"), tiny_root)
-    yield started
-    started.process.terminate()
-    started.process.wait(20)
-    started.store.close()
+    """On the tiny checkpoints, which no test changes, and an empty store."""
+    with dashboard(tmp_path_factory.mktemp("home"), tiny_root) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """As a first visitor has it: the shipped checkpoints and their results, one for all tests."""
-    started = start_server(tmp_path_factory.mktemp("home"), PROJECT_ROOT / "checkpoints")
-    yield started
-    started.process.terminate()
-    started.process.wait(20)
-    started.store.close()
+    """As a first visitor has it: the shipped checkpoints and their results."""
+    with dashboard(tmp_path_factory.mktemp("home"), PROJECT_ROOT / "checkpoints") as started:
+        yield started
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory, tiny_root: Path) -> Iterator[Server]:
+    """On a copy of the tiny checkpoints, to which tests add their own and remove them again."""
+    root = Path(shutil.copytree(tiny_root, tmp_path_factory.mktemp("workshop") / "checkpoints"))
+    with dashboard(tmp_path_factory.mktemp("home"), root) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium of the system."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -74,10 +94,18 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A fresh visitor on a laptop."""
+@pytest.fixture(scope="session")
+def laptop(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile on a laptop; after the first test its cache has Streamlit's and plotly's files."""
     context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
     context.set_default_timeout(PATIENCE)
-    yield context.new_page()
+    yield context
     context.close()
+
+
+@pytest.fixture
+def page(laptop: BrowserContext) -> Iterator[Page]:
+    """A fresh tab on the laptop, and so a session of its own."""
+    opened = laptop.new_page()
+    yield opened
+    opened.close()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.test_dashboard_rows import SURFACE, open_stored
@@ -42,31 +42,27 @@ def test_row_09_seeds_are_visible_and_shared(page: Page, shipped: Server) -> Non
     expect(page.get_by_test_id("stCode").first).to_contain_text("--seed 6")
 
 
-def test_row_12_first_paint_and_no_torch(browser: Browser, shipped: Server) -> None:
+def test_row_12_first_paint_and_no_torch(page: Page, shipped: Server) -> None:
     """The libraries by the kernel; how soon is measured by `benchmarks.first_page`, alone."""
-    page = browser.new_page()
     page.goto(shipped.url)
     page.locator("h1").wait_for()
-    page.close()
     maps = Path(f"/proc/{shipped.process.pid}/maps")
     if maps.exists():
         assert "libtorch" not in maps.read_text()
 
 
-def test_row_13_dark_and_light_and_one_colour_a_method(browser: Browser, shipped: Server) -> None:
+def test_row_13_dark_and_light_and_one_colour_a_method(page: Page, shipped: Server) -> None:
     """The system's choice decides; what a method is drawn in is the same on every page."""
     found: list[dict[str, str]] = []
-    for scheme, dark in (("light", False), ("dark", True)):
-        context = browser.new_context(color_scheme="dark" if dark else "light")
-        page = context.new_page()
+    ground = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
         for path in ("flatness", "radius"):
             open_page(page, shipped, path)
             page.wait_for_function(f"() => Object.keys(({COLORS})()).length > 1")
             found.append(page.evaluate(COLORS))
-        ground = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
         red = int(re.findall(r"\d+", page.evaluate(ground))[0])
-        assert (red < 64) == dark, scheme
-        context.close()
+        assert (red < 64) == (scheme == "dark")
     names = set.intersection(*(set(colors) for colors in found))
     assert len(names) > 1
     for name in names:

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.system.files import PROJECT_ROOT
-from tests.browser.conftest import Server, start_server
+from tests.browser.conftest import Server
 from tests.browser.test_road import open_page
 
 pytestmark = pytest.mark.browser
@@ -50,10 +50,11 @@ def downloaded(page: Page, kind: str, folder: Path) -> Path:
     return path
 
 
-def test_row_01_the_link_is_the_view(browser: Browser, shipped: Server, tmp_path: Path) -> None:
-    """The clipboard is read back; then F5, and a server that is new."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+def test_row_01_the_link_is_the_view(
+    page: Page, laptop: BrowserContext, shipped: Server, server: Server
+) -> None:
+    """The clipboard is read back; then F5, and another server."""
+    laptop.grant_permissions(["clipboard-read", "clipboard-write"])
     open_page(page, shipped, "samples?bits=6&seed=3")
     page.get_by_role("button", name="Copy link").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
@@ -62,14 +63,9 @@ def test_row_01_the_link_is_the_view(browser: Browser, shipped: Server, tmp_path
     assert len(link) < 100
     page.reload()
     expect(page.get_by_label("Seed", exact=True)).to_have_value("3")
-    fresh = start_server(tmp_path, PROJECT_ROOT / "checkpoints")
-    page.goto(link.replace(shipped.url, fresh.url))
+    page.goto(link.replace(shipped.url, server.url))
     expect(page.get_by_label("Seed", exact=True)).to_have_value("3")
     expect(page.get_by_role("combobox", name=re.compile("Bits"))).to_have_value("6")
-    context.close()
-    fresh.process.terminate()
-    fresh.process.wait(20)
-    fresh.store.close()
 
 
 def test_row_01_back_shows_the_view_again(page: Page, shipped: Server) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import Server
 
@@ -48,14 +48,14 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 
-def test_row_10_stored_results_at_once(page: Page, server: Server, browser: Browser) -> None:
+def test_row_10_stored_results_at_once(page: Page, server: Server, laptop: BrowserContext) -> None:
     """A second visitor follows the first one's link; nothing may be computed for that."""
     link = "surface?checkpoints=tiny%2Fsam&mode=every+cell&dimensions=1-D&resolution=5&seed=3"
     open_page(page, server, link)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("From store, computed")).to_be_visible()
     jobs = len(server.store.jobs())
-    visitor = browser.new_context().new_page()
+    visitor = laptop.new_page()
     open_page(visitor, server, link)
     expect(visitor.get_by_text("From store, computed")).to_be_visible()
     expect(visitor.get_by_role("button", name="Recompute")).to_be_visible()
@@ -63,13 +63,15 @@ def test_row_10_stored_results_at_once(page: Page, server: Server, browser: Brow
     expect(visitor.get_by_label("Resolution", exact=True)).to_have_value("5")
     expect(visitor.get_by_label("Seed", exact=True)).to_have_value("3")
     assert len(server.store.jobs()) == jobs
-    visitor.context.close()
+    visitor.close()
 
 
-def test_two_browsers_cause_one_computation(page: Page, server: Server, browser: Browser) -> None:
+def test_two_visitors_cause_one_computation(
+    page: Page, server: Server, laptop: BrowserContext
+) -> None:
     """Both press Run for the same surface; the store counts jobs, and tiles that overlap."""
     link = "surface?checkpoints=tiny%2Fadm&mode=every+cell&resolution=9&seed=11"
-    other = browser.new_context().new_page()
+    other = laptop.new_page()
     before = len(server.store.jobs())
     for visitor in (page, other):
         open_page(visitor, server, link)
@@ -80,7 +82,7 @@ def test_two_browsers_cause_one_computation(page: Page, server: Server, browser:
         expect(visitor.get_by_text("From store, computed")).to_be_visible()
     (job,) = server.store.jobs()[before:]
     assert job.num_done == job.num_items == len(server.store.positions_done(job.key))
-    other.context.close()
+    other.close()
 
 
 def test_row_11_empty_states_teach_and_error_states_help(page: Page, server: Server) -> None:

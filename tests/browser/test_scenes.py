@@ -31,7 +31,7 @@ NO_WEBGL = """
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def webgl_browser(browser: Browser) -> Iterator[Browser]:
     """Chromium that draws 3-D without a graphics card."""
     flags = [flag for flag in CHROMIUM_FLAGS if flag != "--disable-gpu"]

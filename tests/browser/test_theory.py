@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.conftest import Server
 from tests.browser.test_road import open_page
@@ -14,7 +14,7 @@ FAILS = "Here Eq. 18 fails as printed"
 
 
 def test_reader_sees_the_bound_fail_then_hold(
-    page: Page, server: Server, browser: Browser
+    page: Page, server: Server, laptop: BrowserContext
 ) -> None:
     """By the page's own sentences; the second reader only has the link."""
     open_page(page, server, "theory")
@@ -26,11 +26,11 @@ def test_reader_sees_the_bound_fail_then_hold(
     page.get_by_role("option", name="narrower", exact=True).click()
     expect(page.get_by_text("Here both bounds hold")).to_be_visible()
     expect(page.get_by_text(FAILS)).to_have_count(0)
-    context = browser.new_context(viewport={"width": 375, "height": 900})
-    visitor = context.new_page()
+    visitor = laptop.new_page()
+    visitor.set_viewport_size({"width": 375, "height": 900})
     visitor.goto(page.url)
     expect(visitor.get_by_text("Here both bounds hold")).to_be_visible()
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert visitor.evaluate(overflow) <= 0
     assert visitor.get_by_test_id("stException").count() == 0
-    context.close()
+    visitor.close()
