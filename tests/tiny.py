@@ -2,9 +2,11 @@
 
 import dataclasses
 import hashlib
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from flatdiff.__main__ import main
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe, make_recipe
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import Network
@@ -74,7 +77,7 @@ def gaussian(*shape: int, seed: int = 0) -> Tensor:
 def command_line(
     *arguments: str, code: str = "", timeout_s: float = 120
 ) -> "subprocess.CompletedProcess[str]":
-    """`flatdiff ...`, or `python -c code ...`, in its own process."""
+    """`flatdiff ...`, or `python -c code ...`, in its own process, which costs seconds."""
     start = ["-c", code] if code else ["-m", "flatdiff"]
     return subprocess.run(
         [sys.executable, *start, *arguments],
@@ -85,6 +88,20 @@ def command_line(
         timeout=timeout_s,
         check=False,
     )
+
+
+def typed(*words: str) -> "subprocess.CompletedProcess[str]":
+    """The same in this process, where torch is loaded; a parser's refusal is a code, too."""
+    said, errors = io.StringIO(), io.StringIO()
+    before, sys.argv = sys.argv, ["flatdiff", *words]
+    try:
+        with redirect_stdout(said), redirect_stderr(errors):
+            code = main()
+    except SystemExit as ended:
+        code = int(ended.code or 0)
+    finally:
+        sys.argv = before
+    return subprocess.CompletedProcess(words, code, said.getvalue(), errors.getvalue())
 
 
 def finished(run: Run, resume: bool = False) -> list[StepRecord]:

@@ -7,7 +7,7 @@ import pytest
 
 from flatdiff.__main__ import BROKEN_PIPE
 from flatdiff.checkpoints.averages import WEIGHT_KINDS
-from tests.tiny import TESTS, command_line
+from tests.tiny import TESTS, typed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
@@ -28,7 +28,7 @@ def test_a_reader_that_leaves_is_no_traceback() -> None:
 
 def test_a_kind_of_weights_that_is_none_is_refused_by_the_parser() -> None:
     """With those that there are, which the table of averages names."""
-    done = command_line("import", "x.pt", "--name", "a/b", "--weights", "emma")
+    done = typed("import", "x.pt", "--name", "a/b", "--weights", "emma")
     assert done.returncode == 2
     assert "invalid choice 'emma' for argument '--weights'" in done.stderr + done.stdout
     assert all(kind in done.stderr + done.stdout for kind in WEIGHT_KINDS)

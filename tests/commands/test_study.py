@@ -21,7 +21,7 @@ from flatdiff.system.files import PROJECT_ROOT
 from tests.pages.stored import arrays_for
 from tests.study import fill_store, write_family
 from tests.subjects import surface_request
-from tests.tiny import command_line
+from tests.tiny import typed
 
 FILES = {"README.md", "numbers.csv", "report.html", "study.json"}
 
@@ -71,7 +71,7 @@ def test_a_file_is_no_folder(home: Path, tmp_path: Path) -> None:
 
 def test_an_unknown_family_in_a_sentence(home: Path, tmp_path: Path) -> None:
     """On the command line, with nothing written."""
-    done = command_line("study", "nobody", "--out", str(tmp_path / "out"))
+    done = typed("study", "nobody", "--out", str(tmp_path / "out"))
     assert done.returncode == 1
     assert done.stderr == "error: no family 'nobody'; known families: tiny\n"
     assert not (tmp_path / "out").exists()

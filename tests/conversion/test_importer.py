@@ -35,7 +35,7 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError, SettingsError
 from tests.checkpoints.test_card import card_of, place
-from tests.tiny import CPU, TINY, command_line, random_network, tiny_recipe
+from tests.tiny import CPU, TINY, random_network, tiny_recipe, typed
 
 RUN = subprocess.run  # as it is before a test replaces it
 
@@ -247,7 +247,7 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     torch.save({"ema": {f"module.{k}": v.half() for k, v in state.items()}, "step": 5}, path)
     words = ["import", str(path), "--name", "mine/half", "--preset", "digits", "--flags"]
     words.append("--channel_mult 1 --attention_resolutions 9")
-    done = command_line(*words)
+    done = typed(*words)
     assert done.returncode == 0, done.stderr
     count = sum(value.numel() for value in state.values())
     assert f"imported: mine/half, {count:,} weights" in done.stdout
@@ -256,13 +256,13 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
     assert (card.origin["file"], card.weights) == (path.name, "ema")
     kept = read_tensors(root, card)
     assert all(torch.equal(torch.from_numpy(kept[k]), v.half().float()) for k, v in state.items())
-    again = command_line(*words)
+    again = typed(*words)
     assert (again.returncode, again.stderr.strip()) == (
         1,
         "error: there is a mine/half already; choose another name",
     )
     path.write_bytes(b"<html>")
-    broken = command_line("import", str(path), "--name", "mine/page", "--preset", "digits")
+    broken = typed("import", str(path), "--name", "mine/page", "--preset", "digits")
     assert broken.returncode == 1
     assert broken.stderr.count("\n") == 1
     assert card_ids(root) == ["mine/half"]

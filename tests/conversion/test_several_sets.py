@@ -20,7 +20,7 @@ from flatdiff.conversion.foreign_file import MAX_SETS, ForeignFile, foreign_file
 from flatdiff.conversion.importer import import_file
 from flatdiff.diffusion.flags import AdmFlags
 from tests.conversion.test_importer import in_process, said, uploads, weights  # noqa: F401
-from tests.tiny import command_line
+from tests.tiny import typed
 
 State = dict[str, Tensor]
 STATE = weights()
@@ -140,7 +140,7 @@ def test_the_command_says_a_line_a_checkpoint(
     monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(root))
     (tmp_path / "w.pt").write_bytes(saved({"model": STATE, "ema": shifted(1)}))
     words = ["import", str(tmp_path / "w.pt"), "--name", "mine/net", "--preset", "digits"]
-    done = command_line(*words, "--flags", OWN)
+    done = typed(*words, "--flags", OWN)
     assert done.returncode == 0, done.stderr
     lines = [line for line in done.stdout.splitlines() if line.startswith("imported: ")]
     assert [line.split(",")[0] for line in lines] == [

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from flatdiff.diffusion.reference import QUANTITIES, check_reference
 from flatdiff.errors import CheckpointError
-from tests.tiny import REFERENCE_FILES, command_line
+from tests.tiny import REFERENCE_FILES, typed
 
 # What each file must hold at least: without it, a check of nothing would pass.
 OUTPUTS = [name for name in QUANTITIES if name != "loss_vb"]
@@ -86,7 +86,7 @@ def test_incomplete_file_is_named_as_such(name: str, tmp_path: Path) -> None:
 
 def test_exit_code_is_0_for_agreement() -> None:
     """The command as a person runs it."""
-    done = command_line("reference", str(SMALLEST))
+    done = typed("reference", str(SMALLEST))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("ok ") == len(OUTPUTS)
     assert "FAIL" not in done.stdout
@@ -95,7 +95,7 @@ def test_exit_code_is_0_for_agreement() -> None:
 def test_exit_code_is_1_for_disagreement(tmp_path: Path) -> None:
     """A script that looks at the exit code only must learn of the lie."""
     path = rewrite(tmp_path / "lie.safetensors", lambda tensors, _: tensors["p_mean"].mul_(1.01))
-    done = command_line("reference", str(path))
+    done = typed("reference", str(path))
     assert done.returncode == 1
     assert [line.split()[1] for line in done.stdout.splitlines() if "FAIL" in line] == ["p_mean"]
 
@@ -112,7 +112,7 @@ def test_what_is_no_file_is_one_sentence(content: bytes | None, tmp_path: Path) 
 
 def test_exit_code_is_1_with_one_sentence_for_no_file(tmp_path: Path) -> None:
     """No traceback: one line on stderr that names the file."""
-    done = command_line("reference", str(tmp_path / "absent"))
+    done = typed("reference", str(tmp_path / "absent"))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.count("\n") == 1
     assert "absent" in done.stderr

@@ -1,6 +1,5 @@
 """The engine: one computation a key, nothing lost to kills, cancels that keep what is done."""
 
-import os
 import signal
 import sqlite3
 import subprocess
@@ -101,10 +100,8 @@ def test_engine_equals_the_measure_run_by_hand(engine: Engine, tiny_root: Path) 
     assert result.lpf == by_hand.lpf
 
 
-def test_same_key_is_computed_once(
-    engine: Engine, tiny_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Counts the tiles that are sent, which no result can hide: two askers, one set of tiles."""
+def tiles_sent(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The key of each tile that an engine sends from now on."""
     sent: list[str] = []
     send = engine.dispatcher._send_tile
 
@@ -113,6 +110,14 @@ def test_same_key_is_computed_once(
         send(client, active)
 
     monkeypatch.setattr(engine.dispatcher, "_send_tile", counted)
+    return sent
+
+
+def test_same_key_is_computed_once(
+    engine: Engine, tiny_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counts the tiles that are sent, which no result can hide: two askers, one set of tiles."""
+    sent = tiles_sent(engine, monkeypatch)
     request = request_for(tiny_root, SurfaceSettings(resolution=5))
     first, second = engine.submit(request), engine.submit(request)
     assert first.wait(60).loss.tobytes() == second.wait(60).loss.tobytes()
@@ -156,7 +161,7 @@ def worker_processes() -> list[psutil.Process]:
 
 def test_killed_worker_loses_no_finished_tile(engine: Engine, tiny_root: Path) -> None:
     """SIGKILL gives the worker no chance to tidy up; finished tiles must be byte-equal after."""
-    request = request_for(tiny_root, SurfaceSettings(resolution=25))
+    request = request_for(tiny_root, SurfaceSettings(resolution=17))
     handle = engine.submit(request)
     until(lambda: progress_of(handle).done > 20)
     before = tiles_of(engine.store, request.key)
@@ -227,16 +232,26 @@ def program(root: Path, store: Store, resolution: int) -> subprocess.Popen:
     return subprocess.Popen([*arguments, str(resolution)])
 
 
-def test_killed_app_leaves_no_process_and_is_resumed(
-    store: Store, tiny_root: Path, cluster: Cluster
+def test_programs_share_a_job_and_a_killed_one_leaves_it_to_the_next(
+    store: Store, tiny_root: Path, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGKILL lets the program say nothing; another finds its job and its tiles in the store."""
-    request = request_for(tiny_root, SurfaceSettings(resolution=31))
-    victim = program(tiny_root, store, 31)
+    """SIGKILL lets a program say nothing; another finds its job and its tiles in the store.
+
+    Beside it, while it lived, a program that asked for the same had nothing to compute.
+    """
+    request = request_for(tiny_root, SurfaceSettings(resolution=21))
+    victim = program(tiny_root, store, 21)
+    until(lambda: state_of(store, request) == "running")
+    guest = Engine(store=store, cluster=cluster, root=tiny_root, adopt=False)
+    sent = tiles_sent(guest, monkeypatch)
+    guest.start()
+    guest.submit(request)
     until(lambda: len(store.positions_done(request.key)) > 20)
     family = psutil.Process(victim.pid).children(recursive=True)
+    guest.dispatcher.stop()
     victim.send_signal(signal.SIGKILL)
     victim.wait()
+    assert sent == [], "the other program held the job"
     saved = tiles_of(store, request.key)
     assert len(family) >= 3, "scheduler, nanny and worker"
     _, alive = psutil.wait_procs(family, timeout=10)
@@ -248,26 +263,6 @@ def test_killed_app_leaves_no_process_and_is_resumed(
     engine.dispatcher.stop()
     assert saved.items() <= tiles_of(store, request.key).items()
     assert engine.handle(request).result().computed.all()
-
-
-def test_two_programs_share_one_computation(store: Store, tiny_root: Path) -> None:
-    """The other program holds the job, so this one must not even start a cluster for it."""
-    request = request_for(tiny_root, SurfaceSettings(resolution=21))
-    other = program(tiny_root, store, 21)
-    try:
-        until(lambda: state_of(store, request) == "running")
-        idle = Cluster(num_workers=1)
-        engine = Engine(store=store, cluster=idle, root=tiny_root, adopt=False)
-        engine.start()
-        result = engine.submit(request).wait(120)
-        engine.dispatcher.stop()
-        assert result.computed.all()
-        assert idle._client is None
-    finally:
-        children = psutil.Process(other.pid).children(recursive=True)
-        os.kill(other.pid, signal.SIGKILL)
-        other.wait()
-        psutil.wait_procs(children, timeout=10)
 
 
 def test_a_tile_that_could_not_be_written_is_computed_again(

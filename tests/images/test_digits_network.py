@@ -24,7 +24,7 @@ from flatdiff.images.digits_network import (
 )
 from flatdiff.images.image_set import load_images
 from flatdiff.system.files import PROJECT_ROOT
-from tests.tiny import command_line
+from tests.tiny import typed
 
 
 def held_out() -> tuple[torch.Tensor, np.ndarray]:
@@ -122,7 +122,7 @@ def test_command_makes_the_shipped_file(tmp_path: Path) -> None:
     """The card's own command on the card's own machine; elsewhere it must only be as right."""
     _, shipped = read_network()
     words = shipped.command.removeprefix("python -m flatdiff ").split()
-    done = command_line(*words, "--out", str(tmp_path))
+    done = typed(*words, "--out", str(tmp_path))
     assert done.returncode == 0, done.stderr
     _, made = read_network(tmp_path)
     assert made.held_out_accuracy >= 0.97

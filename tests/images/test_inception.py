@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from flatdiff.errors import DataError
 from flatdiff.images import inception
 from flatdiff.images.inception import download_inception, inception_file, load_inception
-from tests.tiny import CPU, command_line
+from tests.tiny import CPU, typed
 
 # TorchScript still works and says at every step that it will not for ever.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
@@ -154,5 +154,5 @@ def test_failed_download_keeps_nothing(
 
 def test_download_is_a_command() -> None:
     """Of the help only: nothing is fetched in a test."""
-    done = command_line("download", "--help")
+    done = typed("download", "--help")
     assert "inception" in done.stdout

@@ -21,7 +21,7 @@ from flatdiff.images.statistics import (
     statistics_of,
     write_statistics,
 )
-from tests.tiny import CPU, command_line
+from tests.tiny import CPU, typed
 
 DIGITS = ImageSource("digits", "train", 8, 1)
 
@@ -134,7 +134,7 @@ def test_other_images_have_another_file(network: FeatureNetwork, tmp_path: Path)
 
 def test_command_makes_what_the_measure_reads(network: FeatureNetwork) -> None:
     """Its file, read here, against statistics made here."""
-    done = command_line("statistics", "--checkpoint", "digits/adm", "--features", "digits")
+    done = typed("statistics", "--checkpoint", "digits/adm", "--features", "digits")
     assert done.returncode == 0, done.stderr
     path = statistics_file(network, DIGITS)
     assert f"{path}, of 1,500 images" in done.stdout
