@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from flatdiff.engine.database import STORE_VERSION
+from flatdiff.engine.database import STORE_VERSION, UNREADABLE
 from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.errors import StoreError
 from flatdiff.system.files import shipped, state_home
@@ -101,7 +101,7 @@ def copy_results(
                 return 0
             with target.database.transaction() as writer:
                 return sum(_copied(db, key, writer) for key in wanted)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(f"{source} cannot be read as a result store: {error}") from None
 
 
@@ -120,13 +120,24 @@ def _copied(db: sqlite3.Connection, key: str, writer: sqlite3.Connection) -> boo
             table: db.execute(f"SELECT * FROM {table} WHERE key = ?", (key,)).fetchall()
             for table in ("jobs", "tiles")
         }
-    except sqlite3.DatabaseError as error:
+    except UNREADABLE as error:
         log.warning("result %s cannot be read: %s", key, error)
         return False
-    # Tiles of an unfinished run may be cut elsewhere: all of one kind or none.
+    writer.execute("SAVEPOINT result")
+    try:
+        _replace(writer, key, rows)
+    except sqlite3.IntegrityError as error:  # a value of another type than its column
+        writer.execute("ROLLBACK TO result")
+        log.warning("result %s is damaged: %s", key, error)
+        return False
+    writer.execute("RELEASE result")
+    return True
+
+
+def _replace(writer: sqlite3.Connection, key: str, rows: dict[str, list[tuple]]) -> None:
+    """Tiles of an unfinished run may be cut elsewhere: all of one kind or none."""
     for table, content in rows.items():
         writer.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
         if content:
             marks = ",".join("?" * len(content[0]))
             writer.executemany(f"INSERT INTO {table} VALUES ({marks})", content)
-    return True

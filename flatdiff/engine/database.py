@@ -18,6 +18,9 @@ from flatdiff.errors import StoreError
 STORE_VERSION = 1
 BUSY_TIMEOUT_S = 30
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+ABSENT = ("no such table", "no such column")
+# The second where SQLite's own sentence about the damage quotes bytes that are no text.
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 log = logging.getLogger("flatdiff.engine")
 
@@ -123,7 +126,7 @@ class Database:
         found = self.path.parent.glob(f"{self.path.name}.damaged-*")
         return sorted(path for path in found if path.suffix[-1].isdecimal())
 
-    def _damaged(self, error: sqlite3.DatabaseError) -> StoreError:
+    def _damaged(self, error: Exception) -> StoreError:
         """Mark the file, and say so."""
         self._marker.touch()
         return StoreError(
@@ -170,7 +173,7 @@ class Database:
         """
         try:
             return self.connection().execute(question, values).fetchall()
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             raise self._explained(error) from None
 
     @contextlib.contextmanager
@@ -183,12 +186,15 @@ class Database:
         try:
             with _committed(self.connection()) as db:
                 yield db
-        except sqlite3.DatabaseError as error:
+        except UNREADABLE as error:
             raise self._explained(error) from None
 
-    def _explained(self, error: sqlite3.DatabaseError) -> Exception:
+    def _explained(self, error: Exception) -> Exception:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
-        return self._damaged(error) if code in DAMAGED else error
+        # A byte in the file's own description of its tables: what we ask for is always there, and
+        # its names are text.
+        odd = isinstance(error, UnicodeDecodeError) or str(error).startswith(ABSENT)
+        return self._damaged(error) if code in DAMAGED or odd else error
 
     def size_bytes(self) -> int:
         """On disk, the write-ahead log included."""

@@ -147,12 +147,12 @@ def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
         return
     tensors = tensors_of(state)
     metadata = {
-        "digest": canonical_json(_digest(tensors)),
         "step": str(state.step),
         "recipe": canonical_json(run.recipe),
         "environment": canonical_json(_environment(run)),
         "history": canonical_json(history),
     }
+    metadata["sha256"] = canonical_json(_digest(tensors, metadata))
     atomic_write(run.state_file, save(tensors, metadata))
 
 
@@ -168,7 +168,7 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
             metadata = file.metadata() or {}
             _refuse_differences(run, metadata)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if _digest(tensors) != json.loads(metadata["digest"]):
+        if not _is_whole(tensors, metadata):
             raise ValueError("its content is not what was written")
         restore(state, tensors)
         state.step = int(metadata["step"])
@@ -179,8 +179,16 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
         ) from None
 
 
-def _digest(tensors: dict[str, Tensor]) -> str:
-    return hashlib.sha256(save(tensors)).hexdigest()
+def _digest(tensors: dict[str, Tensor], entries: dict[str, str]) -> str:
+    """Over the numbers, the step and the history alike."""
+    return hashlib.sha256(canonical_json(entries).encode() + save(tensors)).hexdigest()
+
+
+def _is_whole(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bool:
+    if "sha256" not in metadata:  # written before the digest covered the entries
+        return json.loads(metadata["digest"]) == hashlib.sha256(save(tensors)).hexdigest()
+    entries = {name: text for name, text in metadata.items() if name != "sha256"}
+    return json.loads(metadata["sha256"]) == _digest(tensors, entries)
 
 
 def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:

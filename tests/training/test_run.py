@@ -1,6 +1,7 @@
 """Training runs on disk: resumed, refused, and what they leave behind."""
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -99,12 +100,14 @@ def test_uneven_batch_leaves_no_state_in_the_way(tmp_path: Path) -> None:
 
 
 def without_new_settings(content: bytes) -> bytes:
-    """A state as programs wrote it that had neither samplers nor shards."""
+    """A state as programs wrote it that had neither samplers nor shards, nor a digest of both."""
     tensors = safetensors.torch.load(content)
     size = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + size])["__metadata__"]
     recipe = json.loads(metadata["recipe"])
-    del recipe["timestep_sampler"], recipe["sam_shards"]
+    del recipe["timestep_sampler"], recipe["sam_shards"], metadata["sha256"]
+    digest = hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
+    metadata["digest"] = json.dumps(digest)
     return safetensors.torch.save(tensors, {**metadata, "recipe": json.dumps(recipe)})
 
 

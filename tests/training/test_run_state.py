@@ -30,6 +30,16 @@ def test_one_flipped_bit_is_refused(tmp_path: Path, position: float) -> None:
         list(execute(run, resume=True))
 
 
+def test_another_step_in_a_whole_file_is_refused(tmp_path: Path) -> None:
+    """One bit makes a 2 of a 3: what counts the steps is under the digest, too."""
+    run = finished_run(tmp_path)
+    content = run.state_file.read_bytes()
+    assert content.count(b'"step":"3"') == 1
+    run.state_file.write_bytes(content.replace(b'"step":"3"', b'"step":"2"'))
+    with pytest.raises(TrainingError, match="damaged"):
+        list(execute(run, resume=True))
+
+
 def test_half_written_states_are_cleared_away(tmp_path: Path) -> None:
     """A save that was killed leaves its temporary file; the next start removes it."""
     run = finished_run(tmp_path)

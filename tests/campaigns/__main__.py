@@ -1,0 +1,18 @@
+"""`python -m tests.campaigns <name>`."""
+
+import sys
+from collections.abc import Callable
+
+import tyro
+
+from tests import campaigns
+from tests.campaigns.corruptions import corruptions
+
+CAMPAIGNS: dict[str, Callable[..., int]] = {"corruptions": corruptions}
+
+if __name__ == "__main__":
+    sys.exit(
+        tyro.extras.subcommand_cli_from_dict(
+            CAMPAIGNS, prog="python -m tests.campaigns", description=campaigns.__doc__
+        )
+    )
