@@ -58,7 +58,7 @@ def choose_filters(cards: Sequence[Card]) -> Filters:
     with st.popover("Filters", icon=":material/filter_list:"):
         return Filters(
             words=words,
-            methods=_of("Method", "methods", [base_method(card) for card in cards]),
+            methods=_of("Method", "method", [base_method(card) for card in cards]),
             weights=_of("Weights", "weights", [card.weights for card in cards]),
             datasets=_of("Dataset", "datasets", [card.dataset for card in cards]),
             families=_of("Family", "families", [card.family for card in cards]),

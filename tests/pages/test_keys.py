@@ -7,7 +7,8 @@ from pathlib import Path
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 CHOICES = {"selectbox", "multiselect", "pills", "segmented_control", "select_slider"}
-OURS = {"whole_number": 1, "number": 1, "one_of": 1, "switch": 1}  # where their key stands
+# Where their key stands.
+OURS = {"whole_number": 1, "number": 1, "one_of": 1, "switch": 1, "_of": 1, "_step": 1}
 
 
 def named_widgets(source: str) -> Iterator[tuple[str, str]]:
