@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import streamlit as st
 
 from flatdiff.system.access import PASSWORD
-from pages.shared.guard import LOCAL_HOSTS, allowed_hosts
+from pages.shared.hosts import LOCAL_HOSTS, allowed_hosts, is_here
 
 UNLOCKED = "unlocked"  # in the session: the password was given
 
@@ -19,7 +19,7 @@ def open_door(address: str | None, environment: Mapping[str, str]) -> str:
         address: that the server listens on; None = every one of this machine's.
         environment: with `FLATDIFF_ALLOWED_HOSTS` and `FLATDIFF_PASSWORD`, or without.
     """
-    if address in LOCAL_HOSTS:
+    if address is not None and is_here(address):
         return ""
     missing = [
         name
@@ -34,7 +34,7 @@ def open_door(address: str | None, environment: Mapping[str, str]) -> str:
     return (
         f"flatdiff would listen on {address or 'every address'}, where others reach it: set "
         f"{' and '.join(missing)} (the names it is called by, and a password to come in), or "
-        "leave --server.address at 127.0.0.1."
+        "let it listen at 127.0.0.1 alone."
     )
 
 
