@@ -6,5 +6,5 @@ locks          locks that end with their process; who holds one, and whether it 
 download       a published file, continued where it broke off, checked by its digest
 processor      how many cores there are, and how little of them long work takes
 child_process  how a process of ours is started apart, limited and stopped, by platform
-access         who may change what here: passwords, read-only
+access         who may do what here: roles, and the table of their rights
 """

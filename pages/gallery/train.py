@@ -4,7 +4,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import shared_engine
-from flatdiff.system.access import read_only
+from flatdiff.system.access import Action, may
 from flatdiff.training.run_folder import TrainingRun, list_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
@@ -26,10 +26,10 @@ st.markdown(
 root = shared_engine().root
 cards = [card for card in list_cards(root) if isinstance(card, Card)]
 runs = list(list_runs(root))
-if read_only():
-    st.info("This server is set to look only: runs are started and stopped elsewhere.")
-else:
+if may(Action.START_RUN):
     new_runs(root, runs, cards)
+else:
+    st.info("This server is set to look only: runs are started and stopped elsewhere.")
 going_on = any(run.alive for run in runs)
 
 
