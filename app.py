@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from pages.shared import plotly_js
 from pages.shared.door import open_door
 from pages.shared.guard import Guard
+from pages.shared.uploads import UploadGuard
 
 if TYPE_CHECKING:
     from flatdiff.checkpoints.card import Card
@@ -65,5 +66,5 @@ app = st.App(
     "pages/main.py",
     lifespan=lifespan,
     routes=[plotly_js.ROUTE],
-    middleware=[Middleware(Guard)],
+    middleware=[Middleware(Guard), Middleware(UploadGuard)],
 )

@@ -1,9 +1,11 @@
 """One open tab of a real server, asked as a browser asks: its session, and what it shows."""
 
 import http.client
+import select
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -13,7 +15,16 @@ from websockets.sync.client import connect
 from websockets.typing import Origin, Subprotocol
 
 PATIENCE_S = 60.0  # on a busy machine
+PART = b"x" * (1 << 20)
 TOKEN = "_streamlit_xsrf"  # the cookie that a form must repeat
+
+
+class Answer(NamedTuple):
+    """To an upload."""
+
+    status: int
+    sentence: str
+    taken: int  # pieces that went out before the server answered
 
 
 class Visitor:
@@ -65,44 +76,50 @@ class Visitor:
         """The first element that is shown and wanted."""
         return next(element for element in self.shown if wanted(element))
 
-    def upload(
-        self, parts: int, *, part: bytes = b"x" * (1 << 20), session: str = "", **headers: str
-    ) -> tuple[int, str, int]:
-        """Send a file of so many parts, in pieces, until it is sent or refused.
+    def upload(self, parts: int, *, session: str = "", chunked: bool = False) -> Answer:
+        """Send a file of so many MB, in pieces, until it is sent or refused.
 
-        Returns:
-            Status, the sentence, and how many parts the server took.
+        Args:
+            parts: of 1 MB each.
+            session: whose file it is; default: this tab's.
+            chunked: whether its length is not said.
         """
         token = self._token()
         head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f.pt"\r\n\r\n'
-        end = b"\r\n--b--\r\n"
-        path = f"/_stcore/upload_file/{session or self.session}/file-{time.monotonic_ns()}"
-        line = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
-        line.putrequest("PUT", path)
-        sent = {"Origin": self.url, "Content-Type": "multipart/form-data; boundary=b"}
-        sent |= {"X-Xsrftoken": token, "Cookie": f"{TOKEN}={token}"}
-        sent["Content-Length"] = str(len(head) + parts * len(part) + len(end))
-        for name, value in (sent | {k.replace("_", "-"): v for k, v in headers.items()}).items():
-            if value:
-                line.putheader(name, value)
-        line.endheaders()
-        chunked = "Content_Length" in headers
-        taken = _send(line, [head, *[part] * parts, end], chunked)
-        answer = line.getresponse()
-        return answer.status, answer.read().decode(), taken
+        pieces = [head, *[PART] * parts, b"\r\n--b--\r\n"]
+        length = {"Content-Length": str(sum(map(len, pieces)))}
+        headers = {"Origin": self.url, "Content-Type": "multipart/form-data; boundary=b"}
+        headers |= {"X-Xsrftoken": token, "Cookie": f"{TOKEN}={token}"}
+        headers |= {"Transfer-Encoding": "chunked"} if chunked else length
+        with closing(self._line()) as line:
+            name = f"{session or self.session}/file-{time.monotonic_ns()}"
+            line.putrequest("PUT", f"/_stcore/upload_file/{name}")
+            for header, value in headers.items():
+                line.putheader(header, value)
+            line.endheaders()
+            taken = _send(line, pieces, chunked)
+            with line.getresponse() as answer:
+                return Answer(answer.status, answer.read().decode(), taken)
 
     def _token(self) -> str:
-        line = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
-        line.request("GET", "/_stcore/health")
-        cookies = line.getresponse().headers.get_all("set-cookie") or []
+        with closing(self._line()) as line:
+            line.request("GET", "/_stcore/health")
+            with line.getresponse() as answer:
+                cookies = answer.headers.get_all("set-cookie") or []
         return next(c.partition("=")[2].split(";")[0] for c in cookies if c.startswith(TOKEN))
+
+    def _line(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
 
 
 def _send(line: http.client.HTTPConnection, pieces: list[bytes], chunked: bool) -> int:
-    """How many pieces went out before the server hung up."""
+    """How many pieces went out before the server answered or hung up."""
     for count, piece in enumerate(pieces):
         framed = b"%x\r\n%s\r\n" % (len(piece), piece) if chunked else piece
+        answered, _, _ = select.select([line.sock], [], [], 0)
         try:
+            if answered:
+                return count
             line.send(framed)
         except OSError:
             return count

@@ -2,14 +2,16 @@
 
 import hmac
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from flatdiff.system.access import PASSWORD
 from pages.shared.hosts import LOCAL_HOSTS, allowed_hosts, is_here
 
 UNLOCKED = "unlocked"  # in the session: the password was given
+_let_in: set[str] = set()  # the sessions of which that is known here, outside of any session
 
 
 def open_door(address: str | None, environment: Mapping[str, str]) -> str:
@@ -38,10 +40,24 @@ def open_door(address: str | None, environment: Mapping[str, str]) -> str:
     )
 
 
+def is_let_in(session: str) -> bool:
+    """Whether a session has given the password, where one is set."""
+    return not os.environ.get(PASSWORD) or session in _let_in
+
+
+def forget_all_but(is_open: Callable[[str], bool]) -> None:
+    """Of sessions that are not open; one that comes back says so itself."""
+    _let_in.difference_update([session for session in list(_let_in) if not is_open(session)])
+
+
 def knock() -> None:
     """Ask for the password, where one is set, once a session; the page ends here without it."""
     password = os.environ.get(PASSWORD, "")
-    if not password or st.session_state.get(UNLOCKED):
+    if not password:
+        return
+    if st.session_state.get(UNLOCKED):
+        if context := get_script_run_ctx():
+            _let_in.add(context.session_id)
         return
     st.title("flatdiff")
     said = st.text_input("Password", type="password", key="password")

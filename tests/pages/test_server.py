@@ -84,3 +84,28 @@ def test_a_way_out_would_be_seen(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
     assert "192.0.2.1" in outside.recorded(environment)
     assert len(PAGES) == FRAME.count("st.Page(") == 18, "every page is asked"
+
+
+def test_an_upload_needs_the_password(url: str) -> None:
+    """50 MB that a locked tab sends are refused before they are read; then it is let in."""
+    with Visitor(url) as visitor:
+        status, sentence, taken = visitor.upload(50)
+        assert status == 403
+        assert taken < 25
+        assert "password" in sentence
+        visitor.ask(password="wrong")
+        assert visitor.upload(1)[0] == 403
+        visitor.ask(password=SECRET)
+        assert visitor.upload(3)[0] == 204
+        assert visitor.upload(1, session="another")[0] == 403
+
+
+def test_an_upload_without_a_length_is_counted(url: str) -> None:
+    """In pieces of which no sum was announced, it is stopped where it becomes too large."""
+    with Visitor(url) as visitor:
+        visitor.ask(password=SECRET)
+        status, sentence, taken = visitor.upload(400, chunked=True)
+        assert status == 413
+        assert 150 < taken < 300
+        assert "200 MB" in sentence
+        assert visitor.upload(300)[0] == 413
