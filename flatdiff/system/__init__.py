@@ -7,4 +7,5 @@ download       a published file, continued where it broke off, checked by its di
 processor      how many cores there are, and how little of them long work takes
 child_process  how a process of ours is started apart, limited and stopped, by platform
 access         who may do what here: roles, and the table of their rights
+brake          how quickly a password may be guessed
 """
