@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.card import Card, card_ids
 from flatdiff.checkpoints.collection import METHOD_PLANE, bundled_path
 from flatdiff.engine.engine import shared_engine
 from flatdiff.system.access import Action, may
@@ -62,7 +62,7 @@ def broken_ones(reasons: Mapping[str, str]) -> None:
     if not (may(Action.DELETE) and reasons):
         return
     with st.container(horizontal=True):
-        for name in reasons:
+        for name in filter(set(card_ids(shared_engine().root)).__contains__, reasons):
             if st.button(f"Delete {plain(name)}", key=f"broken-{name}", icon=":material/delete:"):
                 delete_dialog(name, bundled_path(shared_engine().root, name))
 

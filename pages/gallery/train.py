@@ -5,10 +5,16 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import shared_engine
 from flatdiff.system.access import Action, may
-from flatdiff.training.run_folder import TrainingRun, list_runs
+from flatdiff.training.run_folder import TrainingRun, list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
 from pages.shared.choose import plain
+
+
+def name_the_others() -> None:
+    """Runs that cannot be listed, a sentence each."""
+    for name in unnamed_runs(root):
+        st.warning(f"Run {plain(name)} is left out: its folder's name is not UTF-8; rename it.")
 
 
 def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool]]:
@@ -51,6 +57,7 @@ def watch_losses() -> None:
 
 
 st.subheader("Runs", divider="gray")
+name_the_others()
 watch_runs()
 if not runs:
     st.caption("None yet. Those of the command line appear here, too.")
