@@ -65,6 +65,6 @@ if missing := open_door(st.get_option("server.address"), os.environ):
 app = st.App(
     "pages/main.py",
     lifespan=lifespan,
-    routes=[plotly_js.ROUTE],
+    routes=[plotly_js.route(st.get_option("server.baseUrlPath"))],
     middleware=[Middleware(Guard), Middleware(UploadGuard)],
 )

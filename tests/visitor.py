@@ -32,7 +32,9 @@ class Visitor:
 
     def __init__(self, url: str, origin: str | None = None) -> None:
         """At a server's address, as a page of this origin; default: of the server itself."""
-        self.url, self.origin = url, origin or url
+        where = urlsplit(url)
+        self.url, self.host, self.base = url, where.netloc, where.path
+        self.origin = origin or f"{where.scheme}://{where.netloc}"
         self.session = ""
         self.shown: list[Element] = []
         self._open = ExitStack()
@@ -88,12 +90,12 @@ class Visitor:
         head = b'--b\r\nContent-Disposition: form-data; name="f"; filename="f.pt"\r\n\r\n'
         pieces = [head, *[PART] * parts, b"\r\n--b--\r\n"]
         length = {"Content-Length": str(sum(map(len, pieces)))}
-        headers = {"Origin": self.url, "Content-Type": "multipart/form-data; boundary=b"}
+        headers = {"Origin": self.origin, "Content-Type": "multipart/form-data; boundary=b"}
         headers |= {"X-Xsrftoken": token, "Cookie": f"{TOKEN}={token}"}
         headers |= {"Transfer-Encoding": "chunked"} if chunked else length
         with closing(self._line()) as line:
             name = f"{session or self.session}/file-{time.monotonic_ns()}"
-            line.putrequest("PUT", f"/_stcore/upload_file/{name}")
+            line.putrequest("PUT", f"{self.base}/_stcore/upload_file/{name}")
             for header, value in headers.items():
                 line.putheader(header, value)
             line.endheaders()
@@ -103,13 +105,13 @@ class Visitor:
 
     def _token(self) -> str:
         with closing(self._line()) as line:
-            line.request("GET", "/_stcore/health")
+            line.request("GET", f"{self.base}/_stcore/health")
             with line.getresponse() as answer:
                 cookies = answer.headers.get_all("set-cookie") or []
         return next(c.partition("=")[2].split(";")[0] for c in cookies if c.startswith(TOKEN))
 
     def _line(self) -> http.client.HTTPConnection:
-        return http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=PATIENCE_S)
+        return http.client.HTTPConnection(self.host, timeout=PATIENCE_S)
 
 
 def _send(line: http.client.HTTPConnection, pieces: list[bytes], chunked: bool) -> int:

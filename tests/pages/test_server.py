@@ -3,16 +3,18 @@
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from benchmarks.first_page import start_server
+from benchmarks.first_page import BASE_PATH, start_server
 from flatdiff.engine.engine import Engine
 from flatdiff.system.access import PASSWORD
 from flatdiff.system.files import PROJECT_ROOT
+from pages.shared.plotly_js import FILE_NAME
 from tests import outside
 from tests.pages.test_pages import engine, opened  # noqa: F401  (a fixture)
 from tests.visitor import Visitor
@@ -109,3 +111,23 @@ def test_an_upload_without_a_length_is_counted(url: str) -> None:
         assert 150 < taken < 300
         assert "200 MB" in sentence
         assert visitor.upload(300)[0] == 413
+
+
+def test_below_a_path_of_a_proxy(
+    no_way_out: dict[str, str], tmp_path: Path, tiny_root: Path
+) -> None:
+    """With server.baseUrlPath: pages, uploads, their guard and plotly.js are all found there."""
+    told = {"FLATDIFF_CHECKPOINTS": str(tiny_root), PASSWORD: SECRET, BASE_PATH: "/class/flatdiff"}
+    process, url = start_server(str(tmp_path), **told, **no_way_out)
+    try:
+        with urllib.request.urlopen(f"{url}/{FILE_NAME}") as answer:
+            assert answer.headers["content-type"].split(";")[0].endswith("/javascript")
+        with Visitor(url) as visitor:
+            assert visitor.upload(1)[0] == 403
+            visitor.ask(password=SECRET)
+            assert visitor.upload(1)[0] == 204
+        with pytest.raises(InvalidStatus), Visitor(url, "http://evil.example"):
+            pass
+    finally:
+        process.terminate()
+        process.wait(20)

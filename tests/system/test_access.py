@@ -62,3 +62,15 @@ def test_no_page_writes_behind_the_table() -> None:
         if BEHIND_THE_TABLE.search(line) and "_left().discard" not in line
     ]
     assert lines == []
+
+
+def test_the_documented_table_is_the_table() -> None:
+    """docs/security.md, row by row."""
+    text = (PROJECT_ROOT / "docs/security.md").read_text("utf-8")
+    rows = re.findall(r"^\| (.+) \| (yes|no) \| (yes|no) \| (yes|no) \|$", text, re.MULTILINE)
+    written = {
+        Action(action): {r for r, cell in zip(Role, cells, strict=True) if cell == "yes"}
+        for action, *cells in rows
+    }
+    assert written == {action: set(roles) for action, roles in RIGHTS.items()}
+    assert "| action | owner | member | guest |" in text
