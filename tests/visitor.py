@@ -54,14 +54,16 @@ class Visitor:
         self._open.close()
 
     def ask(self, **texts: str) -> None:
-        """Draw the page again with texts typed into fields, by their keys; waits for its end."""
+        """Draw the page again with texts typed into fields, by their keys; waits for its end.
+
+        Where no such field is shown, the text is sent under the key itself, as no browser does.
+        """
         request = BackMsg()
         request.rerun_script.query_string = ""
         for key, text in texts.items():
-            field = self.find(lambda e, key=key: e.text_input.id.endswith(f"-{key}"))
-            request.rerun_script.widget_states.widgets.add(
-                id=field.text_input.id, string_value=text
-            )
+            fields = (e.text_input.id for e in self.shown if e.text_input.id.endswith(f"-{key}"))
+            widgets = request.rerun_script.widget_states.widgets
+            widgets.add(id=next(fields, key), string_value=text)
         self.socket.send(request.SerializeToString())
         self.shown, finished = [], False
         while not finished:

@@ -114,8 +114,9 @@ class UploadGuard:
 
     def _held(self) -> int:
         """Bytes of uploads that lie in memory."""
-        families = self._files().get_stats().values()
-        return sum(stat.byte_length for stats in families for stat in stats)
+        # Copies, as pages give files back in threads of their own.
+        sessions = list(self._files().file_storage.values())
+        return sum(len(file.data) for files in sessions for file in list(files.values()))
 
     def _files(self) -> MemoryUploadedFileManager:
         return cast("MemoryUploadedFileManager", self._runtime().uploaded_file_mgr)

@@ -14,6 +14,7 @@ from benchmarks.first_page import BASE_PATH, start_server
 from flatdiff.engine.engine import Engine
 from flatdiff.system.access import PASSWORD
 from flatdiff.system.files import PROJECT_ROOT
+from pages.shared.door import UNLOCKED
 from pages.shared.plotly_js import FILE_NAME
 from tests import outside
 from tests.pages.test_pages import engine, opened  # noqa: F401  (a fixture)
@@ -100,6 +101,16 @@ def test_an_upload_needs_the_password(url: str) -> None:
         visitor.ask(password=SECRET)
         assert visitor.upload(3)[0] == 204
         assert visitor.upload(1, session="another")[0] == 403
+
+
+@pytest.mark.parametrize("claim", [UNLOCKED, "$$WIDGET_ID-unlocked"])
+def test_nobody_lets_himself_in(url: str, claim: str) -> None:
+    """A client may send any state under any name; it gets no further than the door."""
+    with Visitor(url) as visitor:
+        visitor.ask(**{claim: "yes"})
+        assert [e.heading.body for e in visitor.shown if e.heading.body] == ["flatdiff"]
+        assert visitor.upload(1)[0] == 403
+        assert not any(e.button.label for e in visitor.shown)
 
 
 def test_an_upload_without_a_length_is_counted(url: str) -> None:
