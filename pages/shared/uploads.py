@@ -9,6 +9,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import cast
 
 from starlette.datastructures import Headers
@@ -27,6 +28,30 @@ MAX_HELD_BYTES = 1 << 30  # of all sessions together, arriving ones with them
 FORM_BYTES = 64 << 10  # that a form may put around its file
 GONE_FOR_S = 20.0  # a tab that lost its connection may come back until then
 _ADDRESS = re.compile(r"/_stcore/upload_file/([^/]+)/([^/]+)$")
+
+
+@dataclass
+class _Arrival:
+    """An upload that is under way."""
+
+    receive: Receive
+    send: Send
+    take: Callable[[int, int], None]  # is told the new bytes and all so far, and may raise
+    size: int = 0  # bytes so far
+    status: int = 0  # that it was answered with; 0: not yet
+
+    async def counted(self) -> Message:
+        """Some more of it."""
+        message = await self.receive()
+        new = len(message.get("body", b""))
+        self.size += new
+        self.take(new, self.size)
+        return message
+
+    async def noted(self, message: Message) -> None:
+        """A part of the answer."""
+        self.status = message.get("status", self.status)
+        await self.send(message)
 
 
 class UploadGuard:
@@ -54,34 +79,26 @@ class UploadGuard:
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Streamlit takes nothing but uploads by PUT, so whatever else comes so is refused."""
-        session, file = ((found := _ADDRESS.search(scope["path"])) and found.groups()) or ("", "")
+        found = _ADDRESS.search(scope["path"])
+        session, file = found.groups() if found else ("", "")
         try:
             self._require_welcome(session)
             self._require_room(_announced(scope))
         except HTTPException as error:
             await PlainTextResponse(error.detail, error.status_code)(scope, receive, send)
             return
-        status, size = 0, 0
-
-        async def counted() -> Message:
-            nonlocal size
-            message = await receive()
-            new = len(message.get("body", b""))
-            size, self._arriving = size + new, self._arriving + new
-            self._require_room(size, arrived=True)
-            return message
-
-        async def noted(message: Message) -> None:
-            nonlocal status
-            status = message.get("status", status)
-            await send(message)
-
+        arrival = _Arrival(receive, send, self._take)
         try:
-            await self.app(scope, counted, noted)
+            await self.app(scope, arrival.counted, arrival.noted)
         finally:
-            self._arriving -= size
-        if status == 204:
+            self._arriving -= arrival.size
+        if arrival.status == 204:
             self._keep_only(session, file)
+
+    def _take(self, new: int, size: int) -> None:
+        """Count what has arrived of an upload, or raise in the middle of it; both in bytes."""
+        self._arriving += new
+        self._require_room(size, arrived=True)
 
     def _require_welcome(self, session: str) -> None:
         """Raise unless a tab that is open, has been let in and may add something sends it."""
