@@ -1,7 +1,7 @@
 """flatdiff's server: `streamlit run app.py`.
 
-Starts the engine with the server, before anybody looks, and refuses requests under foreign host
-names. The pages themselves begin in pages/main.py.
+Starts the engine with the server, before anybody looks, and refuses requests of other sites. The
+pages themselves begin in pages/main.py.
 """
 
 import gc
@@ -17,7 +17,8 @@ from starlette.middleware import Middleware
 
 from pages.shared import plotly_js
 from pages.shared.door import open_door
-from pages.shared.guard import HostGuard
+from pages.shared.guard import Guard
+from pages.shared.uploads import UploadGuard
 
 if TYPE_CHECKING:
     from flatdiff.checkpoints.card import Card
@@ -64,6 +65,6 @@ if missing := open_door(st.get_option("server.address"), os.environ):
 app = st.App(
     "pages/main.py",
     lifespan=lifespan,
-    routes=[plotly_js.ROUTE],
-    middleware=[Middleware(HostGuard)],
+    routes=[plotly_js.route(st.get_option("server.baseUrlPath"))],
+    middleware=[Middleware(Guard), Middleware(UploadGuard)],
 )

@@ -25,11 +25,16 @@ from flatdiff.system.files import PROJECT_ROOT
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 START_TIMEOUT_S = 60
+BASE_PATH = "STREAMLIT_SERVER_BASE_URL_PATH"
 SERVER_LOG = "server.log"  # in the state directory
 
 
 def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
-    """`streamlit run app.py` on a free port, waited for until it answers; its log is in home."""
+    """`streamlit run app.py` on a free port, waited for until it answers; its log is in home.
+
+    Returns:
+        The process, and the address of the first page.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -44,7 +49,7 @@ def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
             stderr=subprocess.STDOUT,
         )
     deadline = time.monotonic() + START_TIMEOUT_S
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://127.0.0.1:{port}{environment.get(BASE_PATH, '')}"
     while True:
         try:
             urllib.request.urlopen(f"{url}/_stcore/health", timeout=1).close()  # noqa: S310  (our own server)

@@ -18,12 +18,20 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.settings import from_mapping, require
 from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
+from flatdiff.system.foreign_json import (
+    as_sentence,
+    is_text,
+    read_foreign_json,
+    require_showable,
+)
 
 FORMAT_VERSION = 1
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 MAX_CARD_BYTES = 4 << 20
 KNOWN_SHOWN = 12  # ids in a sentence
+# What comes of a card that is none: wrong types in any place, numbers that do not fit, no access.
+UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, OSError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,8 +149,9 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
         if status.st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES >> 20} MB; that is no card")
         card = _parsed(path, status.st_ino, status.st_mtime_ns, status.st_size)
-    except (ValueError, TypeError, AttributeError, RecursionError, OSError) as error:
-        raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {error}") from None
+    except UNREADABLE as error:
+        why = as_sentence(str(error))
+        raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {why}") from None
     if not resolve_inside(root, f"{checkpoint_id}/{WEIGHTS_FILE}").is_file():
         raise CheckpointError(f"{checkpoint_id} has a card but no {WEIGHTS_FILE}")
     if card.id != checkpoint_id:
@@ -153,7 +162,7 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
 @lru_cache(maxsize=2048)  # the gallery lists hundreds of cards at every click
 def _parsed(path: Path, *_version: int) -> Card:
     """A card's content as it was at some inode, time and size."""
-    return Card.from_json(json.loads(path.read_text("utf-8")))
+    return Card.from_json(read_foreign_json(path.read_bytes()))
 
 
 def _known(root: Path) -> str:
@@ -164,28 +173,37 @@ def _known(root: Path) -> str:
 
 
 def card_ids(root: Path) -> list[str]:
-    """Every `<family>/<name>` below a root that has a card, sorted."""
-    return sorted(
-        path.parent.relative_to(root).as_posix() for path in root.glob(f"*/*/{CARD_FILE}")
-    )
+    """Every `<family>/<name>` below a root that has a card and can be written, sorted."""
+    return sorted(filter(is_text, _folders(root)))
+
+
+def _folders(root: Path) -> Iterator[str]:
+    for path in root.glob(f"*/*/{CARD_FILE}"):
+        yield path.parent.relative_to(root).as_posix()
 
 
 def list_cards(root: Path) -> Iterator[Card | BrokenCard]:
-    """Every checkpoint below a root, the paper's methods in the paper's order first."""
+    """Every checkpoint below a root, the paper's methods in the paper's order first.
+
+    This is the border to the disk: all of it can be shown, and nothing there stops the listing.
+    """
     order = {name: position for position, name in enumerate(METHODS)}
     ids = card_ids(root)
     for checkpoint_id in sorted(ids, key=lambda i: (order.get(i.split("/")[1], len(order)), i)):
         try:
             yield read_card(root, checkpoint_id)
         except FlatdiffError as error:
-            yield BrokenCard(checkpoint_id, str(error))
+            yield BrokenCard(checkpoint_id, as_sentence(str(error)))
+    for name in sorted(_folders(root)):
+        if not is_text(name):
+            yield BrokenCard(as_sentence(name), "the name of its folder is not UTF-8; rename it")
 
 
 def write_card(folder: Path, card: Card) -> None:
     """Written after the weights, so that a folder with a card is whole.
 
     Raises:
-        CheckpointError: the card is longer than `read_card` reads, or holds what is no text.
+        CheckpointError: the card is longer than `read_card` reads, or holds what no page can show.
         FlatdiffError: it cannot be written.
     """
     try:
@@ -195,6 +213,10 @@ def write_card(folder: Path, card: Card) -> None:
         raise CheckpointError(f"a card cannot hold half a character ({half})") from None
     if len(content) > MAX_CARD_BYTES:
         raise CheckpointError(f"the card of {card.id} is over {MAX_CARD_BYTES >> 20} MB")
+    try:
+        require_showable(card.to_json())
+    except SettingsError as error:
+        raise CheckpointError(f"the card of {card.id} cannot be written: {error}") from None
     atomic_write(folder / CARD_FILE, content)
 
 

@@ -16,7 +16,7 @@ from uuid import uuid4
 from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import CARD_FILE, card_ids
 from flatdiff.errors import CheckpointError
-from flatdiff.system.access import require_writable
+from flatdiff.system.access import Action, require_right
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
 from flatdiff.system.locks import is_alive, this_process
 
@@ -47,7 +47,7 @@ def rename_checkpoint(
     Raises:
         FlatdiffError: read-only, no such checkpoint, a name that cannot be, or it is in use.
     """
-    require_writable("Renaming a checkpoint")
+    require_right(Action.RENAME)
     folder = _own_folder(root, checkpoint_id)
     require_idle(checkpoint_id)
     move_folder(folder, free_folder(root, new_id))
@@ -60,7 +60,7 @@ def delete_checkpoint(root: Path, require_idle: Callable[[str], None], checkpoin
     Raises:
         FlatdiffError: read-only, no such checkpoint, or it is in use.
     """
-    require_writable("Deleting a checkpoint")
+    require_right(Action.DELETE)
     folder = _own_folder(root, checkpoint_id)
     require_idle(checkpoint_id)
     discard(root, folder)
@@ -92,7 +92,7 @@ def publish(root: Path, staged_folders: Mapping[str, Path]) -> None:
     Raises:
         FlatdiffError: see `free_folder`, or one cannot be moved; all are where they were.
     """
-    require_writable("Adding a checkpoint")
+    require_right(Action.ADD)
     with ExitStack() as undo:
         for checkpoint_id, folder in staged_folders.items():
             target = free_folder(root, checkpoint_id)

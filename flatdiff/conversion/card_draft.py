@@ -4,14 +4,13 @@ Every set of weights of the file's network becomes one, or those of the kind tha
 """
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind, method_name
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, as_text, shortened
 from flatdiff.checkpoints.recipe import BaseMethod
@@ -23,6 +22,7 @@ from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
+from flatdiff.system.foreign_json import as_sentence, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 
@@ -78,9 +78,10 @@ def card_inside(header: Header) -> Card | None:
     if text is None:
         return None
     try:
-        return Card.from_json(json.loads(text))
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"the card inside the file cannot be read: {error}") from None
+        return Card.from_json(read_foreign_json(text))
+    except UNREADABLE as error:
+        why = as_sentence(str(error))
+        raise CheckpointError(f"the card inside the file cannot be read: {why}") from None
 
 
 def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:

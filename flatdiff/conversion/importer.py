@@ -24,7 +24,7 @@ from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
 from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
-from flatdiff.system.access import require_writable
+from flatdiff.system.access import Action, require_right
 from flatdiff.system.files import resolve_inside
 
 MAX_UPLOAD_BYTES = 200 << 20
@@ -41,7 +41,7 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     Raises:
         FlatdiffError: why it was not taken in; nothing was changed.
     """
-    require_writable("Importing a checkpoint")
+    require_right(Action.ADD)
     with staged(root) as folder:
         file = _looked_at(path, path.name, f"{path.name} cannot be read")
         return _taken_in(root, folder, path.absolute(), file, said, lambda cards: None)
@@ -58,7 +58,7 @@ def look_at_upload(root: Path, content: BufferedIOBase, name: str) -> ForeignFil
     Raises:
         FlatdiffError: read-only, it is too large, or no file of weights.
     """
-    require_writable("Importing a checkpoint")
+    require_right(Action.ADD)
     with staged(root) as folder:
         return _looked_at(_written(content, folder), name, "the file cannot be read")
 
@@ -80,7 +80,7 @@ def import_upload(
     Raises:
         FlatdiffError: why it was not taken in; nothing was changed.
     """
-    require_writable("Importing a checkpoint")
+    require_right(Action.ADD)
     with staged(root) as folder:
         path = _written(content, folder)
         return _taken_in(

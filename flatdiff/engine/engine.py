@@ -17,7 +17,7 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
-from flatdiff.engine.progress import Cost, Progress, progress_of, seconds_left
+from flatdiff.engine.progress import Cost, Progress, cost_of, progress_of, seconds_left
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
@@ -26,6 +26,7 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.settings import from_mapping, require
+from flatdiff.system.access import Action, require_right
 from flatdiff.system.files import checkpoint_root
 
 WAIT_POLL_S = 0.05
@@ -63,13 +64,22 @@ class Handle:
 
     def leave(self, watcher: str) -> int:
         """Somebody has had enough: stop it, unless others wait; returns how many do."""
+        require_right(Action.CANCEL_OWN)
         others = self.engine.watchers.leave(self.key, watcher)
         if not others:
-            self.cancel()
+            self._stop()
         return others
 
     def cancel(self) -> None:
-        """Stop it for everybody; finished tiles stay and can be continued."""
+        """Stop it for everybody; finished tiles stay and can be continued.
+
+        Raises:
+            FlatdiffError: only one's own may be cancelled here.
+        """
+        require_right(Action.CANCEL_ANY)
+        self._stop()
+
+    def _stop(self) -> None:
         self.engine.store.request_cancel(self.key)
         self.engine.dispatcher.wake()
 
@@ -205,7 +215,12 @@ class Engine:
         return Handle(request, self)
 
     def submit(self, request: Request) -> Handle:
-        """Run a request, or join the run or the result that is there."""
+        """Run a request, or join the run or the result that is there.
+
+        Raises:
+            FlatdiffError: measuring is not allowed here, or see `require_running`.
+        """
+        require_right(Action.MEASURE)
         self.require_running()
         self._own.add(request.key)
         self.store.submit(request)
@@ -222,10 +237,18 @@ class Engine:
             raise self.dispatcher.failure
 
     def recompute(self, request: Request) -> Handle:
-        """Forget a finished result and run it again."""
+        """Forget a finished result and run it again; a `FlatdiffError` to guests."""
+        require_right(Action.RECOMPUTE)
         self.store.delete([request.key])
         self.result.cache_clear()
         return self.submit(request)
+
+    def clear(self) -> None:
+        """Forget every finished result; what runs stays. A `FlatdiffError` to guests."""
+        require_right(Action.CLEAR)
+        self.store.delete()
+        self.store.database.compact()
+        self.result.cache_clear()
 
     def measure_speed(self, cards: Iterable[Card]) -> None:
         """Time every architecture that was never timed here, so that estimates are measured."""
@@ -239,22 +262,8 @@ class Engine:
 
     def estimate(self, requests: Iterable[Request]) -> Cost:
         """The cost of what several requests still need together."""
-        evaluations = forwards = 0
-        seconds: float | None = 0.0
-        open_ended = False
-        rates = self.store.rates()
-        for request in requests:
-            costs = self._costs_left(request)
-            open_ended |= bool(costs) and len(request.first_plan) < len(request.items)
-            evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
-            rate = rates.of(request.architecture, request.measure)
-            if seconds is None or rate is None:
-                seconds = None
-            else:
-                seconds += sum(costs) * rate / self.cluster.num_workers
-        if not evaluations:
-            seconds = 0.0
-        return Cost(evaluations, forwards, seconds, open_ended)
+        left = [(request, self._costs_left(request)) for request in requests]
+        return cost_of(left, self.store.rates(), self.cluster.num_workers)
 
     def _costs_left(self, request: Request) -> list[int]:
         """Image forwards of each item that is needed, as far as is known, and not done."""

@@ -1,9 +1,10 @@
 """What a measurement will cost, and where a running one stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job, Rates
+from flatdiff.measures.request import Request
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,28 @@ class Progress:
     def active(self) -> bool:
         """Queued or running."""
         return self.state in ACTIVE
+
+
+def cost_of(left: Iterable[tuple[Request, list[int]]], rates: Rates, num_workers: int) -> Cost:
+    """Of several requests together.
+
+    Args:
+        left: each with the image forwards of every item that is needed and not done.
+        rates: as far as they were measured.
+        num_workers: of the cluster.
+    """
+    evaluations = forwards = 0
+    seconds: float | None = 0.0
+    open_ended = False
+    for request, costs in left:
+        open_ended |= bool(costs) and len(request.first_plan) < len(request.items)
+        evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
+        rate = rates.of(request.architecture, request.measure)
+        if seconds is None or rate is None:
+            seconds = None
+        else:
+            seconds += sum(costs) * rate / num_workers
+    return Cost(evaluations, forwards, seconds if evaluations else 0.0, open_ended)
 
 
 def progress_of(

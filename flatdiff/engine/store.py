@@ -5,6 +5,7 @@ moment loses nothing that was reported as saved. Arrays are NPZ without pickle, 
 SHA-256; a damaged tile is dropped and computed again.
 """
 
+import dataclasses
 import hashlib
 import json
 import sqlite3
@@ -26,6 +27,8 @@ _JOB_COLUMNS = """
     (SELECT coalesce(sum(seconds), 0.0) FROM tiles WHERE tiles.key = jobs.key),
     error, environment, cancel_requested
 """
+
+END_OF_TIME = 253_000_000_000  # seconds since 1970: in the year 9987; calendars end in 9999
 
 
 class Store:
@@ -281,4 +284,7 @@ def _tile_digest(key: str, first_item: int, num_items: int, blob: bytes) -> str:
 
 
 def _job(row: tuple) -> Job:
-    return Job(*row[:-1], cancel_requested=bool(row[-1]))
+    job = Job(*row[:-1], cancel_requested=bool(row[-1]))
+    if job.finished_at is not None and not 0 <= job.finished_at < END_OF_TIME:
+        return dataclasses.replace(job, finished_at=None)  # by a clock that was wrong
+    return job

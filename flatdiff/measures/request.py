@@ -5,7 +5,6 @@ programs, is asking once. The checkpoint enters by the digest of its weights, no
 """
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
@@ -18,6 +17,7 @@ from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.settings import canonical_json, digest, from_mapping, require
+from flatdiff.system.foreign_json import read_foreign_json
 
 T = TypeVar("T")
 
@@ -105,7 +105,7 @@ class Request:
         Raises:
             SettingsError: an entry is unknown or out of range.
         """
-        values = json.loads(text)
+        values = read_foreign_json(text)
         known = ", ".join(MEASURES)
         require(values["measure"] in MEASURES, "measure", f"one of {known}", values["measure"])
         measure = MEASURES[values["measure"]]

@@ -20,7 +20,7 @@ from pathlib import Path
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.checkpoints.collection import discard
 from flatdiff.errors import FlatdiffError, TrainingError
-from flatdiff.system.access import require_writable
+from flatdiff.system.access import Action, require_right
 from flatdiff.system.child_process import apart, ask_to_stop
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
 from flatdiff.system.locks import is_alive, is_held, owner, take
@@ -103,7 +103,7 @@ def start(root: Path, options: RunOptions) -> None:
     Raises:
         FlatdiffError: read-only; see `refuse_start`; or it did not come up.
     """
-    require_writable("Starting a run")
+    require_right(Action.START_RUN)
     refuse_start(root, options)
     with _alone(RunFolder.of(options.out, options.method)) as folder:
         try:
@@ -122,7 +122,7 @@ def resume(run: TrainingRun) -> None:
         FlatdiffError: read-only; it is going on already, cannot be continued from here, there is
             no room, or it did not come up.
     """
-    require_writable("Continuing a run")
+    require_right(Action.CONTINUE_RUN)
     if run.options is None:
         raise TrainingError(f"{run.id} was begun elsewhere; continue it with its own command")
     _refuse_without_room(_root_of(run))
@@ -190,7 +190,7 @@ def stop(run: TrainingRun) -> None:
     Raises:
         FlatdiffError: read-only; the process is not on this machine, or somebody else's.
     """
-    require_writable("Stopping a run")
+    require_right(Action.STOP_RUN)
     held_by = owner(run.folder.lock_file)
     if not is_held(run.folder.lock_file):
         return
@@ -209,7 +209,7 @@ def delete(run: TrainingRun) -> None:
     Raises:
         FlatdiffError: read-only; it is going on, or cannot be removed.
     """
-    require_writable("Deleting a run")
+    require_right(Action.DELETE_RUN)
     with _alone(run.folder) as folder, folder.take():  # nor does a command begin meanwhile
         discard(_root_of(run), folder.path)
 

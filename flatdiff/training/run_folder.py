@@ -9,7 +9,6 @@
 Whoever looks, a page, a command or a server that has just come up, learns everything from there.
 """
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +24,7 @@ from flatdiff.checkpoints.header import read_header
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
 from flatdiff.system.files import atomic_write
+from flatdiff.system.foreign_json import as_sentence, is_text, quoted, read_foreign_json
 from flatdiff.system.locks import Lock, is_held, owner, take
 from flatdiff.training.run_history import RunHistory, read_history
 from flatdiff.training.run_options import RunOptions
@@ -183,16 +183,24 @@ class TrainingRun:
 
 def list_runs(root: Path) -> Iterator[TrainingRun]:
     """Every run below a root, those that are alive first, then the latest first."""
-    folders = [
-        RunFolder(path)
-        for path in root.glob(f"*/*{SUFFIX}")
-        if path.is_dir() and not path.is_symlink() and not path.parent.is_symlink()
-    ]
+    folders = [RunFolder(path) for path in root.glob(f"*/*{SUFFIX}") if _is_own(path, root)]
     found = [
         (read_run(folder), _touched(folder.options_file)) for folder in folders if folder.exists()
     ]
     for run, _ in sorted(found, key=lambda pair: (not pair[0].alive, -pair[1], pair[0].id)):
         yield run
+
+
+def _is_own(path: Path, root: Path) -> bool:
+    """A folder below the root itself, whose name can be shown."""
+    linked = path.is_symlink() or path.parent.is_symlink()
+    return path.is_dir() and not linked and is_text(path.relative_to(root).as_posix())
+
+
+def unnamed_runs(root: Path) -> list[str]:
+    """Folders of runs that are left out, as their names are not UTF-8; as far as can be shown."""
+    names = (path.relative_to(root).as_posix() for path in root.glob(f"*/*{SUFFIX}"))
+    return sorted(as_sentence(name) for name in names if not is_text(name))
 
 
 def _touched(path: Path) -> float:
@@ -270,4 +278,7 @@ def saved_step(folder: RunFolder) -> int | None:
 
 @lru_cache(maxsize=64)
 def _saved_step(path: Path, _mtime_ns: int) -> int:
-    return int(json.loads(read_header(path).metadata["step"]))
+    step = read_foreign_json(read_header(path).metadata["step"])
+    if not isinstance(step, int) or step < 0:
+        raise ValueError(f"no number of steps: {quoted(step)}")
+    return step

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.errors import TrainingError
+from flatdiff.system.foreign_json import read_foreign_json
 
 Phase = Literal["opened", "waiting", "began", "done", "stopped", "failed"]
 PHASES: tuple[Phase, ...] = ("opened", "waiting", "began", "done", "stopped", "failed")
@@ -193,9 +194,9 @@ def _lines(content: bytes) -> Iterator[dict[str, Any]]:
     """Those that are ours and whole."""
     for text in content.split(b"\n"):
         try:
-            line = json.loads(text)
+            line = read_foreign_json(text)
             valid = _is_phase(line) if "phase" in line else _is_row(line)
-        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        except (ValueError, TypeError, KeyError):
             continue
         if valid:
             yield line
@@ -203,15 +204,19 @@ def _lines(content: bytes) -> Iterator[dict[str, Any]]:
 
 def _is_phase(line: dict[str, Any]) -> bool:
     known = line["phase"] in PHASES
-    return known and (line["phase"] != "began" or isinstance(line["step"], int))
+    return known and (line["phase"] != "began" or _is_count(line["step"]))
 
 
 def _is_row(line: dict[str, Any]) -> bool:
     """With the names of a row, whole steps, and numbers that are finite."""
     if tuple(line) != tuple(HistoryRow.__dataclass_fields__):
         return False
-    whole = all(isinstance(line[name], int) and line[name] > 0 for name in ("step", "num_steps"))
+    whole = all(_is_count(line[name]) and line[name] > 0 for name in ("step", "num_steps"))
     return whole and all(math.isfinite(value) for value in line.values())
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 def thinned(rows: Sequence[HistoryRow], width: int) -> tuple[NDArray, NDArray, NDArray, NDArray]:

@@ -4,7 +4,6 @@ They are the flags of `train`, the widgets of the Train page, and the file besid
 which either continues what the other began. Where the run came from is not in them.
 """
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
@@ -19,6 +18,7 @@ from flatdiff.checkpoints.recipe import (
     make_recipe,
 )
 from flatdiff.settings import canonical_json, from_mapping, require
+from flatdiff.system.foreign_json import read_foreign_json
 from flatdiff.training.execution import Execution, shards_of_process
 
 
@@ -154,7 +154,7 @@ class RunOptions:
         Raises:
             ValueError: it is no such text, or a setting is out of range.
         """
-        values = json.loads(text)
+        values = read_foreign_json(text)
         if not isinstance(values, Mapping):
             raise ValueError("no table")
         options = from_mapping(cls, {**values, "out": out}, "options")

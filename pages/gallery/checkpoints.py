@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.card import Card, card_ids
 from flatdiff.checkpoints.collection import METHOD_PLANE, bundled_path
 from flatdiff.engine.engine import shared_engine
-from flatdiff.system.access import read_only
+from flatdiff.system.access import Action, may
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
 from pages.gallery.dialogs import SAID, delete_dialog
@@ -59,10 +59,10 @@ def training(cards: list[Card]) -> None:
 
 def broken_ones(reasons: Mapping[str, str]) -> None:
     """A way to be rid of what every page leaves out."""
-    if read_only() or not reasons:
+    if not (may(Action.DELETE) and reasons):
         return
     with st.container(horizontal=True):
-        for name in reasons:
+        for name in filter(set(card_ids(shared_engine().root)).__contains__, reasons):
             if st.button(f"Delete {plain(name)}", key=f"broken-{name}", icon=":material/delete:"):
                 delete_dialog(name, bundled_path(shared_engine().root, name))
 
@@ -88,7 +88,7 @@ with st.container(horizontal=True, vertical_alignment="center"):
         bind="query-params",
         label_visibility="collapsed",
     )
-    if not read_only() and st.button("Add", key="add", icon=":material/add:"):
+    if may(Action.ADD) and st.button("Add", key="add", icon=":material/add:"):
         add_dialog()
 if len(shown) < len(cards):
     st.caption(f"{len(shown)} of {len(cards)} checkpoints.")

@@ -13,7 +13,7 @@ from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, portable
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.system.access import read_only
+from flatdiff.system.access import Action, may
 from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.histories import show_histories
 from pages.gallery.known import Known
@@ -76,11 +76,9 @@ def _actions(card: Card) -> None:
             on_click="ignore",
             help="Weights and card in one file, which another gallery can add.",
         )
-    if read_only():
-        return
-    if st.button("Rename", key="rename", icon=":material/edit:"):
+    if may(Action.RENAME) and st.button("Rename", key="rename", icon=":material/edit:"):
         rename_dialog(card)
-    if st.button("Delete", key="delete", icon=":material/delete:"):
+    if may(Action.DELETE) and st.button("Delete", key="delete", icon=":material/delete:"):
         delete_dialog(card.id, bundled_path(shared_engine().root, card.id))
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import Card
-from flatdiff.system.access import read_only
+from flatdiff.system.access import Action, may
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_history import HistoryRow, common_width, thinned
@@ -54,8 +54,7 @@ def show_run(run: TrainingRun) -> None:
             st.error(f"It ended before its time: {plain(run.reason)}")
         st.progress(min(run.step / max(total, 1), 1.0), text=_standing(run, total))
         with st.container(horizontal=True, vertical_alignment="center"):
-            if not read_only():
-                _buttons(run)
+            _buttons(run)
             if run.checkpoints:
                 st.page_link(
                     st.Page(GALLERY, default=True),
@@ -90,6 +89,22 @@ def _standing(run: TrainingRun, total: int) -> str:
 
 def _buttons(run: TrainingRun) -> None:
     if run.alive:
+        _stop_button(run)
+        return
+    if run.options is not None and run.state != "done" and may(Action.CONTINUE_RUN):
+        st.button(
+            "Continue",
+            key=f"continue-{run.id}",
+            icon=":material/play_arrow:",
+            on_click=attempt,
+            args=(launcher.resume, run),
+        )
+    if may(Action.DELETE_RUN):
+        _delete_button(run)
+
+
+def _stop_button(run: TrainingRun) -> None:
+    if may(Action.STOP_RUN):
         st.button(
             "Stop",
             key=f"stop-{run.id}",
@@ -98,15 +113,9 @@ def _buttons(run: TrainingRun) -> None:
             on_click=attempt,
             args=(launcher.stop, run),
         )
-        return
-    if run.options is not None and run.state != "done":
-        st.button(
-            "Continue",
-            key=f"continue-{run.id}",
-            icon=":material/play_arrow:",
-            on_click=attempt,
-            args=(launcher.resume, run),
-        )
+
+
+def _delete_button(run: TrainingRun) -> None:
     with st.popover("Delete", icon=":material/delete:"):
         st.markdown(
             "Its saved state, history and log are deleted, and it can not be continued. "

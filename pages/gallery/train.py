@@ -4,11 +4,17 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import shared_engine
-from flatdiff.system.access import read_only
-from flatdiff.training.run_folder import TrainingRun, list_runs
+from flatdiff.system.access import Action, may
+from flatdiff.training.run_folder import TrainingRun, list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
 from pages.shared.choose import plain
+
+
+def name_the_others() -> None:
+    """Runs that cannot be listed, a sentence each."""
+    for name in unnamed_runs(root):
+        st.warning(f"Run {plain(name)} is left out: its folder's name is not UTF-8; rename it.")
 
 
 def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool]]:
@@ -26,10 +32,10 @@ st.markdown(
 root = shared_engine().root
 cards = [card for card in list_cards(root) if isinstance(card, Card)]
 runs = list(list_runs(root))
-if read_only():
-    st.info("This server is set to look only: runs are started and stopped elsewhere.")
-else:
+if may(Action.START_RUN):
     new_runs(root, runs, cards)
+else:
+    st.info("This server is set to look only: runs are started and stopped elsewhere.")
 going_on = any(run.alive for run in runs)
 
 
@@ -51,6 +57,7 @@ def watch_losses() -> None:
 
 
 st.subheader("Runs", divider="gray")
+name_the_others()
 watch_runs()
 if not runs:
     st.caption("None yet. Those of the command line appear here, too.")

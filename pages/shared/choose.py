@@ -131,6 +131,7 @@ def plain(text: str) -> str:
     >>> print(plain("<b> $y$ *z*"))
     \<b\> \$y\$ \*z\*
     """
+    text = text.encode(errors="backslashreplace").decode()  # names of files need not be UTF-8
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
 
 

@@ -1,38 +1,22 @@
-"""The guard answers only to names it was told: another site's page must not reach this server.
+"""The guard decides who is answered at all, before any of Streamlit sees the request.
 
-A browser that is tricked into resolving a foreign name to 127.0.0.1 (DNS rebinding) still sends
-that name as the Host header, over HTTP and WebSocket alike.
+Another site's page must not reach this server: neither under a name of its own (see hosts.py) nor
+as a page that asks on behalf of whoever reads it. And a server that was told neither names nor a
+password answers nobody but this machine, whatever it was started by.
 """
 
 import os
-from collections.abc import Mapping
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+from pages.shared.door import open_door
+from pages.shared.hosts import allowed_hosts, host_and_port, is_own_origin
 
 
-def allowed_hosts(environment: Mapping[str, str] = os.environ) -> frozenset[str]:
-    """This machine's own names and those in $FLATDIFF_ALLOWED_HOSTS (comma-separated)."""
-    named = environment.get("FLATDIFF_ALLOWED_HOSTS", "").split(",")
-    return LOCAL_HOSTS | {name.strip().lower() for name in named if name.strip()}
-
-
-def host_name(header: str) -> str:
-    """A Host header without its port.
-
-    >>> host_name("localhost:8501"), host_name("[::1]:8501")
-    ('localhost', '::1')
-    """
-    if header.startswith("["):
-        return header[1:].partition("]")[0].lower()
-    return header.partition(":")[0].lower()
-
-
-class HostGuard:
-    """ASGI middleware: 403 under a foreign host name, no framing by other sites."""
+class Guard:
+    """ASGI middleware: 403 with a sentence, or on to the app; no framing by other sites."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -42,15 +26,46 @@ class HostGuard:
         """Pass on, or refuse."""
         if scope["type"] not in ("http", "websocket"):
             await self.app(scope, receive, send)
-        elif host_name(Headers(scope=scope).get("host", "")) in self.hosts:
-            await self.app(scope, receive, _unframed(send))
+        elif not (sentence := self._refusal(scope)):
+            await self.app(_settled(scope), receive, _unframed(send))
         elif scope["type"] == "websocket":
-            await send({"type": "websocket.close", "code": 1008})
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
         else:
-            refusal = PlainTextResponse(
-                "This host name is not served; add it to FLATDIFF_ALLOWED_HOSTS.", 403
-            )
-            await refusal(scope, receive, send)
+            await PlainTextResponse(sentence, 403)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> str:
+        """Why a request is not answered; "" where it is."""
+        headers = Headers(scope=scope)
+        host, origins = headers.get("host", ""), headers.getlist("origin")
+        if host_and_port(host)[0] not in self.hosts:
+            return "This host name is not served; add it to FLATDIFF_ALLOWED_HOSTS."
+        if missing := open_door(_arrived_at(scope), os.environ):
+            return missing
+        # What is only read cannot be read by other sites: no answer here allows it them.
+        if scope["type"] == "http" and scope["method"] == "GET":
+            return ""
+        if all(is_own_origin(origin, host, self.hosts) for origin in origins):
+            return ""
+        return "This comes from a page of another site; only this server's own pages may ask."
+
+
+def _arrived_at(scope: Scope) -> str:
+    """The address of ours that a request came to; a socket that is a file is local."""
+    address, port = scope.get("server") or ("", None)
+    return "127.0.0.1" if port is None else address
+
+
+def _settled(scope: Scope) -> Scope:
+    """With the site that Streamlit expects, as ours is decided.
+
+    Streamlit compares it once more, letter by letter; where a letter differs, it asks a service on
+    the internet for this machine's address, and everybody waits meanwhile.
+    """
+    headers = MutableHeaders(raw=list(scope["headers"]))
+    if scope["type"] == "websocket" and "origin" in headers:
+        scheme = headers["origin"].partition(":")[0].lower()
+        headers["origin"] = f"{scheme}://{headers['host']}"
+    return {**scope, "headers": headers.raw}
 
 
 def _unframed(send: Send) -> Send:

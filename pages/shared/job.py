@@ -13,7 +13,7 @@ from flatdiff.engine.engine import Handle, shared_engine
 from flatdiff.engine.progress import Progress
 from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
-from flatdiff.system.access import serves_others
+from flatdiff.system.access import Action, may, serves_others
 from pages.shared.about import about
 from pages.shared.choose import plain
 
@@ -22,7 +22,7 @@ REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
 
 # Where a server has guests: what one of them may have going at a time, in presses of Run.
 MAX_RUNS = 3
-RUNS = "runs"  # in the session: the keys of each press of Run
+RUNS = "runs"  # in the session: the keys that each press of Run began
 REFUSED = "refused"  # in the session: what to say instead of running
 
 
@@ -106,7 +106,7 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
         wanted = [handle for handle in handles if handle.key not in _left()]
         for handle in wanted:
             handle.look(_watcher())
-        if wanted:
+        if any(map(_may_cancel, wanted)):
             st.button(
                 "Cancel",
                 key=f"cancel-{_name(handles)}",
@@ -115,7 +115,8 @@ def _running(handles: Sequence[Handle], stage: int) -> None:
                 args=(handles,),
             )
         else:
-            st.caption("Others wait for this too: it goes on for them, and shows here when done.")
+            why = "Somebody else began this" if wanted else "Others wait for this too"
+            st.caption(f"{why}: it goes on for them, and shows here when done.")
 
     watch()
 
@@ -165,14 +166,15 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
     when = f"computed {moment(max(times))}, " if times else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"From store, {when}{duration(seconds)} of computing.")
-        st.button(
-            "Recompute",
-            key=f"recompute-{_name(handles)}",
-            icon=":material/refresh:",
-            type="tertiary",
-            on_click=_ask,
-            args=(handles, _recompute),
-        )
+        if may(Action.RECOMPUTE):
+            st.button(
+                "Recompute",
+                key=f"recompute-{_name(handles)}",
+                icon=":material/refresh:",
+                type="tertiary",
+                on_click=_ask,
+                args=(handles, _recompute),
+            )
 
 
 # Callbacks run before the page does, so that a click is never lost to a page that decides to draw
@@ -222,12 +224,20 @@ def _may_run(handles: Sequence[Handle]) -> bool:
             "wait for one, or cancel it on its page."
         )
         return False
-    st.session_state[RUNS] = [*runs, [handle.key for handle in handles]]
+    # What goes on already is somebody else's, and stays so.
+    own = [handle.key for handle in handles if handle.key not in active]
+    st.session_state[RUNS] = [*runs, own]
     return True
 
 
+def _may_cancel(handle: Handle) -> bool:
+    """Whether this session may stop it, where nobody else waits for it."""
+    own = {key for keys in st.session_state.get(RUNS, []) for key in keys}
+    return may(Action.CANCEL_ANY) or (may(Action.CANCEL_OWN) and handle.key in own)
+
+
 def _cancel(handles: Sequence[Handle]) -> None:
-    for handle in handles:
+    for handle in filter(_may_cancel, handles):
         if handle.leave(_watcher()):
             _left().add(handle.key)
 

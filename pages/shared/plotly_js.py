@@ -17,4 +17,10 @@ def _send(_request: Request) -> FileResponse:
     return FileResponse(PLOTLY_JS, headers={"cache-control": FOREVER})
 
 
-ROUTE = Route(f"/{FILE_NAME}", _send)
+def route(base: str) -> Route:
+    """Beside the pages, as these name it without a folder; all of them may stand below a path.
+
+    >>> route("").path == f"/{FILE_NAME}", route("/class/").path == f"/class/{FILE_NAME}"
+    (True, True)
+    """
+    return Route("/" + "/".join(part for part in (base.strip("/"), FILE_NAME) if part), _send)

@@ -4,6 +4,7 @@ import streamlit as st
 
 from flatdiff.engine.engine import shared_engine
 from flatdiff.engine.store import ACTIVE, Job
+from flatdiff.system.access import Action, may
 from pages.shared.choose import plain
 from pages.shared.job import duration, moment
 
@@ -25,13 +26,14 @@ def running() -> None:
             min(progress.done / max(progress.total, 1), 1.0),
             text=f"{name}: {progress.state}, {progress.done} of {progress.total}{left}",
         )
-        stop.button(
-            "Cancel",
-            key=f"cancel-{job.key}",
-            icon=":material/stop:",
-            help="Stops it for everybody who waits for it; what is done is kept.",
-            on_click=engine.handle(job.request).cancel,
-        )
+        if may(Action.CANCEL_ANY):
+            stop.button(
+                "Cancel",
+                key=f"cancel-{job.key}",
+                icon=":material/stop:",
+                help="Stops it for everybody who waits for it; what is done is kept.",
+                on_click=engine.handle(job.request).cancel,
+            )
 
 
 def as_row(job: Job) -> dict[str, object]:
@@ -69,9 +71,8 @@ for damaged in engine.store.database.damaged_files():
         f"An earlier store was damaged and is kept as `{damaged}`; what could be read was taken "
         "over, the rest is computed again when asked for. Delete the file when you like."
     )
-sure = st.checkbox("I want to delete every finished result; running jobs stay", key="sure")
-if st.button("Clear the store", disabled=not sure, icon=":material/delete:"):
-    engine.store.delete()
-    engine.store.database.compact()
-    engine.result.cache_clear()
-    st.rerun()
+if may(Action.CLEAR):
+    sure = st.checkbox("I want to delete every finished result; running jobs stay", key="sure")
+    if st.button("Clear the store", disabled=not sure, icon=":material/delete:"):
+        engine.clear()
+        st.rerun()

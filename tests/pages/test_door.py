@@ -10,7 +10,9 @@ from streamlit.testing.v1 import AppTest
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import FAILED
 from flatdiff.system.access import PASSWORD
+from flatdiff.system.brake import Brake
 from flatdiff.system.files import PROJECT_ROOT
+from pages.shared import door
 from pages.shared.door import open_door
 from tests.pages.test_pages import engine, opened, requests_of, texts  # noqa: F401  (a fixture)
 
@@ -113,3 +115,21 @@ def test_a_guest_has_three_computations_at_a_time(
     press_run(9)
     assert len(engine.store.jobs()) == (runs + 1) * per_run
     assert "wait for one" not in texts(shown)
+
+
+def test_guessing_is_slowed_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After four wrong ones not even the right one is looked at; a moment later it is."""
+    now = [1000.0]
+    monkeypatch.setenv(PASSWORD, "flat")
+    monkeypatch.setattr(door, "_brake", Brake(lambda: now[0]))
+    shown = AppTest.from_function(_behind_the_door).run()
+    for number in range(4):
+        shown.text_input[0].set_value(f"sharp {number}").run()
+        shown.run()  # drawn again, the same guess counts once
+        assert "not the password" in shown.error[0].value
+    shown.text_input[0].set_value("flat").run()
+    assert not shown.error
+    assert "looked at in 1 s" in shown.info[0].value
+    now[0] += 1.0
+    shown.run()
+    assert shown.markdown[0].value == "inside"
