@@ -8,6 +8,7 @@ from flatdiff.paper.theory.figures import gaussian_contours, loss_map
 from flatdiff.paper.theory.lab import Equality, check_equality, check_moments
 from flatdiff.paper.theory.random_features import (
     ACTIVATIONS,
+    Activation,
     Delta,
     RandomFeatures,
     asymmetric,
@@ -58,7 +59,7 @@ def perturbed_prior(features: RandomFeatures, direction: Delta, size: float) -> 
     equality_numbers(found)
 
 
-def setting() -> tuple[str, str, int, str]:
+def setting() -> tuple[str, Activation, int, str]:
     """What the proof rests on, to be chosen: prior, activation, asymmetry in %, formula of I."""
     columns = st.columns(4)
     prior = columns[0].selectbox("Prior p", list(PRIORS), 1, key="prior", bind="query-params")

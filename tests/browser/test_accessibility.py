@@ -40,11 +40,15 @@ def test_rows_14_and_15_every_page_fits_and_has_no_serious_finding(
 ) -> None:
     """No exception box, nothing to scroll sideways, nothing that axe-core calls serious.
 
-    A page is opened once and then changes its theme and width, as a screen does that is turned at
-    dusk. Screenshots are kept for a person's eyes.
+    And nothing is asked of anybody but the dashboard: no font, icon or script from outside. A page
+    is opened once and then changes its theme and width, as a screen does that is turned at dusk.
+    Screenshots are kept for a person's eyes.
     """
     ARTIFACTS.mkdir(exist_ok=True)
     found: list[str] = []
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("websocket", lambda socket: asked.append(socket.url.replace("ws", "http", 1)))
     for path in PAGES:
         page.set_viewport_size({"width": 1280, "height": 900})
         open_page(page, shipped, path)
@@ -58,6 +62,9 @@ def test_rows_14_and_15_every_page_fits_and_has_no_serious_finding(
             assert page.evaluate(OVERFLOW) <= 0, where
             found += [f"{where}: {one}" for one in serious_findings(page)]
     assert not found, "\n".join(found)
+    own = (f"{shipped.url}/", "data:", f"blob:{shipped.url}/")
+    assert [url for url in asked if not url.startswith(own)] == []
+    assert len(asked) > 10 * len(PAGES)
 
 
 def serious_findings(page: Page) -> Iterator[str]:
