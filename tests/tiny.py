@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -72,6 +73,18 @@ def random_network(flags: AdmFlags, seed: int = 0) -> AdmUNet:
 def gaussian(*shape: int, seed: int = 0) -> Tensor:
     """Standard normal draws that depend on the seed alone."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def card_entries(folder: Path) -> dict[str, Any]:
+    """What a card says, without the digest over it: whoever changes it by hand removes that."""
+    values = json.loads((folder / "card.json").read_text("utf-8"))
+    del values["sha256"]
+    return values
+
+
+def rewrite_card(folder: Path, **entries: object) -> None:
+    """Change entries of a card by hand."""
+    (folder / "card.json").write_text(json.dumps({**card_entries(folder), **entries}))
 
 
 def command_line(

@@ -5,6 +5,7 @@ Its identity is the SHA-256 of the weights file.
 """
 
 import dataclasses
+import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from flatdiff.checkpoints.averages import METHODS, WEIGHT_KINDS, WeightKind
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.settings import from_mapping, require
+from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.system.files import atomic_write, resolve_inside, sha256_of
 from flatdiff.system.foreign_json import (
     as_sentence,
@@ -29,6 +30,7 @@ FORMAT_VERSION = 1
 WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 MAX_CARD_BYTES = 4 << 20
+SEAL = "sha256"  # of everything else that the card says; earlier cards have none
 KNOWN_SHOWN = 12  # ids in a sentence
 # What comes of a card that is none: wrong types in any place, numbers that do not fit, no access.
 UNREADABLE = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError, OSError)
@@ -162,7 +164,19 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
 @lru_cache(maxsize=2048)  # the gallery lists hundreds of cards at every click
 def _parsed(path: Path, *_version: int) -> Card:
     """A card's content as it was at some inode, time and size."""
-    return Card.from_json(read_foreign_json(path.read_bytes()))
+    values = dict(read_foreign_json(path.read_bytes()))
+    sha256 = values.pop(SEAL, None)
+    if sha256 is not None and sha256 != _seal(values):
+        raise SettingsError(
+            "it is not as flatdiff wrote it: a byte has changed, or somebody edited it and should "
+            f"remove its entry {SEAL!r}"
+        )
+    return Card.from_json(values)
+
+
+def _seal(values: dict[str, Any]) -> str:
+    """A digest of everything a card says, whatever the order and the blanks."""
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 
 def _known(root: Path) -> str:
@@ -206,17 +220,18 @@ def write_card(folder: Path, card: Card) -> None:
         CheckpointError: the card is longer than `read_card` reads, or holds what no page can show.
         FlatdiffError: it cannot be written.
     """
+    values = card.to_json()
     try:
-        content = (json.dumps(card.to_json(), indent=1, ensure_ascii=False) + "\n").encode()
+        require_showable(values)
+        text = json.dumps({**values, SEAL: _seal(values)}, indent=1, ensure_ascii=False)
+        content = f"{text}\n".encode()
+    except SettingsError as error:
+        raise CheckpointError(f"the card of {card.id} cannot be written: {error}") from None
     except UnicodeEncodeError as error:
         half = ascii(error.object[error.start : error.end])
         raise CheckpointError(f"a card cannot hold half a character ({half})") from None
     if len(content) > MAX_CARD_BYTES:
         raise CheckpointError(f"the card of {card.id} is over {MAX_CARD_BYTES >> 20} MB")
-    try:
-        require_showable(card.to_json())
-    except SettingsError as error:
-        raise CheckpointError(f"the card of {card.id} cannot be written: {error}") from None
     atomic_write(folder / CARD_FILE, content)
 
 

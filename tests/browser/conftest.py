@@ -48,7 +48,7 @@ class Server:
 @contextmanager
 def dashboard(home: Path, checkpoints: Path) -> Iterator[Server]:
     """`streamlit run app.py` on a free port, from when it answers until the block ends."""
-    process, url = launch(str(home), FLATDIFF_CHECKPOINTS=str(checkpoints))
+    process, url = launch(str(home), FLATDIFF_CHECKPOINTS=str(checkpoints), FLATDIFF_WORKERS="1")
     store = Store(home / "results.sqlite")
     try:
         yield Server(url, store, checkpoints, process)

@@ -21,7 +21,7 @@ from flatdiff.checkpoints.card import (
 )
 from flatdiff.checkpoints.weights_file import write_checkpoint
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from tests.tiny import TINY, tiny_recipe
+from tests.tiny import TINY, card_entries, rewrite_card, tiny_recipe
 
 CONTENT = random.Random(0).randbytes(2000)
 
@@ -53,12 +53,6 @@ def place(root: Path, **changes: Any) -> Path:
     card = card_of(**changes)
     write_checkpoint(root / card.id, card, CONTENT)
     return root / card.id
-
-
-def rewrite(folder: Path, **entries: object) -> None:
-    """Change entries of a card behind its back."""
-    path = folder / "card.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **entries}))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +109,7 @@ DAMAGE: list[tuple[dict[str, object], str]] = [
 def test_a_card_too_long_to_be_read_is_not_written(tmp_path: Path) -> None:
     """Rather than a checkpoint that nobody can open."""
     with pytest.raises(CheckpointError, match="over 4 MB"):
-        write_card(tmp_path, card_of(command="x" * (4 << 20)))
+        write_card(tmp_path, card_of(loss_history=[[step, 0.1] for step in range(300_000)]))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -141,7 +135,7 @@ def test_card_with_a_wrong_entry_is_refused(
     entries: dict[str, object], word: str, tmp_path: Path
 ) -> None:
     """One entry at a time; the reason names it, and the gallery goes on with the next card."""
-    rewrite(place(tmp_path), **entries)
+    rewrite_card(place(tmp_path), **entries)
     good = card_of(name="adm", method="adm", weights="raw")
     place(tmp_path, name="adm", method="adm", weights="raw")
     with pytest.raises(CheckpointError, match=word):
@@ -156,10 +150,10 @@ def test_card_with_a_wrong_entry_is_refused(
 @pytest.mark.parametrize("name", ["step", "digest", "family", "flags", "recipe"])
 def test_card_without_an_entry_is_refused(name: str, tmp_path: Path) -> None:
     """An entry without a default cannot be guessed."""
-    path = place(tmp_path) / "card.json"
-    values = json.loads(path.read_text())
+    folder = place(tmp_path)
+    values = card_entries(folder)
     del values[name]
-    path.write_text(json.dumps(values))
+    (folder / "card.json").write_text(json.dumps(values))
     with pytest.raises(CheckpointError, match=name):
         read_card(tmp_path, "family/sam-swa")
 
@@ -263,12 +257,24 @@ def test_card_is_written_last(tmp_path: Path) -> None:
     assert all(isinstance(card, BrokenCard) for card in list_cards(tmp_path))
 
 
+def test_one_changed_byte_is_noticed(tmp_path: Path) -> None:
+    """A digit that became another, in a card that is still one; by hand, the digest goes first."""
+    path = place(tmp_path) / "card.json"
+    text = path.read_text("utf-8")
+    assert text.count('"step": 12,') == 1
+    path.write_text(text.replace('"step": 12,', '"step": 13,'), "utf-8")
+    with pytest.raises(CheckpointError, match=r"not as flatdiff wrote it.*remove its entry"):
+        read_card(tmp_path, "family/sam-swa")
+    rewrite_card(path.parent)
+    assert read_card(tmp_path, "family/sam-swa").step == 13
+
+
 def test_card_file_is_plain_json(tmp_path: Path) -> None:
     """Read by Python's json alone: names as they are, numbers exact."""
     write_card(tmp_path, card_of(name="Ünï"))
     text = (tmp_path / "card.json").read_text("utf-8")
     assert "Ünï" in text
-    values = json.loads(text)
+    values = card_entries(tmp_path)
     assert values["loss_history"] == [[100, 0.1], [200, 1 / 3]]
     assert values["recipe"]["method"] == "sam"
     with pytest.raises(SettingsError, match="surprise"):

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.tensors import layer_names, read_shapes, read_tensors
 from flatdiff.checkpoints.weights_file import load_model, write_checkpoint
 from flatdiff.errors import CheckpointError
@@ -33,7 +33,7 @@ def with_header(header: Any, length: int | None = None) -> bytes:
 
 def test_tensors_are_the_networks(tiny_root: Path) -> None:
     """The network that torch loads from the same file has these names, shapes and bits."""
-    card = Card.from_json(json.loads((tiny_root / "tiny/adm/card.json").read_text()))
+    card = read_card(tiny_root, "tiny/adm")
     state = load_model(tiny_root, card, CPU).state_dict()
     shapes, tensors = read_shapes(tiny_root, card), read_tensors(tiny_root, card)
     assert shapes == {name: tuple(value.shape) for name, value in state.items()}

@@ -35,7 +35,7 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import CheckpointError, SettingsError
 from tests.checkpoints.test_card import card_of, place
-from tests.tiny import CPU, TINY, random_network, tiny_recipe, typed
+from tests.tiny import CPU, TINY, card_entries, random_network, tiny_recipe, typed
 
 RUN = subprocess.run  # as it is before a test replaces it
 
@@ -271,7 +271,7 @@ def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_old_cards_are_read_and_new_ones_say_more(tmp_path: Path) -> None:
     """A card without origin and count, as earlier ones are, and one with a verdict on sets."""
     folder = place(tmp_path)
-    values = json.loads((folder / "card.json").read_text())
+    values = card_entries(folder)
     del values["origin"], values["num_non_finite"]
     (folder / "card.json").write_text(json.dumps(values))
     os.utime(folder / "card.json")

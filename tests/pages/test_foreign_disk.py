@@ -13,6 +13,7 @@ from flatdiff.system.foreign_json import MAX_WHOLE
 from tests.pages.test_foreign import tiny_root  # noqa: F401  (a fixture)
 from tests.pages.test_pages import engine, fill, opened, requests_of, texts  # noqa: F401
 from tests.pages.test_server import PAGES
+from tests.tiny import rewrite_card
 from tests.training.test_run_folder import begun, write
 
 # What one entry of a card says; the last ones can be shown, so they are listed.
@@ -34,8 +35,7 @@ def evil(engine: Engine) -> Engine:  # noqa: F811
     """Such cards, runs and rows, and folders whose names are not UTF-8, beside two good ones."""
     for name, changes in CARDS.items():
         folder = Path(shutil.copytree(engine.root / "tiny/adm", engine.root / "tiny" / name))
-        card = json.loads((folder / "card.json").read_text())
-        (folder / "card.json").write_text(json.dumps({**card, **changes}))
+        rewrite_card(folder, **changes)
     _spoil_names(engine.root)
     run = begun(engine.root, "mine")
     write(run, "stopped")

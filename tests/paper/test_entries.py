@@ -26,6 +26,7 @@ from tests.conftest import write_tiny_checkpoint
 from tests.reports.test_report import Document
 from tests.study import filled_engine, studied, write_family
 from tests.subjects import changed
+from tests.tiny import rewrite_card
 
 NAMES = [
     *("Figure 1", "Table 1", "Figure 2", "Table 2", "Figure 4", "Table 3"),
@@ -282,8 +283,7 @@ def test_families_that_cannot_be_studied(tmp_path: Path) -> None:
 def test_checkpoints_of_two_datasets_are_no_family(tmp_path: Path) -> None:
     """Their losses say nothing about each other."""
     write_family(tmp_path, ("adm", "sam"))
-    card = tmp_path / "tiny" / "sam" / "card.json"
-    card.write_text(card.read_text().replace('"dataset": "digits"', '"dataset": "cifar10"'))
+    rewrite_card(tmp_path / "tiny" / "sam", dataset="cifar10")
     with pytest.raises(CheckpointError, match="of different networks or datasets"):
         family_cards(tmp_path, "tiny")
 
