@@ -6,9 +6,10 @@ from collections.abc import Callable
 import tyro
 
 from tests import campaigns
+from tests.campaigns.cold import cold
 from tests.campaigns.corruptions import corruptions
 
-CAMPAIGNS: dict[str, Callable[..., int]] = {"corruptions": corruptions}
+CAMPAIGNS: dict[str, Callable[..., int]] = {"cold": cold, "corruptions": corruptions}
 
 if __name__ == "__main__":
     sys.exit(
