@@ -6,7 +6,10 @@ import sys
 
 import tyro
 
-from flatdiff.engine.cluster import WORKER_ENVIRONMENT, child_environment, default_num_workers
+from flatdiff.engine.cluster import default_num_workers
+from flatdiff.engine.private import WORKER_ENVIRONMENT, child_environment
+
+QUIET = "flatdiff.engine.process.QuietWorker"  # whose web pages would be open to everybody
 
 
 def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None) -> int:
@@ -24,4 +27,4 @@ def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None)
     words = [f"--{name}={value}" for name, value in options.items()]
     program = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
     # In place of this process, so that whoever stops it stops the workers.
-    os.execve(sys.executable, [*program, *words, "--no-dashboard"], environment)
+    os.execve(sys.executable, [*program, *words, f"--worker-class={QUIET}"], environment)

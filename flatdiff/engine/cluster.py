@@ -17,37 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.job import TileResult
 from flatdiff.errors import EngineError, FlatdiffError
-from flatdiff.system.files import PROJECT_ROOT
 from flatdiff.system.processor import num_cores
 
 if TYPE_CHECKING:
     from distributed import Client
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
-ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
-START_TIMEOUT_S = 60  # of private workers on a busy machine
 COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
-
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-
-# Of scheduler and nannies, from which a worker inherits it. Dask's own setting gives every freed
-# activation back to the kernel and takes it again at the next layer: three quarters of the time.
-CHILD_ENVIRONMENT = {
-    "DASK_LOGGING__DISTRIBUTED": "error",
-    # Dask watches itself a hundred times a second, on the cores that should compute.
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
-    "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
-    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc's largest
-    "MALLOC_ARENA_MAX": "1",  # tiles run in a thread, whose own arena would shrink all the same
-}
 
 log = logging.getLogger("flatdiff.engine")
 
@@ -96,7 +73,9 @@ class Cluster:
 
         if self.address:
             return Client(self.address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
-        self._processes = _start_processes(self._wanted)
+        from flatdiff.engine.private import START_TIMEOUT_S, start_private_cluster
+
+        self._processes = start_private_cluster(self._wanted)
         client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=START_TIMEOUT_S)
         return client
@@ -129,13 +108,6 @@ def num_gpus() -> int:
     return int(answer.stdout) if answer.stdout.strip().isdecimal() else 0
 
 
-def child_environment() -> dict[str, str]:
-    """Of Dask's processes, which import flatdiff whatever folder they are started in."""
-    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
-    joined = os.pathsep.join(filter(None, dict.fromkeys(paths)))
-    return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined}
-
-
 def evaluate_tile(*arguments: Any) -> TileResult:
     """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
     return importlib.import_module("flatdiff.engine.worker").evaluate_tile(*arguments)
@@ -147,33 +119,8 @@ def reason_of(error: BaseException | None) -> str:
         return str(error)
     if type(error).__name__ == "KilledWorker":
         return (
-            f"workers died {ALLOWED_DEATHS + 1} times on the same tile, most likely for want of "
+            f"workers died {3} times on the same tile, most likely for want of "
             "memory; finished tiles are kept, try a smaller panel"
         )
     log.error("a tile failed", exc_info=error)
     return f"internal error, please report it: {type(error).__name__}: {error}"
-
-
-def _start_processes(num_workers: int):
-    from distributed.deploy.subprocess import SubprocessCluster
-
-    os.environ.update(child_environment())
-    return SubprocessCluster(
-        host="127.0.0.1",
-        n_workers=num_workers,
-        threads_per_worker=1,
-        scheduler_kwargs={
-            "preload": ["flatdiff.engine.preload"],
-            "allowed_failures": ALLOWED_DEATHS,
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
-        },
-        worker_kwargs={
-            "preload_nanny": ["flatdiff.engine.preload"],
-            "env": WORKER_ENVIRONMENT,
-            "memory_limit": 0,
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
-        },
-        silence_logs=logging.ERROR,
-    )
