@@ -5,8 +5,16 @@ job         a request in the store; what a tile brings back
 progress    cost before, progress meanwhile
 store       jobs, tiles, rates
 database    the SQLite file below it
+refusals    why the file is refused, in words
 bundle      finished results from one store to another
+ends        of jobs that failed or were cancelled, when the file takes none
 dispatcher  the one thread between store and cluster
+active      a job that this process computes
+tiles       sent to workers, and back
+outcome     what became of a tile
+patience    how long what may pass is waited for
+deaths      how a worker process ended
+address     of a scheduler
 cluster     private workers, or somebody's Dask
 private     a scheduler and workers of this machine, for this program alone
 credentials what its processes show each other

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import Security
+from distributed import Client, Security
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import Subprocess
 
@@ -21,6 +21,7 @@ from flatdiff.system.files import PROJECT_ROOT, state_home
 
 START_TIMEOUT_S = 60  # of one process on a busy machine
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
+RESTART_PAUSE_S = 1.0
 LISTENS = {"host": "127.0.0.1", "protocol": "tls"}
 
 WORKER_ENVIRONMENT = {
@@ -100,11 +101,35 @@ class _SchedulerProcess(_Process):
 
 
 class _WorkerProcess(_Process):
-    """Started, and not waited for: whoever needs it asks the scheduler."""
+    """Started, and not waited for: whoever needs it asks the scheduler. Killed, it is replaced."""
 
     def __init__(self, scheduler: str, order: Mapping[str, Any], name: int) -> None:
         options = {**order["options"], "name": name}
         super().__init__({**order, "scheduler": scheduler, "options": options})
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def _start(self) -> None:
+        await super()._start()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        while self.process is not None:
+            await self.process.wait()
+            await asyncio.sleep(RESTART_PAUSE_S)
+            await super()._start()
+
+    async def close(self) -> None:
+        """For good."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await super().close()
+
+
+class _PrivateCluster(SpecCluster):
+    """Dask's would give up a worker for good that is missing 15 s after another one's death."""
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        super(SpecCluster, self)._update_worker_status(op, msg)
 
 
 def start_private_cluster(num_workers: int) -> SpecCluster:
@@ -124,7 +149,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
         **LISTENS,
         "nthreads": 1,
         "memory_limit": 0,
-        "preload_nanny": ["flatdiff.engine.preload"],
+        "preload_nanny": ["flatdiff.engine.preload", "flatdiff.engine.deaths"],
         "env": WORKER_ENVIRONMENT,
         "silence_logs": logging.ERROR,
     }
@@ -132,7 +157,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
         "cls": _WorkerProcess,
         "options": {"order": {"security": credentials, "options": worker}},
     }
-    return SpecCluster(
+    return _PrivateCluster(
         workers=dict.fromkeys(range(num_workers), one),
         worker=one,
         scheduler={
@@ -143,3 +168,19 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
         silence_logs=logging.ERROR,  # pyright: ignore[reportArgumentType]  # a level does
         name="flatdiff",
     )
+
+
+class _Client(Client):
+    """One that could not connect would, when it is thrown away, wait two minutes for itself."""
+
+    def __del__(self) -> None:
+        """Nothing: it is closed by whoever made it."""
+
+
+def connected(where: str | SpecCluster, timeout_s: float) -> Client:
+    """A client of a scheduler.
+
+    Raises:
+        OSError: none answers within the time.
+    """
+    return _Client(where, timeout=timeout_s, set_as_default=False)

@@ -106,13 +106,14 @@ def test_same_key_is_computed_once(
 ) -> None:
     """Counts the tiles that are sent, which no result can hide: two askers, one set of tiles."""
     sent: list[str] = []
-    send = engine.dispatcher._send_tile
+    tiles = engine.dispatcher._tiles
+    send = tiles._send_one
 
-    def counted(client, active) -> None:
+    def counted(client, active, items) -> None:
         sent.append(active.request.key)
-        send(client, active)
+        send(client, active, items)
 
-    monkeypatch.setattr(engine.dispatcher, "_send_tile", counted)
+    monkeypatch.setattr(tiles, "_send_one", counted)
     request = request_for(tiny_root, SurfaceSettings(resolution=5))
     first, second = engine.submit(request), engine.submit(request)
     assert first.wait(60).loss.tobytes() == second.wait(60).loss.tobytes()
@@ -262,7 +263,7 @@ def test_two_programs_share_one_computation(store: Store, tiny_root: Path) -> No
         result = engine.submit(request).wait(120)
         engine.dispatcher.stop()
         assert result.computed.all()
-        assert idle._client is None
+        assert idle._link is None
     finally:
         children = psutil.Process(other.pid).children(recursive=True)
         os.kill(other.pid, signal.SIGKILL)

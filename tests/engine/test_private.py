@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -77,6 +78,11 @@ def intrude(addresses: list[str], security: dict, user: int | None) -> list[str]
     return done.stdout.split()
 
 
+def is_nanny(process: psutil.Process) -> bool:
+    """Whether it keeps a worker, which is a child of its own."""
+    return any("spawn_main" in " ".join(child.cmdline()) for child in process.children())
+
+
 USERS = [
     pytest.param(None, id="same user"),
     pytest.param(
@@ -121,6 +127,21 @@ def test_the_key_is_nowhere_where_others_could_read_it(processes: list[psutil.Pr
         assert scratch.stat().st_mode & 0o777 == 0o700
 
 
+def test_a_worker_that_is_lost_comes_back() -> None:
+    """Killed with its nanny, which nobody else would start again."""
+    cluster = Cluster(num_workers=1)
+    client = cluster.client()
+    try:
+        for _ in range(2):
+            keeper = [p for p in psutil.Process().children() if is_nanny(p)]
+            assert len(keeper) >= 1
+            for process in keeper:
+                process.kill()
+            assert client.submit(abs, -3, pure=False).result(timeout=60) == 3
+    finally:
+        cluster.close()
+
+
 def test_every_start_has_a_key_of_its_own() -> None:
     """One that is known from an earlier start opens nothing."""
     first, second = (temporary_credentials()["tls_client_key"] for _ in range(2))
@@ -143,20 +164,28 @@ def test_users_certificates_reach_client_and_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`tls://` with Dask's own settings: the worker comes, and an intruder is refused."""
-    for name, value in certificates_in(tmp_path).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(config, "config", {})
-    config.refresh()  # as at the start of a program
-    machines = Machines(tmp_path / "machines", scheme="tls")
-    try:
+    named = certificates_in(tmp_path)
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)  # of other programs
+    with config.set(as_settings(named)), closing(made_with_tls(tmp_path)) as machines:
         machines.add()
         until(lambda: machines.number == 1, "a worker")
-        client = Cluster(machines.address).client()
-        assert client.submit(abs, -3).result(timeout=60) == 3
-        worker = next(iter(client.scheduler_info(n_workers=-1)["workers"]))
+        cluster = Cluster(machines.address)
+        assert cluster.client().submit(abs, -3).result(timeout=60) == 3
+        worker = next(iter(cluster.client().scheduler_info(n_workers=-1)["workers"]))
         assert worker.startswith("tls://")
         stranger = temporary_credentials()
         assert intrude([machines.address, worker], stranger, None) == ["refused"] * 2
-        client.close()
-    finally:
-        machines.close()
+        cluster.close()
+
+
+def as_settings(named: dict[str, str]) -> dict[str, str]:
+    """What Dask makes of these variables when it begins."""
+    return {
+        name.removeprefix("DASK_").lower().replace("__", "."): path for name, path in named.items()
+    }
+
+
+def made_with_tls(folder: Path) -> Machines:
+    """A scheduler that shows Dask's certificates."""
+    return Machines(folder / "machines", scheme="tls")
