@@ -8,10 +8,10 @@ import tyro
 
 from flatdiff.engine.address import checked_address
 from flatdiff.engine.cluster import default_num_workers
-from flatdiff.engine.private import WORKER_ENVIRONMENT, child_environment
+from flatdiff.engine.private.start import WORKER_ENVIRONMENT, child_environment
 from flatdiff.settings import require
 
-QUIET = "flatdiff.engine.process.QuietWorker"  # whose web pages would be open to everybody
+QUIET = "flatdiff.engine.private.process.QuietWorker"  # whose web pages would be open to everybody
 
 
 def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None) -> int:
@@ -28,7 +28,7 @@ def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None)
     # Dask numbers several workers itself; GPUs are shared out by the number that ends a name.
     name = f"{socket.gethostname()}-{os.getpid()}" + ("-0" if count == 1 else "")
     options = {"nworkers": count, "nthreads": 1, "memory-limit": 0, "name": name}
-    options |= {"worker-class": QUIET, "preload-nanny": "flatdiff.engine.deaths"}
+    options |= {"worker-class": QUIET, "preload-nanny": "flatdiff.engine.private.deaths"}
     words = [f"--{name}={value}" for name, value in options.items()]
     program = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
     # In place of this process, so that whoever stops it stops the workers.

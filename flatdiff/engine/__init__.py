@@ -13,14 +13,10 @@ active      a job that this process computes
 tiles       sent to workers, and back
 outcome     what became of a tile
 patience    how long what may pass is waited for
-deaths      how a worker process ended
-address     of a scheduler
 cluster     private workers, or somebody's Dask
-private     a scheduler and workers of this machine, for this program alone
-credentials what its processes show each other
-process     what each of them runs
+private     workers of this machine, for this program alone
+address     of a scheduler
 worker      evaluates one tile
 delivery    weights to workers on other machines, once
 watchers    who waits for which job
-preload     ends Dask's processes with the program that started them
 """

@@ -127,7 +127,7 @@ class Cluster:
         return starting
 
     def _connect(self) -> _Link:
-        from flatdiff.engine.private import START_TIMEOUT_S, connected, start_private_cluster
+        from flatdiff.engine.private.start import START_TIMEOUT_S, connected, start_private_cluster
 
         if self.address:
             link = _Link(connected(self.address, CONNECT_TIMEOUT_S))

@@ -8,8 +8,8 @@ import importlib
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any
 
-from flatdiff.engine.deaths import how_it_died
 from flatdiff.engine.job import TileResult
+from flatdiff.engine.private.deaths import how_it_died
 from flatdiff.errors import EngineError, FlatdiffError
 
 if TYPE_CHECKING:

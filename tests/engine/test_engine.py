@@ -106,8 +106,7 @@ def test_same_key_is_computed_once(
 ) -> None:
     """Counts the tiles that are sent, which no result can hide: two askers, one set of tiles."""
     sent: list[str] = []
-    tiles = engine.dispatcher._tiles
-    send = tiles._send_one
+    send = (tiles := engine.dispatcher._tiles)._send_one
 
     def counted(client, active, items) -> None:
         sent.append(active.request.key)

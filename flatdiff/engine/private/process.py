@@ -1,4 +1,4 @@
-"""What a process of a private cluster runs: `python -m flatdiff.engine.process`.
+"""What a process of a private cluster runs: `python -m flatdiff.engine.private.process`.
 
 One line of JSON on its standard input says whether it is the scheduler or the keeper of a worker
 ("nanny"), and brings the credentials; one line on its standard output gives its address. A pipe

@@ -7,9 +7,9 @@ import pytest
 from distributed import Client
 
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.deaths import described
 from flatdiff.engine.outcome import outcome_of, reason_of
-from flatdiff.engine.private import ALLOWED_DEATHS
+from flatdiff.engine.private.deaths import described
+from flatdiff.engine.private.start import ALLOWED_DEATHS
 
 
 @pytest.fixture(scope="module")

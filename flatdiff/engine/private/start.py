@@ -16,7 +16,7 @@ from distributed import Client, Security
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import Subprocess
 
-from flatdiff.engine.credentials import temporary_credentials
+from flatdiff.engine.private.credentials import temporary_credentials
 from flatdiff.system.files import PROJECT_ROOT, state_home
 
 START_TIMEOUT_S = 60  # of one process on a busy machine
@@ -58,7 +58,7 @@ def child_environment() -> dict[str, str]:
 
 
 class _Process(Subprocess):
-    """One process, started by an order; see `flatdiff.engine.process`."""
+    """One process, started by an order; see `flatdiff.engine.private.process`."""
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self._order = order
@@ -66,7 +66,7 @@ class _Process(Subprocess):
 
     async def _start(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "flatdiff.engine.process"),
+            *(sys.executable, "-m", "flatdiff.engine.private.process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **child_environment()},
@@ -141,7 +141,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
     credentials = temporary_credentials()
     scheduler = {
         **LISTENS,
-        "preload": ["flatdiff.engine.preload"],
+        "preload": ["flatdiff.engine.private.preload"],
         "allowed_failures": ALLOWED_DEATHS,
         "dashboard": False,
     }
@@ -149,7 +149,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
         **LISTENS,
         "nthreads": 1,
         "memory_limit": 0,
-        "preload_nanny": ["flatdiff.engine.preload", "flatdiff.engine.deaths"],
+        "preload_nanny": ["flatdiff.engine.private.preload", "flatdiff.engine.private.deaths"],
         "env": WORKER_ENVIRONMENT,
         "silence_logs": logging.ERROR,
     }

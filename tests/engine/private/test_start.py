@@ -14,7 +14,7 @@ import pytest
 from dask import config
 
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.credentials import temporary_credentials
+from flatdiff.engine.private.credentials import temporary_credentials
 from tests.machines import Machines, until
 from tests.tiny import TESTS
 
