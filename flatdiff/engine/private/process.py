@@ -14,6 +14,8 @@ from typing import Any
 
 from distributed import Nanny, Scheduler, Security, Worker
 
+WORKER_DIED = "Nanny failed to start worker process"  # killed: what it raises itself is told so
+
 
 class QuietScheduler(Scheduler):
     """Without the web pages of Dask's, which ask nobody who he is."""
@@ -54,7 +56,12 @@ def main() -> None:
     """Serve until told to end; Ctrl-C is for the program that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
-    asyncio.run(_serve(json.loads(sys.stdin.readline())))
+    try:
+        asyncio.run(_serve(json.loads(sys.stdin.readline())))
+    except RuntimeError as error:
+        if str(error.__cause__) != WORKER_DIED:
+            raise
+        sys.exit("a worker ended as it started; the next one is started")
 
 
 if __name__ == "__main__":
