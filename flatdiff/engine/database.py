@@ -218,9 +218,13 @@ class Database:
         return sum(path.stat().st_size for path in names if path.exists())
 
     def compact(self) -> None:
-        """Give the space of deleted rows back to the disk."""
-        self.connection().execute("VACUUM")
-        self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Give the space of deleted rows back to the disk.
+
+        Raises:
+            StoreError: the file is damaged, or cannot be written now; nothing is lost.
+        """
+        self.rows("VACUUM")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close this thread's connection."""

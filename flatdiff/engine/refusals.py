@@ -21,6 +21,7 @@ CAUSES = {
     errno.EPERM: ("permission denied", ELSEWHERE),
     errno.EIO: ("its disk fails", "look after the disk, and set FLATDIFF_HOME to another"),
 }
+MEANT = {sqlite3.SQLITE_FULL: errno.ENOSPC, sqlite3.SQLITE_IOERR: errno.EIO}
 PROBE_BYTES = 1 << 16  # what a tile takes, roughly
 HELD = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 # Of locks and of memory that programs share: SQLite's extended codes.
@@ -54,8 +55,8 @@ def why_refused(path: Path, error: OSError | sqlite3.Error) -> str:
             f"its file system cannot lock files ({error}), as those of a network; set "
             "FLATDIFF_HOME to a folder on a disk of this machine"
         )
-    if code & 0xFF == sqlite3.SQLITE_FULL:  # for what was to be written, not for the probe
-        return _told_by_system(OSError(errno.ENOSPC, ""))
+    if (number := MEANT.get(code & 0xFF)) is not None:  # though it took the probe
+        return _told_by_system(OSError(number, str(error)))
     return f"{error}; set FLATDIFF_HOME to another folder"
 
 
