@@ -155,21 +155,37 @@ def _close_unwanted(starting: "Future[_Link]") -> None:
         starting.result().close()
 
 
+def check_environment() -> None:
+    """Look at what the environment says before anything is started.
+
+    Raises:
+        SettingsError: FLATDIFF_SCHEDULER or FLATDIFF_WORKERS is not what it should be.
+    """
+    if named := os.environ.get("FLATDIFF_SCHEDULER"):
+        checked_address(named)
+    _chosen_num_workers()
+
+
 def default_num_workers() -> int:
     """$FLATDIFF_WORKERS, or one a GPU, or one a processor core up to a limit.
 
     Raises:
         SettingsError: it is no number of workers.
     """
-    if chosen := os.environ.get("FLATDIFF_WORKERS"):
-        number = int(chosen) if chosen.strip().isdecimal() else 0
-        if not 1 <= number <= MOST_WORKERS:
-            raise SettingsError(
-                f"FLATDIFF_WORKERS must be a number of processes from 1 to {MOST_WORKERS}, or not "
-                f"be set at all for one a core; got {chosen!r}"
-            )
-        return number
-    return num_gpus() or max(1, min(MAX_LOCAL_WORKERS, num_cores()))
+    return _chosen_num_workers() or num_gpus() or max(1, min(MAX_LOCAL_WORKERS, num_cores()))
+
+
+def _chosen_num_workers() -> int | None:
+    chosen = os.environ.get("FLATDIFF_WORKERS")
+    if not chosen:
+        return None
+    number = int(chosen) if chosen.strip().isdecimal() else 0
+    if not 1 <= number <= MOST_WORKERS:
+        raise SettingsError(
+            f"FLATDIFF_WORKERS must be a number of processes from 1 to {MOST_WORKERS}, or not "
+            f"be set at all for one a core; got {chosen!r}"
+        )
+    return number
 
 
 def num_gpus() -> int:

@@ -76,3 +76,12 @@ def test_the_worker_command_refuses_in_a_sentence(words: list[str], said: str) -
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_server_does_not_start_with_what_is_none() -> None:
+    """It says so before Streamlit would, in a traceback."""
+    code = "import os, runpy; os.environ['FLATDIFF_WORKERS'] = 'abc'; runpy.run_path('app.py')"
+    done = command_line(code=code)
+    assert done.returncode == 1
+    assert "flatdiff does not start: FLATDIFF_WORKERS must be a number" in done.stderr
+    assert "Traceback" not in done.stderr
