@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from starlette.middleware import Middleware
 
+from flatdiff.engine.cluster import check_environment
+from flatdiff.errors import FlatdiffError
 from pages.shared import plotly_js
 from pages.shared.door import open_door
 from pages.shared.guard import Guard
@@ -60,6 +62,10 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     engine.close()
 
 
+try:
+    check_environment()
+except FlatdiffError as error:  # before the server starts, which would show it as a traceback
+    sys.exit(f"flatdiff does not start: {error}")
 if missing := open_door(st.get_option("server.address"), os.environ):
     sys.exit(missing)
 app = st.App(

@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 from flatdiff.checkpoints.card import read_card
-from flatdiff.engine.cluster import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT, Cluster
+from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.engine import Engine
+from flatdiff.engine.private.start import CHILD_ENVIRONMENT, WORKER_ENVIRONMENT
 from flatdiff.engine.store import Store
 from flatdiff.measures.request import make_request
 from flatdiff.measures.surface import SurfaceSettings

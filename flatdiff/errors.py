@@ -25,6 +25,13 @@ class StoreError(FlatdiffError):
     """The result store cannot be opened, is newer than this program, or is damaged."""
 
 
+class StoreUnavailableError(StoreError):
+    """The result store cannot be read or written now: a disk is full or fails, a lock is held.
+
+    It may pass. Nothing of what was to be written is in the store.
+    """
+
+
 class EngineError(FlatdiffError):
     """A computation could not be started or did not end well."""
 

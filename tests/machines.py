@@ -27,15 +27,15 @@ def until(true: Callable[[], bool], what: str) -> None:
 class Machines:
     """A scheduler, and workers with a state directory each, as if each were a machine."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, scheme: str = "tcp") -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        self.folder, self.address = folder, f"tcp://127.0.0.1:{port}"
+        self.folder, self.address = folder, f"{scheme}://127.0.0.1:{port}"
         self.workers: list[subprocess.Popen] = []
-        words = ["--host", "127.0.0.1", "--port", str(port), "--no-dashboard", "--no-show"]
+        words = ["--host", f"{scheme}://127.0.0.1", "--port", str(port), "--no-dashboard"]
         self.scheduler = subprocess.Popen(
-            [sys.executable, "-m", "distributed.cli.dask_scheduler", *words],
+            [sys.executable, "-m", "distributed.cli.dask_scheduler", *words, "--no-show"],
             stderr=subprocess.DEVNULL,
         )
         self.client = Client(self.address, timeout=START_TIMEOUT_S, set_as_default=False)

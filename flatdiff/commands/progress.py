@@ -17,6 +17,7 @@ def show_progress(handles: Sequence[Handle]) -> None:
 
     Raises:
         EngineError: one failed or was cancelled.
+        StoreError: the store turned out to be damaged.
     """
     terminal, said = sys.stderr.isatty(), time.monotonic()
     while True:
@@ -24,6 +25,7 @@ def show_progress(handles: Sequence[Handle]) -> None:
         found = handles[0].engine.progress(jobs)
         if not any(progress.active for progress in found):
             break
+        handles[0].engine.require_running()
         if terminal:
             print(f"\r{_line(found)}   ", end="", file=sys.stderr, flush=True)
         elif time.monotonic() - said >= LOG_EVERY_S:

@@ -5,11 +5,18 @@ job         a request in the store; what a tile brings back
 progress    cost before, progress meanwhile
 store       jobs, tiles, rates
 database    the SQLite file below it
+refusals    why the file is refused, in words
 bundle      finished results from one store to another
+ends        of jobs that failed or were cancelled, when the file takes none
 dispatcher  the one thread between store and cluster
+active      a job that this process computes
+tiles       sent to workers, and back
+outcome     what became of a tile
+patience    how long what may pass is waited for
 cluster     private workers, or somebody's Dask
+private     workers of this machine, for this program alone
+address     of a scheduler
 worker      evaluates one tile
 delivery    weights to workers on other machines, once
 watchers    who waits for which job
-preload     ends Dask's processes with the program that started them
 """

@@ -40,7 +40,7 @@ def export_bundle(store: Store, keys: Sequence[str], bundle: Path = BUNDLE_FILE)
     copied = copy_results(store.database.path, target, keys)
     target.database.compact()
     # One file without a write-ahead log can be read from a read-only folder.
-    target.database.connection().execute("PRAGMA journal_mode = DELETE")
+    target.database.rows("PRAGMA journal_mode = DELETE")
     target.database.close()
     return copied
 

@@ -6,116 +6,186 @@ core: tiles are independent, so cores are better spent on several tiles than ins
 number does not depend on how many cores there are.
 """
 
-import importlib
-import logging
+import contextlib
 import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from flatdiff.engine.job import TileResult
-from flatdiff.errors import EngineError, FlatdiffError
-from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.engine.address import checked_address
+from flatdiff.errors import EngineError, SettingsError
 from flatdiff.system.processor import num_cores
 
 if TYPE_CHECKING:
     from distributed import Client
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
-ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
-START_TIMEOUT_S = 60  # of private workers on a busy machine
+MOST_WORKERS = 1024  # that somebody could mean
 COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
+LOOK_EVERY_S = 0.02
 
-WORKER_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 
-# Of scheduler and nannies, from which a worker inherits it. Dask's own setting gives every freed
-# activation back to the kernel and takes it again at the next layer: three quarters of the time.
-CHILD_ENVIRONMENT = {
-    "DASK_LOGGING__DISTRIBUTED": "error",
-    # Dask watches itself a hundred times a second, on the cores that should compute.
-    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
-    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
-    "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
-    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc's largest
-    "MALLOC_ARENA_MAX": "1",  # tiles run in a thread, whose own arena would shrink all the same
-}
+@dataclass(frozen=True)
+class _Link:
+    """A connection, and the processes behind it where they are ours."""
 
-log = logging.getLogger("flatdiff.engine")
+    client: "Client"
+    processes: Any = None
+
+    def close(self) -> None:
+        """Disconnect, and end the processes."""
+        with contextlib.suppress(Exception):  # of a connection that is lost already
+            self.client.close(timeout=5)
+        if self.processes is not None:
+            self.processes.close(timeout=10)
 
 
 class Cluster:
     """Started on demand, and again where it was lost."""
 
     def __init__(self, address: str | None = None, num_workers: int | None = None) -> None:
-        self.address = address or os.environ.get("FLATDIFF_SCHEDULER")
+        """Nothing is started yet.
+
+        Raises:
+            SettingsError: FLATDIFF_SCHEDULER or FLATDIFF_WORKERS is not what it should be.
+        """
+        named = address or os.environ.get("FLATDIFF_SCHEDULER")
+        self.address = checked_address(named) if named else None
         self._wanted = num_workers or default_num_workers()
-        self._counted, self._counted_at = 1, -COUNT_EVERY_S
-        self._client: Client | None = None
-        self._processes = None
+        self._counted = 1
+        self._link: _Link | None = None
+        self._starting: Future[_Link] | None = None  # in a thread of its own
+        self._lock = threading.Lock()
 
     @property
     def num_workers(self) -> int:
-        """Workers there are, or will be once it is started; cheap to ask."""
-        if self.address is None:
-            return self._wanted
-        now = time.monotonic()
-        if self._client is not None and now - self._counted_at > COUNT_EVERY_S:
-            self._counted, self._counted_at = (
-                len(self._client.scheduler_info(n_workers=-1)["workers"]),
-                now,
-            )
-        return max(1, self._counted)
+        """Workers there are, or will be once it is started; never waits."""
+        return self._wanted if self.address is None else max(1, self._counted)
 
-    def client(self) -> "Client":
-        """A live client; starts the private cluster (3 s) where none is running.
+    def ready(self) -> "Client | None":
+        """A live client, or None while it is being started (3 s for private workers); never waits.
 
         Raises:
-            EngineError: no scheduler answers at FLATDIFF_SCHEDULER, or none could be started.
+            EngineError: no scheduler answers at FLATDIFF_SCHEDULER, or none could be started; the
+                next call starts again.
         """
-        if self._client is not None and self._client.status == "running":
-            return self._client
-        self.close()
+        with self._lock:
+            if self._link is not None and self._link.client.status == "running":
+                return self._link.client
+            if self._starting is None:
+                self._starting = self._start(self._link)
+                self._link = None
+            if not self._starting.done():
+                return None
+            starting, self._starting = self._starting, None
         try:
-            self._client = self._connect()
-        except (OSError, RuntimeError, TimeoutError) as error:
+            self._link = starting.result()
+        except Exception as error:
             where = f"at {self.address}" if self.address else "on this machine"
             raise EngineError(f"no compute cluster {where}: {error}") from None
-        return self._client
+        return self._link.client
 
-    def _connect(self) -> "Client":
-        from distributed import Client
+    def client(self) -> "Client":
+        """The same, waited for.
 
-        if self.address:
-            return Client(self.address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
-        self._processes = _start_processes(self._wanted)
-        client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
-        client.wait_for_workers(1, timeout=START_TIMEOUT_S)
+        Raises:
+            EngineError: see `ready`.
+        """
+        while (client := self.ready()) is None:
+            time.sleep(LOOK_EVERY_S)
         return client
 
     def close(self) -> None:
         """Disconnect, and end a private cluster's processes."""
-        client, processes = self._client, self._processes
-        self._client = self._processes = None
-        if client is not None:
-            client.close(timeout=5)
-        if processes is not None:
+        with self._lock:
+            link, self._link = self._link, None
+            starting, self._starting = self._starting, None
+        if link is not None:
+            link.close()
+        if starting is not None:
+            starting.add_done_callback(_close_unwanted)
+
+    def _start(self, lost: _Link | None) -> "Future[_Link]":
+        """In a daemon thread: nobody waits for what never answers, the program's end neither."""
+        starting: Future[_Link] = Future()
+
+        def work() -> None:
+            try:
+                if lost is not None:
+                    lost.close()
+                starting.set_result(self._connect())
+            except BaseException as error:
+                starting.set_exception(error)
+
+        threading.Thread(target=work, name="flatdiff-cluster", daemon=True).start()
+        return starting
+
+    def _connect(self) -> _Link:
+        from flatdiff.engine.private.start import START_TIMEOUT_S, connected, start_private_cluster
+
+        if self.address:
+            link = _Link(connected(self.address, CONNECT_TIMEOUT_S))
+            count = threading.Thread(target=self._keep_counting, args=(link.client,), daemon=True)
+            count.start()
+            return link
+        processes = start_private_cluster(self._wanted)
+        try:
+            client = connected(processes, START_TIMEOUT_S)
+            client.wait_for_workers(1, timeout=START_TIMEOUT_S)
+        except BaseException:
             processes.close(timeout=10)
+            raise
+        return _Link(client, processes)
+
+    def _keep_counting(self, client: "Client") -> None:
+        while client.status == "running":
+            with contextlib.suppress(Exception):  # of a connection that is lost meanwhile
+                self._counted = len(client.scheduler_info(n_workers=-1)["workers"])
+            time.sleep(COUNT_EVERY_S)
+
+
+def _close_unwanted(starting: "Future[_Link]") -> None:
+    if starting.exception() is None:
+        starting.result().close()
+
+
+def check_environment() -> None:
+    """Look at what the environment says before anything is started.
+
+    Raises:
+        SettingsError: FLATDIFF_SCHEDULER or FLATDIFF_WORKERS is not what it should be.
+    """
+    if named := os.environ.get("FLATDIFF_SCHEDULER"):
+        checked_address(named)
+    _chosen_num_workers()
 
 
 def default_num_workers() -> int:
-    """$FLATDIFF_WORKERS, or one a GPU, or one a processor core up to a limit."""
-    if chosen := os.environ.get("FLATDIFF_WORKERS"):
-        return max(1, int(chosen))
-    return num_gpus() or max(1, min(MAX_LOCAL_WORKERS, num_cores()))
+    """$FLATDIFF_WORKERS, or one a GPU, or one a processor core up to a limit.
+
+    Raises:
+        SettingsError: it is no number of workers.
+    """
+    return _chosen_num_workers() or num_gpus() or max(1, min(MAX_LOCAL_WORKERS, num_cores()))
+
+
+def _chosen_num_workers() -> int | None:
+    chosen = os.environ.get("FLATDIFF_WORKERS")
+    if not chosen:
+        return None
+    number = int(chosen) if chosen.strip().isdecimal() else 0
+    if not 1 <= number <= MOST_WORKERS:
+        raise SettingsError(
+            f"FLATDIFF_WORKERS must be a number of processes from 1 to {MOST_WORKERS}, or not "
+            f"be set at all for one a core; got {chosen!r}"
+        )
+    return number
 
 
 def num_gpus() -> int:
@@ -127,53 +197,3 @@ def num_gpus() -> int:
         [sys.executable, "-c", question], capture_output=True, text=True, check=False
     )
     return int(answer.stdout) if answer.stdout.strip().isdecimal() else 0
-
-
-def child_environment() -> dict[str, str]:
-    """Of Dask's processes, which import flatdiff whatever folder they are started in."""
-    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
-    joined = os.pathsep.join(filter(None, dict.fromkeys(paths)))
-    return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined}
-
-
-def evaluate_tile(*arguments: Any) -> TileResult:
-    """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
-    return importlib.import_module("flatdiff.engine.worker").evaluate_tile(*arguments)
-
-
-def reason_of(error: BaseException | None) -> str:
-    """Why a tile failed, in a sentence for the person who asked."""
-    if isinstance(error, FlatdiffError):
-        return str(error)
-    if type(error).__name__ == "KilledWorker":
-        return (
-            f"workers died {ALLOWED_DEATHS + 1} times on the same tile, most likely for want of "
-            "memory; finished tiles are kept, try a smaller panel"
-        )
-    log.error("a tile failed", exc_info=error)
-    return f"internal error, please report it: {type(error).__name__}: {error}"
-
-
-def _start_processes(num_workers: int):
-    from distributed.deploy.subprocess import SubprocessCluster
-
-    os.environ.update(child_environment())
-    return SubprocessCluster(
-        host="127.0.0.1",
-        n_workers=num_workers,
-        threads_per_worker=1,
-        scheduler_kwargs={
-            "preload": ["flatdiff.engine.preload"],
-            "allowed_failures": ALLOWED_DEATHS,
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
-        },
-        worker_kwargs={
-            "preload_nanny": ["flatdiff.engine.preload"],
-            "env": WORKER_ENVIRONMENT,
-            "memory_limit": 0,
-            "dashboard": False,
-            "dashboard_address": "127.0.0.1:0",
-        },
-        silence_logs=logging.ERROR,
-    )

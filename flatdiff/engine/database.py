@@ -13,10 +13,18 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from flatdiff.errors import StoreError
+from flatdiff.engine.refusals import why_refused
+from flatdiff.errors import StoreError, StoreUnavailableError
 
 STORE_VERSION = 1
 BUSY_TIMEOUT_S = 30
+# By the disk, the system or another program: what is asked for is right, and may succeed later.
+REFUSED = (
+    *(sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN),
+    *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH),
+    *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL),
+    *(sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_NOLFS),
+)
 DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 ABSENT = ("no such table", "no such column")
 # The second where SQLite's own sentence about the damage quotes bytes that are no text.
@@ -67,16 +75,15 @@ class Database:
             StoreError: the folder cannot be written, or the file is newer.
         """
         self.path = path.resolve()
+        self._doing = "opened"
         self.set_aside: Path | None = None
         self._local = threading.local()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._open()
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(
-                f"the result store {path} cannot be opened: {error}; set FLATDIFF_HOME to a "
-                "folder that can be written"
-            ) from None
+        except OSError as error:
+            raise self._refused(error) from None
+        self._doing = "read or written"
 
     @property
     def _marker(self) -> Path:
@@ -86,14 +93,20 @@ class Database:
     def _open(self) -> None:
         self._set_aside_if_damaged()
         try:
-            with self.transaction() as db:
-                self._prepare(db)
+            self._prepare_checked()
         except StoreError:
             if not self._marker.exists():
                 raise
             self._set_aside_if_damaged()
-            with self.transaction() as db:
-                self._prepare(db)
+            self._prepare_checked()
+
+    def _prepare_checked(self) -> None:
+        """Damage is found now, and not by the first question, which would end the program."""
+        with self.transaction() as db:
+            self._prepare(db)
+        found = self.rows("PRAGMA quick_check(1)")
+        if found != [("ok",)]:
+            raise self._damaged(found[0][0].strip())
 
     def _set_aside_if_damaged(self) -> None:
         """One program renames the damaged file; another that starts meanwhile waits for it."""
@@ -126,9 +139,10 @@ class Database:
         found = self.path.parent.glob(f"{self.path.name}.damaged-*")
         return sorted(path for path in found if path.suffix[-1].isdecimal())
 
-    def _damaged(self, error: Exception) -> StoreError:
+    def _damaged(self, error: object) -> StoreError:
         """Mark the file, and say so."""
-        self._marker.touch()
+        with contextlib.suppress(OSError):  # found again by the next program, at the latest
+            self._marker.touch()
         return StoreError(
             f"the result store {self.path} is damaged ({error}); start flatdiff again: it keeps "
             "the file under another name, takes over what can be read and begins a new one"
@@ -169,7 +183,7 @@ class Database:
         """The answer to a SELECT.
 
         Raises:
-            StoreError: the file is damaged.
+            StoreError: the file is damaged, or cannot be read now.
         """
         try:
             return self.connection().execute(question, values).fetchall()
@@ -181,7 +195,7 @@ class Database:
         """One transaction, begun as a writer so that two processes never deadlock.
 
         Raises:
-            StoreError: the file is damaged; nothing was written.
+            StoreError: the file is damaged, or cannot be written now; nothing was written.
         """
         try:
             with _committed(self.connection()) as db:
@@ -189,12 +203,22 @@ class Database:
         except UNREADABLE as error:
             raise self._explained(error) from None
 
-    def _explained(self, error: Exception) -> Exception:
+    def _explained(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> Exception:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part
         # A byte in the file's own description of its tables: what we ask for is always there, and
         # its names are text.
         odd = isinstance(error, UnicodeDecodeError) or str(error).startswith(ABSENT)
-        return self._damaged(error) if code in DAMAGED or odd else error
+        if code in DAMAGED or odd:
+            return self._damaged(error)
+        if isinstance(error, sqlite3.Error) and code in REFUSED:
+            return self._refused(error)
+        return error
+
+    def _refused(self, error: OSError | sqlite3.Error) -> StoreError:
+        reason = why_refused(self.path, error)
+        return StoreUnavailableError(
+            f"the result store {self.path} cannot be {self._doing}: {reason}"
+        )
 
     def size_bytes(self) -> int:
         """On disk, the write-ahead log included."""
@@ -202,9 +226,13 @@ class Database:
         return sum(path.stat().st_size for path in names if path.exists())
 
     def compact(self) -> None:
-        """Give the space of deleted rows back to the disk."""
-        self.connection().execute("VACUUM")
-        self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        """Give the space of deleted rows back to the disk.
+
+        Raises:
+            StoreError: the file is damaged, or cannot be written now; nothing is lost.
+        """
+        self.rows("VACUUM")
+        self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close this thread's connection."""

@@ -2,49 +2,37 @@
 
 It owns no truth: what is queued, done or to be cancelled is in the store, so that a kill at any
 moment loses at most the tiles in flight, and a restarted program goes on where the last one was.
+
+Errors are told apart. What can pass, such as a full disk, is tried again, slower each time, and
+fails the jobs when it lasts; what cannot fails them at once. A cancel waits for none of it.
 """
 
 import contextlib
 import logging
-import queue
+import sqlite3
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flatdiff.engine.cluster import Cluster, evaluate_tile, reason_of
-from flatdiff.engine.delivery import Delivery, WeightsMissingError, WeightsSender, weights_lost
+from flatdiff.engine.active import Active
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.delivery import WeightsMissingError, WeightsSender, weights_lost
 from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
+from flatdiff.engine.outcome import Outcome, reason_of
+from flatdiff.engine.patience import Patience
 from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
-from flatdiff.errors import EngineError, StoreError
+from flatdiff.engine.tiles import Tiles
+from flatdiff.errors import EngineError, FlatdiffError, StoreError, StoreUnavailableError
 from flatdiff.landscape.panel import panel_digest
-from flatdiff.measures.request import Request
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
-TILE_SECONDS = 0.3
-FIRST_TILE_FORWARDS = 512  # where no rate is known yet
-TILES_AHEAD = 2  # a worker: one computing, one waiting
 POLL_SECONDS = 0.2
-RATE_EVERY_S = 1.0  # of computing between two notes of the speed
+STORE_TROUBLE = (StoreError, sqlite3.Error)
 
 log = logging.getLogger("flatdiff.engine")
-
-
-@dataclass
-class _Active:
-    """A job being computed by this process."""
-
-    request: Request
-    panel: str  # its digest
-    missing: deque[int]  # positions of items not yet sent to a worker
-    in_flight: dict[Any, "Future"] = field(default_factory=dict)
-    deliveries: list[Delivery] = field(default_factory=list)  # of weights; it waits meanwhile
-    seconds: float = 0.0  # of computing since the speed was last written down
-    forwards: int = 0  # images through the network in that time
 
 
 class Dispatcher(threading.Thread):
@@ -72,10 +60,12 @@ class Dispatcher(threading.Thread):
         self._store, self._cluster, self._root, self._accept = store, cluster, root, accept
         self._warm_up = warm_up
         # Other machines have other disks: checkpoints travel there.
-        self._workers_root = "" if cluster.address else str(root)
-        self._active: dict[str, _Active] = {}
-        self._finished: queue.SimpleQueue[tuple[str, range, Any]] = queue.SimpleQueue()
+        self._tiles = Tiles(store, "" if cluster.address else str(root), self.wake)
+        self._active: dict[str, Active] = {}
+        self._unwanted: set[str] = set()  # keys of active jobs that this program cancelled
+        self._client: Client | None = None  # of the last round
         self._sender: WeightsSender | None = None  # of the connection, once it is needed
+        self._patience = Patience()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self.failure: StoreError | None = None  # why it has ended by itself
@@ -83,6 +73,18 @@ class Dispatcher(threading.Thread):
     def wake(self) -> None:
         """Look at the store now instead of at the next poll."""
         self._wake.set()
+
+    def cancel(self, key: str) -> bool:
+        """Stop a job that this process computes, whatever the store does; whether it is one."""
+        known = key in self._active and self.is_alive()
+        if known:
+            self._unwanted.add(key)
+            self.wake()
+        return known
+
+    def keep(self, key: str) -> None:
+        """A job that was cancelled is wanted after all, unless it has ended already."""
+        self._unwanted.discard(key)
 
     def stop(self) -> None:
         """Stop sending tiles and wait for the thread; unfinished jobs stay in the store."""
@@ -92,91 +94,124 @@ class Dispatcher(threading.Thread):
             self.join(timeout=10)
 
     def run(self) -> None:
-        """The thread itself; an error of one round is logged and the next round tries again."""
+        """The thread itself; see the module for what becomes of errors."""
         while not self._stopping.is_set():
-            try:
-                self._round()
-            except EngineError as error:
-                self._fail_all(str(error))
-            except StoreError as error:  # damaged: only a new start can mend it
-                log.error(error)
-                self.failure = error
-                break
-            except Exception:
-                if not self._stopping.is_set():
-                    log.exception("the dispatcher stumbled and goes on")
-            self._wake.wait(0.0 if not self._finished.empty() else POLL_SECONDS)
+            self._attempt()
+            pause = 0.0 if not self._tiles.back.empty() else POLL_SECONDS
+            self._wake.wait(max(pause, self._patience.left_s()))
             self._wake.clear()
         self._leave()
 
+    def _attempt(self) -> None:
+        """A round, unless one has failed just now; cancels in any case."""
+        try:
+            self._drop_unwanted()
+            if not self._patience.left_s():
+                self._round()
+                self._patience.passed()
+        except EngineError as error:  # of the cluster, which has been waited for
+            self._warm_up = False
+            self._fail_all(error)
+        except StoreError as error:
+            if isinstance(error, StoreUnavailableError):
+                self._bear(error)
+            else:  # damaged: only a new start can mend it
+                self.failure = error
+                self._fail_all(error)
+                self._stopping.set()
+        except Exception as error:
+            self._bear(error)
+
+    def _bear(self, error: Exception) -> None:
+        """What may pass is said once, and ends the jobs when it lasts."""
+        if self._patience.new:
+            known = isinstance(error, StoreError)
+            log.warning("%s; trying again", error, exc_info=None if known else error)
+        if not self._patience.failed():
+            self._fail_all(error)
+
     def _leave(self) -> None:
         """Take the tiles in flight back; what is unfinished stays in the store."""
-        with contextlib.suppress(Exception):
-            for active in self._active.values():
-                self._cancel_futures(active)
+        for active in self._active.values():
+            active.take_back(self._client)
         self._dismiss_sender()
         self._store.close()
 
     def _round(self) -> None:
+        self._store.ends.save()
         self._collect()
         self._look_after_deliveries()
         jobs = self._store.jobs(ACTIVE)
         self._carry_out_cancels(jobs)
         self._claim_jobs(jobs)
         if self._active or self._warm_up:
-            self._warm_up = False
-            client = self._cluster.client()
+            client = self._cluster.ready()
+            if client is None:
+                return  # it is being started
+            self._warm_up, self._client = False, client
             if self._sender is not None and self._sender.client is not client:
                 self._dismiss_sender()
-            self._send(client)
+            self._tiles.send(client, list(self._active.values()), self._cluster.num_workers)
 
     # -- one round, step by step ------------------------------------------------------------
 
     def _collect(self) -> None:
         """Save the tiles that arrived; finish the jobs that miss nothing.
 
-        Looked at in every round: a tile that could not be written is missing after all.
+        Looked at in every round: a tile that could not be written arrives once more.
         """
-        while not self._finished.empty():
-            key, items, future = self._finished.get()
-            active = self._active.get(key)
-            if active is None or active.in_flight.pop(future.key, None) is None:
+        while not self._tiles.back.empty():
+            arrival = self._tiles.back.get()
+            active = self._active.get(arrival.job)
+            if active is None or arrival.tile not in active.in_flight:
                 continue  # of a job that was cancelled or has failed
-            if future.status == "finished":
-                self._save(active, items.start, future.result())
-            elif future.status == "error":
-                self._mend_or_fail(active, items, future.exception())
-            else:  # lost with the connection to the scheduler: see what the store lacks
-                self._recount(active)
+            try:
+                with self._blamed_on(active):
+                    self._take(active, arrival.items, arrival.outcome)
+            except STORE_TROUBLE:
+                self._tiles.back.put(arrival)
+                raise
+            active.in_flight.pop(arrival.tile, None)
         for active in list(self._active.values()):
             if not active.missing and not active.in_flight:
                 self._finish_stage(active)
 
-    def _finish_stage(self, active: _Active) -> None:
-        """Nothing is missing as far as was known: see whether that was all."""
-        self._recount(active)
-        if not active.missing:
-            self._close(active, DONE)
+    def _take(self, active: Active, items: range, outcome: Outcome) -> None:
+        if isinstance(outcome, TileResult):
+            active.save(self._store, items.start, outcome)
+        elif isinstance(outcome, WeightsMissingError):
+            self._bring_weights(active, items, outcome)
+        elif outcome is not None:
+            self._fail(active, outcome)
+        else:  # lost with its worker or connection: see what the store lacks
+            active.recount(self._store)
 
-    def _save(self, active: _Active, first_item: int, tile: TileResult) -> None:
-        request, count = active.request, len(tile.results)
-        self._store.put_tile(request.key, first_item, tile.results, tile.seconds, tile.environment)
-        active.forwards += sum(request.image_forwards[first_item : first_item + count])
-        active.seconds += tile.seconds
-        if active.seconds >= RATE_EVERY_S or not active.missing:
-            rate = active.seconds / max(active.forwards, 1)
-            self._store.put_rate(request.architecture, request.measure, rate)
-            active.seconds, active.forwards = 0.0, 0
-
-    def _mend_or_fail(self, active: _Active, items: range, error: BaseException | None) -> None:
-        """Weights that a worker lacks are brought to it, and the tile is asked for again."""
-        if not isinstance(error, WeightsMissingError):
+    @contextlib.contextmanager
+    def _blamed_on(self, active: Active) -> Iterator[None]:
+        """A fault in one job's numbers ends that one; the store concerns all of them."""
+        try:
+            yield
+        except STORE_TROUBLE:
+            raise
+        except Exception as error:
             self._fail(active, error)
+
+    def _finish_stage(self, active: Active) -> None:
+        """Nothing is missing as far as was known: see whether that was all."""
+        with self._blamed_on(active):
+            active.recount(self._store)
+            if not active.missing:
+                self._store.finish(active.key, DONE)
+                del self._active[active.key]
+
+    def _bring_weights(self, active: Active, items: range, lacking: WeightsMissingError) -> None:
+        """Weights that a worker lacks are brought to it, and the tile is asked for again."""
+        active.put_back(items)
+        if self._client is None:
             return
-        active.missing.extendleft(reversed(items))
         if self._sender is None:
-            self._sender = WeightsSender(self._cluster.client(), self._root, self._wake.set)
-        active.deliveries.append(self._sender.bring(active.request, error))
+            self._sender = WeightsSender(self._client, self._root, self._wake.set)
+        active.deliveries.append(self._sender.bring(active.request, lacking))
 
     def _look_after_deliveries(self) -> None:
         """A job whose weights cannot be brought fails; one whose weights have come goes on."""
@@ -195,32 +230,38 @@ class Dispatcher(threading.Thread):
             self._sender.close()
         self._sender = None
 
-    def _fail(self, active: _Active, error: BaseException | None) -> None:
-        self._cancel_futures(active)
-        self._close(active, FAILED, reason_of(error))
+    def _fail(self, active: Active, error: BaseException) -> None:
+        if not isinstance(error, FlatdiffError):
+            log.error("a job failed", exc_info=error)
+        self._end(active, FAILED, reason_of(error))
 
-    def _fail_all(self, reason: str) -> None:
-        log.error(reason)
+    def _fail_all(self, error: Exception) -> None:
+        """Every job that this process computes, or would compute next."""
+        if not self._active:
+            log.error(error)  # nobody else says so
         for active in list(self._active.values()):
-            self._close(active, FAILED, reason)
+            self._end(active, FAILED, reason_of(error))
+        with contextlib.suppress(StoreError):  # it cannot even be read
+            for job in filter(self._accept, self._store.jobs(ACTIVE)):
+                self._store.give_up(job.key, reason_of(error))
 
-    def _close(self, active: _Active, state: str, error: str | None = None) -> None:
-        del self._active[active.request.key]
-        self._store.finish(active.request.key, state, error)
+    def _end(self, active: Active, state: str, error: str | None = None) -> None:
+        """First for whoever waits, then for the workers, who may be out of reach."""
+        self._active.pop(active.key, None)
+        self._store.ends.end(active.key, state, error)
+        active.take_back(self._client)
+
+    def _drop_unwanted(self) -> None:
+        while self._unwanted:
+            if (active := self._active.get(self._unwanted.pop())) is not None:
+                self._end(active, CANCELLED)
 
     def _carry_out_cancels(self, jobs: Sequence[Job]) -> None:
+        """Of other programs, which leave them in the store."""
         for job in jobs:
             active = self._active.get(job.key)
             if active is not None and job.cancel_requested:
-                self._cancel_futures(active)
-                self._close(active, CANCELLED)
-
-    def _cancel_futures(self, active: _Active) -> None:
-        for delivery in active.deliveries:
-            delivery.cancel()  # unless it has begun: others may want it
-        futures, active.in_flight = list(active.in_flight.values()), {}
-        if futures:
-            self._cluster.client().cancel(futures, force=True)
+                self._end(active, CANCELLED)
 
     def _claim_jobs(self, jobs: Sequence[Job]) -> None:
         for job in jobs:
@@ -230,66 +271,11 @@ class Dispatcher(threading.Thread):
                 continue
             if reason := weights_lost(self._root, job.request):
                 self._store.give_up(job.key, reason)
-            else:
-                self._start_job(job)
+            elif self._store.claim(job.key):
+                active = self._active[job.key] = Active(job.request)
+                self._begin(active)
 
-    def _start_job(self, job: Job) -> None:
-        if not self._store.claim(job.key):
-            return
-        request = job.request
-        active = _Active(request, panel_digest(request.panel), deque())
-        self._active[job.key] = active
-        self._finish_stage(active)
-
-    def _recount(self, active: _Active) -> None:
-        """Forget every tile in flight and take what is missing from the store."""
-        active.in_flight.clear()
-        request = active.request
-        needed = self._store.items_needed(request)
-        if request.definition.plan:
-            self._store.extend(request.key, len(needed))
-        done = self._store.positions_done(request.key)
-        active.missing = deque(i for i in needed if i not in done)
-
-    def _send(self, client: "Client") -> None:
-        """Keep every worker busy, taking one tile from each active job in turn."""
-        room = TILES_AHEAD * self._cluster.num_workers
-        room -= sum(len(active.in_flight) for active in self._active.values())
-        ready = [active for active in self._active.values() if not active.deliveries]
-        while room > 0 and any(active.missing for active in ready):
-            for active in [one for one in ready if one.missing]:
-                self._send_tile(client, active)
-                room -= 1
-
-    def _send_tile(self, client: "Client", active: _Active) -> None:
-        items, request = self._next_tile(active), active.request
-        future = client.submit(
-            evaluate_tile,
-            *(request.to_json(), items.start, len(items), self._workers_root, active.panel),
-            pure=False,
-        )
-        active.in_flight[future.key] = future
-        future.add_done_callback(lambda done: self._arrived(request.key, items, done))
-
-    def _arrived(self, key: str, items: range, future: "Future") -> None:
-        self._finished.put((key, items, future))
-        self._wake.set()
-
-    def _next_tile(self, active: _Active) -> range:
-        """Take consecutive missing items worth about TILE_SECONDS off the queue.
-
-        Towards the end less, so that all workers are busy until then.
-        """
-        request = active.request
-        rate = self._store.rates().of(request.architecture, request.measure)
-        budget = TILE_SECONDS / rate if rate else FIRST_TILE_FORWARDS
-        share = -(-len(active.missing) // (TILES_AHEAD * self._cluster.num_workers))
-        first = active.missing.popleft()
-        count, cost = 1, request.image_forwards[first]
-        while count < share and active.missing[0] == first + count:
-            cost += request.image_forwards[first + count]
-            if cost > budget:
-                break
-            active.missing.popleft()
-            count += 1
-        return range(first, first + count)
+    def _begin(self, active: Active) -> None:
+        with self._blamed_on(active):
+            active.panel = panel_digest(active.request.panel)
+            active.recount(self._store)

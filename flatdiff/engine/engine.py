@@ -80,19 +80,22 @@ class Handle:
         self._stop()
 
     def _stop(self) -> None:
-        self.engine.store.request_cancel(self.key)
-        self.engine.dispatcher.wake()
+        if not self.engine.dispatcher.cancel(self.key):
+            self.engine.store.request_cancel(self.key)
+            self.engine.dispatcher.wake()
 
     def wait(self, timeout_s: float = float("inf")) -> Any:
         """Block until done and return the result.
 
         Raises:
             EngineError: it failed, was cancelled, or took longer than the timeout.
+            StoreError: the store turned out to be damaged.
         """
         deadline = time.monotonic() + timeout_s
         while (job := self.job()) is not None and job.state in ACTIVE:
             if time.monotonic() > deadline:
                 raise EngineError(f"no result within {timeout_s:g} s; it goes on computing")
+            self.engine.require_running()
             time.sleep(WAIT_POLL_S)
         if job is None or job.state == CANCELLED:
             raise EngineError(f"{self.request.measure} of {self.request.checkpoint} was cancelled")
@@ -223,6 +226,7 @@ class Engine:
         require_right(Action.MEASURE)
         self.require_running()
         self._own.add(request.key)
+        self.dispatcher.keep(request.key)
         self.store.submit(request)
         self.dispatcher.wake()
         return Handle(request, self)

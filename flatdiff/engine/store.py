@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flatdiff.engine.database import Database
+from flatdiff.engine.ends import Ends
 from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.measures.request import Request
@@ -37,6 +38,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         """Open or create; see `Database` for the errors."""
         self.database = Database(path)
+        self.ends = Ends(self.database)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -50,6 +52,7 @@ class Store:
         A failed or cancelled one starts again where it stopped; its finished tiles count.
         """
         with self.database.transaction() as db:
+            ended = self.ends.write(db)
             place = db.execute("SELECT coalesce(max(position), 0) + 1 FROM jobs").fetchone()[0]
             needed = len(request.first_plan)
             db.execute(
@@ -69,6 +72,7 @@ class Store:
             )
             # Asked for again before the cancel was carried out: it goes on.
             db.execute("UPDATE jobs SET cancel_requested = 0 WHERE key = ?", (request.key,))
+        self.ends.forget(ended)
         job = self.job(request.key)
         assert job is not None, "just written"
         return job
@@ -76,7 +80,7 @@ class Store:
     def job(self, key: str) -> Job | None:
         """One job, or None."""
         rows = self.database.rows(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,))
-        return next((_job(row) for row in rows), None)
+        return next((self.ends.over(_job(row)) for row in rows), None)
 
     def jobs_of(self, keys: Iterable[str]) -> dict[str, Job]:
         """Those there are of some keys, in one look."""
@@ -85,19 +89,21 @@ class Store:
             f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
             (wanted,),
         )
-        return {row[0]: _job(row) for row in rows}
+        return {row[0]: self.ends.over(_job(row)) for row in rows}
 
     def jobs(self, states: Sequence[str] | None = None) -> list[Job]:
         """Jobs in the order of their arrival, all or those in some states.
 
         Those of other versions of flatdiff stay in the file and are left out here.
         """
-        marks = ",".join("?" * len(states or ()))
+        looked_at = {*states, *ACTIVE} if states else ()  # some of these may be over by now
+        marks = ",".join("?" * len(looked_at))
         where = f"WHERE state IN ({marks})" if states else ""
         rows = self.database.rows(
-            f"SELECT {_JOB_COLUMNS} FROM jobs {where} ORDER BY position", tuple(states or ())
+            f"SELECT {_JOB_COLUMNS} FROM jobs {where} ORDER BY position", tuple(looked_at)
         )
-        return [job for row in rows if (job := _job(row)).readable]
+        found = [self.ends.over(job) for row in rows if (job := _job(row)).readable]
+        return [job for job in found if not states or job.state in states]
 
     def claim(self, key: str) -> bool:
         """Take an active job for this process; False where another living process has it."""
@@ -133,17 +139,12 @@ class Store:
             )
 
     def give_up(self, key: str, reason: str) -> None:
-        """Fail a job whose weights this process cannot find, unless another one waits for it."""
-        with self.database.transaction() as db:
-            row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
-            if row is None or row[1] not in ACTIVE:
-                return
-            if row[0] in (None, this_process()) or not is_alive(row[0]):
-                db.execute(
-                    "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL"
-                    " WHERE key = ?",
-                    (FAILED, reason, time.time(), key),
-                )
+        """Fail a job that this process cannot compute, unless another one waits for it."""
+        rows = self.database.rows("SELECT owner, state FROM jobs WHERE key = ?", (key,))
+        for owner, state in rows:
+            others = owner not in (None, this_process()) and is_alive(owner)
+            if state in ACTIVE and not others:
+                self.ends.end(key, FAILED, reason)
 
     def close_unreadable(self) -> None:
         """Cancel jobs in progress that this flatdiff would not ask, and that nobody computes."""

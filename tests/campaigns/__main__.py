@@ -8,8 +8,15 @@ import tyro
 from tests import campaigns
 from tests.campaigns.cold import cold
 from tests.campaigns.corruptions import corruptions
+from tests.campaigns.kills import kills
+from tests.campaigns.store_faults import store_faults
 
-CAMPAIGNS: dict[str, Callable[..., int]] = {"cold": cold, "corruptions": corruptions}
+CAMPAIGNS: dict[str, Callable[..., int]] = {
+    "cold": cold,
+    "corruptions": corruptions,
+    "kills": kills,
+    "store-faults": store_faults,
+}
 
 if __name__ == "__main__":
     sys.exit(

@@ -38,11 +38,11 @@ class Tile:
             self.error = error
         self.status = "error" if self.error else "finished"
 
-    def result(self) -> Any:
+    def result(self, timeout: float) -> Any:
         """Of the worker."""
         return self.value
 
-    def exception(self) -> Any:
+    def exception(self, timeout: float) -> Any:
         """Of the worker."""
         return self.error
 
@@ -90,7 +90,7 @@ class Bench:
         self.store, self.root, self.far = store, root, Far()
         for number, name in enumerate(("adm", "sam")):
             write_tiny_checkpoint(root, name, number)
-        self.cluster = SimpleNamespace(address="far", num_workers=1, client=lambda: self.far)
+        self.cluster = SimpleNamespace(address="far", num_workers=1, ready=lambda: self.far)
         self.dispatcher = Dispatcher(
             store, cast("Cluster", self.cluster), root, accept=lambda _job: True, warm_up=False
         )

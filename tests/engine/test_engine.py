@@ -103,13 +103,13 @@ def test_engine_equals_the_measure_run_by_hand(engine: Engine, tiny_root: Path) 
 def tiles_sent(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The key of each tile that an engine sends from now on."""
     sent: list[str] = []
-    send = engine.dispatcher._send_tile
+    send = (tiles := engine.dispatcher._tiles)._send_one
 
-    def counted(client, active) -> None:
+    def counted(client, active, items) -> None:
         sent.append(active.request.key)
-        send(client, active)
+        send(client, active, items)
 
-    monkeypatch.setattr(engine.dispatcher, "_send_tile", counted)
+    monkeypatch.setattr(tiles, "_send_one", counted)
     return sent
 
 

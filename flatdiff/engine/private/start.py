@@ -1,0 +1,186 @@
+"""The private cluster: a scheduler and workers on this machine that talk to this program alone.
+
+Dask's own `SubprocessCluster` would let every user of the machine in: it listens on TCP without a
+word about who may come, and names its settings on the command line.
+"""
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from distributed import Client, Security
+from distributed.deploy.spec import SpecCluster
+from distributed.deploy.subprocess import Subprocess
+
+from flatdiff.engine.private.credentials import temporary_credentials
+from flatdiff.system.files import PROJECT_ROOT, state_home
+
+START_TIMEOUT_S = 60  # of one process on a busy machine
+ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
+RESTART_PAUSE_S = 1.0
+LISTENS = {"host": "127.0.0.1", "protocol": "tls"}
+
+WORKER_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+
+# Of scheduler and nannies, from which a worker inherits it. Dask's own setting gives every freed
+# activation back to the kernel and takes it again at the next layer: three quarters of the time.
+CHILD_ENVIRONMENT = {
+    "DASK_LOGGING__DISTRIBUTED": "error",
+    # Dask watches itself a hundred times a second, on the cores that should compute.
+    "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
+    "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
+    "DASK_DISTRIBUTED__ADMIN__TICK__LIMIT": "1h",
+    "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "10s",
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),  # glibc's largest
+    "MALLOC_ARENA_MAX": "1",  # tiles run in a thread, whose own arena would shrink all the same
+}
+
+
+def child_environment() -> dict[str, str]:
+    """Of Dask's processes, which import flatdiff whatever folder they are started in.
+
+    Dask imports from its scratch folder, too; in /tmp, whoever made it first could put code there.
+    """
+    paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+    joined = os.pathsep.join(filter(None, dict.fromkeys(paths)))
+    scratch = state_home() / "workers"
+    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined, "DASK_TEMPORARY_DIRECTORY": str(scratch)}
+
+
+class _Process(Subprocess):
+    """One process, started by an order; see `flatdiff.engine.private.process`."""
+
+    def __init__(self, order: Mapping[str, Any]) -> None:
+        self._order = order
+        super().__init__()
+
+    async def _start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "flatdiff.engine.private.process"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={**os.environ, **child_environment()},
+        )
+        pipe = self.process.stdin
+        assert pipe is not None
+        pipe.write(json.dumps(self._order).encode() + b"\n")
+        pipe.close()
+
+    async def ready(self) -> str:
+        """The address, once it listens.
+
+        Raises:
+            RuntimeError: it ended before.
+            TimeoutError: it takes too long.
+        """
+        assert self.process is not None
+        assert self.process.stdout is not None
+        line = await asyncio.wait_for(self.process.stdout.readline(), START_TIMEOUT_S)
+        if not line:
+            code = await self.process.wait()
+            raise RuntimeError(f"a process ended with exit code {code} as it started")
+        return line.decode().strip()
+
+
+class _SchedulerProcess(_Process):
+    """Started, and waited for: nothing goes without its address."""
+
+    async def _start(self) -> None:
+        await super()._start()
+        self.address = await self.ready()
+
+
+class _WorkerProcess(_Process):
+    """Started, and not waited for: whoever needs it asks the scheduler. Killed, it is replaced."""
+
+    def __init__(self, scheduler: str, order: Mapping[str, Any], name: int) -> None:
+        options = {**order["options"], "name": name}
+        super().__init__({**order, "scheduler": scheduler, "options": options})
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def _start(self) -> None:
+        await super()._start()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def _keep(self) -> None:
+        while self.process is not None:
+            await self.process.wait()
+            await asyncio.sleep(RESTART_PAUSE_S)
+            await super()._start()
+
+    async def close(self) -> None:
+        """For good."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        await super().close()
+
+
+class _PrivateCluster(SpecCluster):
+    """Dask's would give up a worker for good that is missing 15 s after another one's death."""
+
+    def _update_worker_status(self, op: str, msg: Any) -> None:
+        super(SpecCluster, self)._update_worker_status(op, msg)
+
+
+def start_private_cluster(num_workers: int) -> SpecCluster:
+    """Start a scheduler and so many workers; nobody without their credentials is let in.
+
+    Raises:
+        RuntimeError: the scheduler could not be started.
+    """
+    credentials = temporary_credentials()
+    scheduler = {
+        **LISTENS,
+        "preload": ["flatdiff.engine.private.preload"],
+        "allowed_failures": ALLOWED_DEATHS,
+        "dashboard": False,
+    }
+    worker = {
+        **LISTENS,
+        "nthreads": 1,
+        "memory_limit": 0,
+        "preload_nanny": ["flatdiff.engine.private.preload", "flatdiff.engine.private.deaths"],
+        "env": WORKER_ENVIRONMENT,
+        "silence_logs": logging.ERROR,
+    }
+    one = {
+        "cls": _WorkerProcess,
+        "options": {"order": {"security": credentials, "options": worker}},
+    }
+    return _PrivateCluster(
+        workers=dict.fromkeys(range(num_workers), one),
+        worker=one,
+        scheduler={
+            "cls": _SchedulerProcess,
+            "options": {"order": {"security": credentials, "options": scheduler}},
+        },
+        security=Security(**credentials),
+        silence_logs=logging.ERROR,  # pyright: ignore[reportArgumentType]  # a level does
+        name="flatdiff",
+    )
+
+
+class _Client(Client):
+    """One that could not connect would, when it is thrown away, wait two minutes for itself."""
+
+    def __del__(self) -> None:
+        """Nothing: it is closed by whoever made it."""
+
+
+def connected(where: str | SpecCluster, timeout_s: float) -> Client:
+    """A client of a scheduler.
+
+    Raises:
+        OSError: none answers within the time.
+    """
+    return _Client(where, timeout=timeout_s, set_as_default=False)

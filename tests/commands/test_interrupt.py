@@ -1,0 +1,104 @@
+"""Ctrl-C ends `flatdiff measure` whatever it waits for, and leaves no process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.machines import until
+from tests.tiny import TESTS
+
+WORDS = [
+    "measure",
+    "surface",
+    "--checkpoint",
+    "tiny/adm",
+    "--resolution",
+    "151",
+    "--out",
+    "o.json",
+]
+
+
+def measure(folder: Path, root: Path, **environment: str) -> "subprocess.Popen[str]":
+    """Long enough to be interrupted; its store and what it says are in a folder."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flatdiff", *WORDS, "--out", "o.json"],
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(TESTS.parent),
+            "FLATDIFF_HOME": str(folder / "home"),
+            "FLATDIFF_CHECKPOINTS": str(root),
+            "FLATDIFF_WORKERS": "1",
+            **environment,
+        },
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def interrupted(process: "subprocess.Popen[str]") -> tuple[float, int, str]:
+    """Seconds until it ended, its exit code, and what it said."""
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    return time.monotonic() - began, process.returncode, said
+
+
+@pytest.mark.parametrize("stage", ["asked", "started", "computing"])
+def test_ctrl_c_ends_it(stage: str, tmp_path: Path, tiny_root: Path) -> None:
+    """Before the workers are there, while they come up, and while they compute."""
+    process = measure(tmp_path, tiny_root)
+    parent = psutil.Process(process.pid)
+    scratch = tmp_path / "home" / "workers"
+    until(lambda: (tmp_path / "home" / "results.sqlite").exists(), "a store")
+    if stage != "asked":
+        until(scratch.exists, "the first process")
+    if stage == "computing":
+        until(lambda: len(parent.children(recursive=True)) >= 4, "a worker")
+        time.sleep(3)
+    family = parent.children(recursive=True)
+    seconds, code, said = interrupted(process)
+    assert code == 130, said
+    assert said.strip() == "stopped"
+    assert seconds < 10
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert not alive
+
+
+def test_ctrl_c_ends_the_wait_for_a_scheduler(tmp_path: Path, tiny_root: Path) -> None:
+    """It takes the connection and says nothing, which Dask waits for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        process = measure(tmp_path, tiny_root, FLATDIFF_SCHEDULER=address)
+        silent.settimeout(60)
+        with silent.accept()[0]:
+            seconds, code, said = interrupted(process)
+    assert (code, said.strip()) == (130, "stopped")
+    assert seconds < 10
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FLATDIFF_SCHEDULER", "garbage", "error: FLATDIFF_SCHEDULER must be tcp://host:port"),
+        ("FLATDIFF_SCHEDULER", "tls://127.0.0.1:9", "error: FLATDIFF_SCHEDULER is tls://"),
+        ("FLATDIFF_WORKERS", "abc", "error: FLATDIFF_WORKERS must be a number"),
+    ],
+)
+def test_a_setting_that_is_none_is_one_sentence(
+    name: str, value: str, said: str, tmp_path: Path, tiny_root: Path
+) -> None:
+    """Nothing is started for it; the job ran for ever before, or a traceback came."""
+    process = measure(tmp_path, tiny_root, **{name: value})
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert words.startswith(said)
+    assert len(words.strip().splitlines()) == 1

@@ -1,0 +1,209 @@
+"""The private cluster lets nobody in: neither another user of the machine nor another program."""
+
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psutil
+import pytest
+from dask import config
+
+from flatdiff.engine.cluster import Cluster
+from flatdiff.engine.private.credentials import temporary_credentials
+from tests.machines import Machines, until
+from tests.tiny import TESTS
+
+NOBODY = 65534  # a user that no process of a test belongs to
+
+# What an intruder does: says who he is, or nothing, and asks for the simplest thing there is. He
+# sends whatever a server answers; without an answer he was refused.
+INTRUDER = """
+import asyncio, json, os, sys
+from distributed import Security
+from distributed.comm import connect
+order = json.loads(sys.argv[1])
+security = Security(**order["security"])
+
+async def ask(address):
+    arguments = security.get_connection_args("client") if order["security"] else {}
+    try:
+        comm = await connect(address, timeout=5, **arguments)
+        await comm.write({"op": "identity", "reply": True})
+        return (await asyncio.wait_for(comm.read(), 5))["type"]
+    except Exception:
+        return "refused"
+
+async def ask_all():
+    return await asyncio.gather(*(ask(address) for address in order["addresses"]))
+
+if order["user"] is not None:
+    os.setuid(order["user"])
+print(*asyncio.run(ask_all()))
+"""
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[list[psutil.Process]]:
+    """Of a private cluster of one worker: scheduler, nanny and worker among them."""
+    cluster = Cluster(num_workers=1)
+    assert cluster.client().submit(abs, -3).result(timeout=60) == 3
+    yield psutil.Process().children(recursive=True)
+    cluster.close()
+
+
+def ports_of(processes: list[psutil.Process]) -> list[int]:
+    """Where they listen, on this machine alone."""
+    found = [c.laddr for p in processes for c in p.net_connections() if c.status == "LISTEN"]
+    assert {address.ip for address in found} == {"127.0.0.1"}
+    return [address.port for address in found]
+
+
+def intrude(addresses: list[str], security: dict, user: int | None) -> list[str]:
+    """What an intruder gets from each address."""
+    order = {"addresses": addresses, "security": security, "user": user}
+    done = subprocess.run(
+        [sys.executable, "-c", INTRUDER, json.dumps(order)],
+        cwd=TESTS.parent,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def is_nanny(process: psutil.Process) -> bool:
+    """Whether it keeps a worker, which is a child of its own."""
+    return any(is_worker(child) for child in process.children())
+
+
+def is_worker(process: psutil.Process) -> bool:
+    """By its command line; one that has just ended is none."""
+    with suppress(psutil.Error):
+        return "spawn_main" in " ".join(process.cmdline())
+    return False
+
+
+USERS = [
+    pytest.param(None, id="same user"),
+    pytest.param(
+        NOBODY,
+        id="another user",
+        marks=pytest.mark.skipif(
+            os.name != "posix" or os.geteuid() != 0,
+            reason="NOT TESTED: only root can become another user",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_intruders_are_refused_by_every_port(
+    processes: list[psutil.Process], user: int | None
+) -> None:
+    """In the clear, and with credentials of his own making."""
+    ports = ports_of(processes)
+    assert len(ports) == 3, "scheduler, nanny and worker, and no web page of any of them"
+    for scheme, security in (("tcp", {}), ("tls", temporary_credentials())):
+        addresses = [f"{scheme}://127.0.0.1:{port}" for port in ports]
+        assert intrude(addresses, security, user) == ["refused"] * 3
+
+
+@pytest.mark.parametrize("user", USERS)
+def test_the_intruder_gets_in_where_nobody_asks(tmp_path: Path, user: int | None) -> None:
+    """Else the test above would show nothing: a scheduler without credentials answers him."""
+    machines = Machines(tmp_path)
+    try:
+        assert intrude([machines.address], {}, user) == ["Scheduler"]
+    finally:
+        machines.close()
+
+
+def test_the_key_is_nowhere_where_others_could_read_it(processes: list[psutil.Process]) -> None:
+    """Command lines are everybody's, environments are inherited; Dask's scratch folder is ours."""
+    for process in processes:
+        seen = " ".join(process.cmdline()) + " ".join(process.environ().values())
+        assert "PRIVATE KEY" not in seen
+        scratch = Path(process.environ()["DASK_TEMPORARY_DIRECTORY"])
+        assert scratch.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_worker_that_is_lost_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
+    """Killed with its nanny, which nobody else would start again; then as it starts."""
+    cluster = Cluster(num_workers=1)
+    client = cluster.client()
+    try:
+        (keeper,) = [p for p in psutil.Process().children() if is_nanny(p)]
+        keeper.kill()
+        until(lambda: bool(new := started_since(keeper)) and kill(new[0]), "the next one")
+        assert client.submit(abs, -3, pure=False).result(timeout=60) == 3
+    finally:
+        cluster.close()
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def started_since(lost: psutil.Process) -> list[psutil.Process]:
+    """Workers of other nannies."""
+    nannies = [p for p in psutil.Process().children() if p.pid != lost.pid and is_nanny(p)]
+    return [p for nanny in nannies for p in nanny.children() if is_worker(p)]
+
+
+def kill(process: psutil.Process) -> bool:
+    """At once."""
+    process.kill()
+    return True
+
+
+def test_every_start_has_a_key_of_its_own() -> None:
+    """One that is known from an earlier start opens nothing."""
+    first, second = (temporary_credentials()["tls_client_key"] for _ in range(2))
+    assert first != second
+
+
+def certificates_in(folder: Path) -> dict[str, str]:
+    """Files of a certificate and its key, and the settings that name them to Dask."""
+    credentials, files, named = temporary_credentials(), {}, {}
+    for kind in ("ca_file", "client_cert", "client_key"):
+        files[kind] = folder / f"{kind}.pem"
+        files[kind].write_text(str(credentials[f"tls_{kind}"]))
+    named["CA_FILE"] = files["ca_file"]
+    for role, kind in itertools.product(("client", "scheduler", "worker"), ("cert", "key")):
+        named[f"{role}__{kind}".upper()] = files[f"client_{kind}"]
+    return {f"DASK_DISTRIBUTED__COMM__TLS__{name}": str(path) for name, path in named.items()}
+
+
+def test_users_certificates_reach_client_and_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`tls://` with Dask's own settings: the worker comes, and an intruder is refused."""
+    named = certificates_in(tmp_path)
+    for name, value in named.items():
+        monkeypatch.setenv(name, value)  # of other programs
+    with config.set(as_settings(named)), closing(made_with_tls(tmp_path)) as machines:
+        machines.add()
+        until(lambda: machines.number == 1, "a worker")
+        cluster = Cluster(machines.address)
+        assert cluster.client().submit(abs, -3).result(timeout=60) == 3
+        worker = next(iter(cluster.client().scheduler_info(n_workers=-1)["workers"]))
+        assert worker.startswith("tls://")
+        stranger = temporary_credentials()
+        assert intrude([machines.address, worker], stranger, None) == ["refused"] * 2
+        cluster.close()
+
+
+def as_settings(named: dict[str, str]) -> dict[str, str]:
+    """What Dask makes of these variables when it begins."""
+    return {
+        name.removeprefix("DASK_").lower().replace("__", "."): path for name, path in named.items()
+    }
+
+
+def made_with_tls(folder: Path) -> Machines:
+    """A scheduler that shows Dask's certificates."""
+    return Machines(folder / "machines", scheme="tls")
