@@ -80,7 +80,14 @@ def intrude(addresses: list[str], security: dict, user: int | None) -> list[str]
 
 def is_nanny(process: psutil.Process) -> bool:
     """Whether it keeps a worker, which is a child of its own."""
-    return any(is_worker(child) for child in process.children())
+    return any(is_worker(child) for child in children_of(process))
+
+
+def children_of(process: psutil.Process) -> list[psutil.Process]:
+    """None of one that has just ended."""
+    with suppress(psutil.Error):
+        return process.children()
+    return []
 
 
 def is_worker(process: psutil.Process) -> bool:
@@ -136,22 +143,29 @@ def test_the_key_is_nowhere_where_others_could_read_it(processes: list[psutil.Pr
 
 def test_a_worker_that_is_lost_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
     """Killed with its nanny, which nobody else would start again; then as it starts."""
+    others = set(nannies())  # of the module's own cluster
     cluster = Cluster(num_workers=1)
     client = cluster.client()
     try:
-        (keeper,) = [p for p in psutil.Process().children() if is_nanny(p)]
+        (keeper,) = set(nannies()) - others
         keeper.kill()
-        until(lambda: bool(new := started_since(keeper)) and kill(new[0]), "the next one")
+        known = {*others, keeper}
+        until(lambda: bool(new := workers_but_of(known)) and kill(new[0]), "the next one")
         assert client.submit(abs, -3, pure=False).result(timeout=60) == 3
     finally:
         cluster.close()
     assert "Traceback" not in capfd.readouterr().err
 
 
-def started_since(lost: psutil.Process) -> list[psutil.Process]:
-    """Workers of other nannies."""
-    nannies = [p for p in psutil.Process().children() if p.pid != lost.pid and is_nanny(p)]
-    return [p for nanny in nannies for p in nanny.children() if is_worker(p)]
+def nannies() -> list[psutil.Process]:
+    """Of all clusters of this process."""
+    return [child for child in children_of(psutil.Process()) if is_nanny(child)]
+
+
+def workers_but_of(known: set[psutil.Process]) -> list[psutil.Process]:
+    """Workers of other nannies than these."""
+    new = [nanny for nanny in nannies() if nanny not in known]
+    return [child for nanny in new for child in children_of(nanny) if is_worker(child)]
 
 
 def kill(process: psutil.Process) -> bool:
