@@ -7,8 +7,9 @@ import tyro
 
 from tests import campaigns
 from tests.campaigns.corruptions import corruptions
+from tests.campaigns.fuzz import fuzz
 
-CAMPAIGNS: dict[str, Callable[..., int]] = {"corruptions": corruptions}
+CAMPAIGNS: dict[str, Callable[..., int]] = {"corruptions": corruptions, "fuzz": fuzz}
 
 if __name__ == "__main__":
     sys.exit(
