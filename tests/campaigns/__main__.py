@@ -7,9 +7,14 @@ import tyro
 
 from tests import campaigns
 from tests.campaigns.corruptions import corruptions
+from tests.campaigns.foreign import foreign
 from tests.campaigns.fuzz import fuzz
 
-CAMPAIGNS: dict[str, Callable[..., int]] = {"corruptions": corruptions, "fuzz": fuzz}
+CAMPAIGNS: dict[str, Callable[..., int]] = {
+    "corruptions": corruptions,
+    "foreign": foreign,
+    "fuzz": fuzz,
+}
 
 if __name__ == "__main__":
     sys.exit(
