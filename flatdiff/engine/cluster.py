@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,15 @@ CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "1",  # tiles run in a thread, whose own arena would shrink all the same
 }
 
+FOLDER = "FLATDIFF_CLUSTER_FOLDER"  # of Dask's files; whoever ends last removes it
+
 log = logging.getLogger("flatdiff.engine")
 
 
 class Cluster:
     """Started on demand, and again where it was lost."""
+
+    _folder = ""  # where Dask's processes keep their files; "" where none were started
 
     def __init__(self, address: str | None = None, num_workers: int | None = None) -> None:
         self.address = address or os.environ.get("FLATDIFF_SCHEDULER")
@@ -96,7 +101,8 @@ class Cluster:
 
         if self.address:
             return Client(self.address, timeout=CONNECT_TIMEOUT_S, set_as_default=False)
-        self._processes = _start_processes(self._wanted)
+        self._folder = tempfile.mkdtemp(prefix="flatdiff-")
+        self._processes = _start_processes(self._wanted, self._folder)
         client = Client(self._processes, timeout=START_TIMEOUT_S, set_as_default=False)
         client.wait_for_workers(1, timeout=START_TIMEOUT_S)
         return client
@@ -109,6 +115,9 @@ class Cluster:
             client.close(timeout=5)
         if processes is not None:
             processes.close(timeout=10)
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
 
 
 def default_num_workers() -> int:
@@ -154,15 +163,16 @@ def reason_of(error: BaseException | None) -> str:
     return f"internal error, please report it: {type(error).__name__}: {error}"
 
 
-def _start_processes(num_workers: int):
+def _start_processes(num_workers: int, folder: str):
     from distributed.deploy.subprocess import SubprocessCluster
 
-    os.environ.update(child_environment())
+    os.environ.update({**child_environment(), "DASK_TEMPORARY_DIRECTORY": folder, FOLDER: folder})
     return SubprocessCluster(
         host="127.0.0.1",
         n_workers=num_workers,
         threads_per_worker=1,
         scheduler_kwargs={
+            "scheduler_file": f"{folder}/scheduler.json",
             "preload": ["flatdiff.engine.preload"],
             "allowed_failures": ALLOWED_DEATHS,
             "dashboard": False,
@@ -170,6 +180,7 @@ def _start_processes(num_workers: int):
         },
         worker_kwargs={
             "preload_nanny": ["flatdiff.engine.preload"],
+            "local_directory": folder,
             "env": WORKER_ENVIRONMENT,
             "memory_limit": 0,
             "dashboard": False,

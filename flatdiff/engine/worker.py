@@ -6,6 +6,7 @@ lowest scheduling class, so that a page on the same machine stays quick while a 
 
 import gc
 import json
+import logging
 import platform
 import time
 from functools import lru_cache
@@ -31,6 +32,14 @@ if TYPE_CHECKING:
 
     from flatdiff.diffusion.unet import AdmUNet
     from flatdiff.landscape.subject import Subject
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not that a tile failed: the engine is told, and writes down what nobody foresaw."""
+    return not record.getMessage().startswith("Compute Failed")
+
+
+logging.getLogger("distributed.worker").addFilter(_is_news)
 
 
 def evaluate_tile(

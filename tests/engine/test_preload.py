@@ -1,0 +1,60 @@
+"""A private cluster leaves nothing, however the program ends that started it."""
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from flatdiff.engine import worker
+from tests.machines import until
+
+PROGRAM = """
+from flatdiff.engine.cluster import Cluster
+
+cluster = Cluster(num_workers=1)
+cluster.client()
+print("up", flush=True)
+input()
+cluster.close()
+"""
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_no_process_and_no_file_is_left(is_killed: bool, tmp_path: Path) -> None:
+    """Its processes are counted while it lives; its temporary folder is empty afterwards."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdin
+    assert program.stdout
+    with program:
+        assert program.stdout.readline() == b"up\n"
+        processes = psutil.Process(program.pid).children(recursive=True)
+        assert len(processes) >= 3, "a scheduler, a nanny and a worker"
+        assert list(tmp_path.iterdir())
+        if is_killed:
+            program.send_signal(signal.SIGKILL)
+        else:
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+        _, left = psutil.wait_procs(processes, 15)
+        assert [process.cmdline() for process in left if process.is_running()] == []
+    until(lambda: not list(tmp_path.iterdir()), "a file is left")
+
+
+def test_a_failed_tile_is_written_down_once(caplog: pytest.LogCaptureFixture) -> None:
+    """By the engine, and only where nobody foresaw it; Dask's own words for it are dropped."""
+    assert worker.__name__
+    log = logging.getLogger("distributed.worker")
+    with caplog.at_level(logging.ERROR, "distributed.worker"):
+        log.error("Compute Failed\nKey:       %s\n", "tile")
+        log.error("Event loop was unresponsive")
+    assert [record.getMessage() for record in caplog.records] == ["Event loop was unresponsive"]
