@@ -9,11 +9,13 @@ from tests import campaigns
 from tests.campaigns.corruptions import corruptions
 from tests.campaigns.foreign import foreign
 from tests.campaigns.fuzz import fuzz
+from tests.campaigns.walk import walk
 
 CAMPAIGNS: dict[str, Callable[..., int]] = {
     "corruptions": corruptions,
     "foreign": foreign,
     "fuzz": fuzz,
+    "walk": walk,
 }
 
 if __name__ == "__main__":
