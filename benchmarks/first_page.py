@@ -29,8 +29,13 @@ BASE_PATH = "STREAMLIT_SERVER_BASE_URL_PATH"
 SERVER_LOG = "server.log"  # in the state directory
 
 
-def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
+def start_server(home: str, *before: str, **environment: str) -> tuple[subprocess.Popen, str]:
     """`streamlit run app.py` on a free port, waited for until it answers; its log is in home.
+
+    Args:
+        home: its state directory.
+        before: words in front of the command, such as setsid.
+        environment: variables that it gets beside those of this process.
 
     Returns:
         The process, and the address of the first page.
@@ -42,7 +47,7 @@ def start_server(home: str, **environment: str) -> tuple[subprocess.Popen, str]:
     Path(home).mkdir(parents=True, exist_ok=True)
     with (Path(home) / SERVER_LOG).open("wb") as log:
         process = subprocess.Popen(
-            [*command, "--server.port", str(port)],
+            [*before, *command, "--server.port", str(port)],
             cwd=PROJECT_ROOT,
             env={**os.environ, "FLATDIFF_HOME": home, **environment},
             stdout=log,

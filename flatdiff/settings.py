@@ -58,12 +58,18 @@ def require_seed(name: str, value: object) -> None:
     require(fits, name, "an integer in [0, 4294967295]", value)
 
 
-def from_mapping(cls: type[T], values: Mapping[str, Any], what: str) -> T:
+def require_text(name: str, value: object) -> None:
+    """A text, where what was written by somebody else may have anything."""
+    require(isinstance(value, str), name, "text", value)
+
+
+def from_mapping(cls: type[T], values: Any, what: str) -> T:
     """Build a frozen record from JSON; unknown names are refused, never ignored.
 
     Raises:
-        SettingsError: a name is unknown or missing, or a value is out of range.
+        SettingsError: it is no table, a name is unknown or missing, or a value is out of range.
     """
+    require(isinstance(values, Mapping), what, "a table", values)
     fields = dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
     unknown = sorted(set(values) - {field.name for field in fields})
     if unknown:
@@ -72,3 +78,7 @@ def from_mapping(cls: type[T], values: Mapping[str, Any], what: str) -> T:
         return cls(**values)
     except TypeError as error:
         raise SettingsError(f"{what} is incomplete: {error}") from None
+    except SettingsError:
+        raise
+    except (ValueError, AttributeError, LookupError, ArithmeticError) as error:
+        raise SettingsError(f"{what} has a value of a wrong kind: {error}") from None

@@ -37,6 +37,7 @@ BOUNDS = {
     "diffusion_steps": (2, 100_000),
 }
 MAX_MULTIPLIER = 1024  # of the width, at one level
+MAX_FLAGS_TEXT = 10_000  # characters; all flags there are take some 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +182,10 @@ def parse_flags(text: str) -> dict[str, Any]:
     >>> parse_flags('MODEL_FLAGS="--image_size 32 --learn_sigma=True --dropout 0.3"')
     {'image_size': 32, 'learn_sigma': True, 'dropout': 0.3}
     """
-    words = re.sub(r"\w+_FLAGS=|[\"'\\]", " ", text).replace("=", " ").split()
+    expected = f"at most {MAX_FLAGS_TEXT:,} characters"
+    require(len(text) <= MAX_FLAGS_TEXT, "flags", expected, f"{len(text):,} of them")
+    # From the beginning of a word alone: a long one would be tried from each of its letters.
+    words = re.sub(r"\b\w+_FLAGS=|[\"'\\]", " ", text).replace("=", " ").split()
     values = {}
     for flag, value in zip(words[::2], [*words[1::2], ""], strict=False):
         name = flag.removeprefix("--").replace("-", "_")

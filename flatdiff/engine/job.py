@@ -55,7 +55,7 @@ class Job:
 def _parsed(request_json: str) -> Request | None:
     try:
         return Request.from_json(request_json)
-    except (FlatdiffError, ValueError, TypeError, KeyError):
+    except FlatdiffError:
         return None
 
 

@@ -8,7 +8,7 @@ every point, drowns what flatness does to it.
 from dataclasses import dataclass
 
 from flatdiff.images.datasets import Split, dataset_fingerprint
-from flatdiff.settings import digest, require, require_seed
+from flatdiff.settings import digest, require, require_seed, require_text
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 
@@ -23,6 +23,7 @@ class Panel:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        require_text("panel dataset", self.dataset)
         require(
             isinstance(self.size, int) and 1 <= self.size <= 50_000,
             "panel size",

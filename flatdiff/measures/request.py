@@ -16,8 +16,8 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
-from flatdiff.settings import canonical_json, digest, from_mapping, require
-from flatdiff.system.foreign_json import read_foreign_json
+from flatdiff.settings import canonical_json, digest, from_mapping, require, require_text
+from flatdiff.system.foreign_json import record_from_json
 
 T = TypeVar("T")
 
@@ -28,6 +28,10 @@ class Partner:
 
     checkpoint: str  # "<family>/<name>"
     digest: str  # SHA-256 of the weights
+
+    def __post_init__(self) -> None:
+        for name in ("checkpoint", "digest"):
+            require_text(name, getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Request:
     partners: tuple[Partner, ...] = ()  # of the same architecture
 
     def __post_init__(self) -> None:
+        for name in ("checkpoint", "checkpoint_digest", "architecture"):
+            require_text(name, getattr(self, name))
         fewest, got = self.definition.min_partners(self.settings), len(self.partners)
         expected = f"at least {fewest}" if fewest else "none"
         fits = got >= fewest if fewest else not got
@@ -103,9 +109,13 @@ class Request:
         """Back from `to_json`.
 
         Raises:
-            SettingsError: an entry is unknown or out of range.
+            SettingsError: it is no JSON, or an entry is missing, unknown or out of range.
         """
-        values = read_foreign_json(text)
+        return record_from_json(text, cls._made)
+
+    @classmethod
+    def _made(cls, values: Any) -> "Request":
+        require_text("measure", values["measure"])
         known = ", ".join(MEASURES)
         require(values["measure"] in MEASURES, "measure", f"one of {known}", values["measure"])
         measure = MEASURES[values["measure"]]

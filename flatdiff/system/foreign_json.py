@@ -6,15 +6,19 @@ nothing at all, whatever else it has to show. So whatever reads such a file read
 
 import json
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from flatdiff.errors import SettingsError
+from flatdiff.errors import FlatdiffError, SettingsError
+
+T = TypeVar("T")
 
 MAX_WHOLE = 2**53 - 1  # the greatest integer that browsers hold
 MAX_TEXT = 20_000  # characters of one text
 MAX_QUOTED = 120  # characters of a value in a sentence
 MAX_SENTENCE = 600
+# What making a record of foreign values raises, by what is wrong with them.
+MALFORMED = (ValueError, TypeError, AttributeError, LookupError, ArithmeticError)
 
 
 def read_foreign_json(text: str | bytes) -> Any:
@@ -29,6 +33,26 @@ def read_foreign_json(text: str | bytes) -> Any:
     except RecursionError:
         raise SettingsError("it is nested too deeply") from None
     return values
+
+
+def record_from_json(text: str | bytes, make: Callable[[Any], T]) -> T:
+    """A record of ours that somebody else may have written.
+
+    Args:
+        text: JSON.
+        make: the record out of plain data.
+
+    Raises:
+        SettingsError: it is no JSON, or no such record; another FlatdiffError is `make`'s own.
+    """
+    try:
+        return make(read_foreign_json(text))
+    except FlatdiffError:
+        raise
+    except KeyError as error:
+        raise SettingsError(f"an entry is missing: {quoted(error.args[0])}") from None
+    except MALFORMED as error:
+        raise SettingsError(as_sentence(str(error))) from None
 
 
 def require_showable(values: object) -> None:

@@ -253,7 +253,7 @@ def _silent_end(folder: RunFolder) -> str:
 def _options(folder: RunFolder) -> RunOptions | None:
     try:
         return RunOptions.from_json(folder.options_file.read_text("utf-8"), folder.path.parent)
-    except (OSError, ValueError, RecursionError):
+    except (OSError, ValueError):  # or no UTF-8
         return None
 
 

@@ -5,10 +5,9 @@ which either continues what the other began. Where the run came from is not in t
 """
 
 import shlex
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from flatdiff.checkpoints.recipe import (
     BaseMethod,
@@ -18,7 +17,7 @@ from flatdiff.checkpoints.recipe import (
     make_recipe,
 )
 from flatdiff.settings import canonical_json, from_mapping, require
-from flatdiff.system.foreign_json import read_foreign_json
+from flatdiff.system.foreign_json import record_from_json
 from flatdiff.training.execution import Execution, shards_of_process
 
 
@@ -152,14 +151,12 @@ class RunOptions:
         """Back from a run's folder.
 
         Raises:
-            ValueError: it is no such text, or a setting is out of range.
+            SettingsError: it is no such text, or a setting is out of range.
         """
-        values = read_foreign_json(text)
-        if not isinstance(values, Mapping):
-            raise ValueError("no table")
-        options = from_mapping(cls, {**values, "out": out}, "options")
-        try:
-            options.recipe()
-        except TypeError as error:  # a list where a word should be
-            raise ValueError(str(error)) from None
-        return options
+
+        def made(values: Any) -> "RunOptions":
+            options = from_mapping(cls, {**values, "out": out}, "options")
+            options.recipe()  # refuses what is out of range
+            return options
+
+        return record_from_json(text, made)

@@ -8,14 +8,20 @@ import tyro
 from tests import campaigns
 from tests.campaigns.cold import cold
 from tests.campaigns.corruptions import corruptions
+from tests.campaigns.foreign import foreign
+from tests.campaigns.fuzz import fuzz
 from tests.campaigns.kills import kills
 from tests.campaigns.store_faults import store_faults
+from tests.campaigns.walk import walk
 
 CAMPAIGNS: dict[str, Callable[..., int]] = {
     "cold": cold,
     "corruptions": corruptions,
+    "foreign": foreign,
+    "fuzz": fuzz,
     "kills": kills,
     "store-faults": store_faults,
+    "walk": walk,
 }
 
 if __name__ == "__main__":

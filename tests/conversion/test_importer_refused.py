@@ -4,25 +4,20 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors.torch import save
 
 from flatdiff.checkpoints.card import card_ids, verify_weights
 from flatdiff.checkpoints.header import Header
 from flatdiff.conversion import importer, launch
-from flatdiff.conversion.card_draft import CARD_KEY
 from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.importer import import_file, import_upload, look_at_upload
 from flatdiff.errors import CheckpointError, FlatdiffError
-from flatdiff.landscape.quantization import Scheme
-from flatdiff.landscape.quantized_file import quantized_file
 from tests.checkpoints.test_card import card_of, place
-from tests.checkpoints.test_header import BAD
+from tests.conversion.foreign_inputs import STATE, WRONG
 from tests.conversion.test_importer import (
     changed_converter,
     converter_is,
@@ -32,95 +27,6 @@ from tests.conversion.test_importer import (
     weights,
 )
 from tests.conversion.test_torch_archive import rezipped
-
-STATE = weights()
-OWN = "--channel_mult 1 --attention_resolutions 9"
-FEW = dict(list(STATE.items())[:-6])
-WRONG: dict[str, tuple[Callable[[], bytes], dict[str, Any], str]] = {
-    **{name: (lambda content=content: content, {}, word) for name, (content, word) in BAD.items()},
-    "keys missing": (lambda: save(FEW), {}, r"6 missing \(.*, \.\.\.\)"),
-    "keys unexpected": (
-        lambda: save({**STATE, **{f"x{n}": torch.ones(1) for n in range(7)}}),
-        {},
-        r"7 unexpected \(x0, x1, x2, x3, x4, \.\.\.\)",
-    ),
-    "a wrong shape": (
-        lambda: save({**STATE, "out.0.bias": torch.ones(33)}),
-        {},
-        r"1 of another shape \(out.0.bias is \(33,\), not \(32,\)\)",
-    ),
-    "another network": (
-        lambda: save(STATE),
-        {"flags": ""},
-        "channel_mult is 1 in the file and 1,2 by preset digits",
-    ),
-    "integers": (
-        lambda: save({**STATE, "out.0.bias": torch.ones(32, dtype=torch.int32)}),
-        {},
-        "floats of 16, 32 or 64 bits; the file has I32",
-    ),
-    "a flag nobody knows": (lambda: save(STATE), {"flags": "--colour red"}, "colour"),
-    "a flag out of range": (
-        lambda: save(STATE),
-        {"flags": f"{OWN} --num_heads_upsample 0 --num_head_channels -1"},
-        "num_heads_upsample must be a divisor",
-    ),
-    "a flag against the tensors": (
-        lambda: save(STATE),
-        {"flags": f"{OWN} --num_res_blocks 3 --class_cond True"},
-        "num_res_blocks is 1 in the file and 3 by your flags; class_cond is False",
-    ),
-    "a way to count channels that is none": (
-        lambda: save(STATE),
-        {"flags": "--channel_mult one"},
-        "channel_mult must be numbers",
-    ),
-    "flags for a giant": (
-        lambda: save(STATE),
-        {"flags": "--num_channels 8192 --num_res_blocks 64"},
-        "num_channels is 32 in the file and 8192 by your flags",
-    ),
-    "no network": (
-        lambda: save(STATE),
-        {"preset": None, "flags": ""},
-        "image_size leaves no trace",
-    ),
-    "no dataset": (
-        lambda: save(STATE),
-        {"preset": "guided-diffusion", "flags": "--image_size 8"},
-        "dataset",
-    ),
-    "a folder of this machine": (lambda: save(STATE), {"dataset": "folder:/etc"}, "dataset"),
-    "images of another size": (lambda: save(STATE), {"dataset": "cifar10"}, "cifar10"),
-    "a step before the first": (lambda: save(STATE), {"step": -1}, "step"),
-    "a name that climbs": (lambda: save(STATE), {"id": "../x"}, "family and name"),
-    "a name of one part": (lambda: save(STATE), {"id": "x"}, "family/name"),
-    "an absolute name": (lambda: save(STATE), {"id": "/tmp/x"}, "family/name"),
-    "a taken name": (lambda: save(STATE), {"id": "theirs/old"}, "there is a theirs/old already"),
-    "a card that is none": (
-        lambda: save(STATE, {CARD_KEY: "{}"}),
-        {},
-        "card inside the file cannot be read",
-    ),
-    "half a character in a name": (
-        lambda: save({**STATE, "halved": torch.ones(1)}).replace(b"halved", b"\\udc00"),
-        {},
-        r"\?, is no text",
-    ),
-    "half a character in a card": (
-        lambda: save(STATE, {CARD_KEY: json.dumps({**card_of().to_json(), "command": "\ud800"})}),
-        {},
-        "half a character",
-    ),
-    "a card that is a bomb": (lambda: save(STATE, {CARD_KEY: "[" * 99_999}), {}, "inside"),
-    "rounded weights": (
-        lambda: quantized_file(
-            card_of(), {name: value.numpy() for name, value in STATE.items()}, Scheme()
-        ),
-        {},
-        "rounded",
-    ),
-}
 
 
 @pytest.mark.usefixtures("in_process")

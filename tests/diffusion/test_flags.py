@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import time
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.diffusion.flags import MAX_FLAGS_TEXT, AdmFlags, parse_flags
 from flatdiff.errors import SettingsError
 from tests.tiny import TINY
 
@@ -205,3 +206,13 @@ def test_widths_that_no_network_has_are_a_sentence(text: str) -> None:
     """Not a number, without end, or beyond all bounds."""
     with pytest.raises(SettingsError, match="channel_mult"):
         dataclasses.replace(TINY, channel_mult=text)
+
+
+def test_one_endless_word_is_read_soon() -> None:
+    """A visitor may paste anything: its letters are not tried one after the other."""
+    begin = time.monotonic()
+    with pytest.raises(SettingsError, match="image_size must be an integer"):
+        parse_flags("--image_size " + "x" * (MAX_FLAGS_TEXT - 20))
+    assert time.monotonic() - begin < 0.2
+    with pytest.raises(SettingsError, match=r"flags must be at most 10,000 characters; got '50"):
+        parse_flags("x" * 50_000)

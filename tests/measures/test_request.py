@@ -171,3 +171,30 @@ def test_partners_of_another_shape_are_refused() -> None:
     ):
         make_request("surface", card_of(), LINE, partners=[wide])
     make_request("surface", card_of(), LINE, partners=[card_of(changed(TINY, dropout=0.3))])
+
+
+ELSEWHERE: list[tuple[str, Any, str]] = [
+    ("measure", [], "measure"),
+    ("checkpoint", 5, "checkpoint must be text"),
+    ("checkpoint_digest", None, "checkpoint_digest must be text"),
+    ("panel", {"dataset": 5}, "panel dataset must be text"),
+    ("panel", [], "panel must be a table"),
+    ("settings", {"lpf_sigma": "x"}, "settings has a value of a wrong kind"),
+    ("settings", {"lpf_sigma": []}, "settings is incomplete"),
+    ("partners", [{"checkpoint": 1, "digest": ""}], "checkpoint must be text"),
+    ("partners", 1, "not iterable"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "word"), ELSEWHERE)
+def test_a_request_from_elsewhere_is_refused_or_a_request(
+    name: str, value: Any, word: str
+) -> None:
+    """A store may come from anybody; such a job is shown as unreadable, and no page ends."""
+    whole = json.loads(make_request("lpf", card_of(), LpfSettings()).to_json())
+    text = json.dumps({**whole, name: value})
+    with pytest.raises(SettingsError, match=word):
+        Request.from_json(text)
+    del whole[name]
+    with pytest.raises(SettingsError, match=f"an entry is missing: '{name}'"):
+        Request.from_json(json.dumps(whole))

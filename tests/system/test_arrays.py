@@ -3,6 +3,7 @@
 import io
 import os
 import random
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,26 @@ def test_nothing_is_ever_executed(tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         decode_arrays(buffer.getvalue())
     assert not (tmp_path / "sprung").exists()
+
+
+HEADERS = [b"{'descr': '<f4', (((", b"{'shape': (1e999,)}", b"\x00" * 9]
+
+
+def test_members_that_are_no_arrays_are_refused() -> None:
+    """What NumPy gives back as bytes; whoever asked for arrays would compute with them."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("0/losses.npy", b"twelve bytes")
+    with pytest.raises(StoreError, match="0/losses is no array"):
+        decode_arrays(buffer.getvalue())
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_headers_that_are_no_headers_are_refused(header: bytes) -> None:
+    """NumPy reads them by Python's own tokenizer, whose errors are its own."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        length = len(header).to_bytes(2, "little")
+        archive.writestr("0/losses.npy", b"\x93NUMPY\x01\x00" + length + header)
+    with pytest.raises(StoreError, match="a stored tile cannot be read"):
+        decode_arrays(buffer.getvalue())

@@ -105,9 +105,9 @@ def test_sam_climbs_once_a_process_unless_it_is_said() -> None:
         '{"seed": 1.5}',
     ],
 )
-def test_damaged_file_is_a_value_error(text: str) -> None:
+def test_damaged_file_is_a_sentence(text: str) -> None:
     """So that whoever lists runs can pass it over."""
-    with pytest.raises(ValueError, match=" "):
+    with pytest.raises(SettingsError, match=" "):
         RunOptions.from_json(text, Path("x"))
 
 

@@ -1,0 +1,55 @@
+"""Parsers of images, and of archives of them."""
+
+import io
+import itertools
+import zipfile
+from typing import Any
+
+from PIL import Image
+
+from flatdiff.images.cache import Source, prepare
+from flatdiff.images.image_files import collection, read_pixels
+from tests.campaigns.parser import Desk, Parser, zipped
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
+IMAGE_MB = 800  # of 64 million pixels, which are taken: 256 as a file has them, and two copies
+
+
+def image_parsers(desk: Desk) -> list[Parser]:
+    """All of them."""
+    images = {f"{mode}.{suffix}": content for mode, suffix, content in encoded()}
+    archives = [zipped(images), zipped(images, zipfile.ZIP_DEFLATED)]
+    numbers = itertools.count()
+
+    def read_collection(content: bytes) -> Any:
+        path = desk.put("images.zip", content)
+        source = Source(
+            name="theirs", fingerprint=str(next(numbers)), split="train", image_size=8, channels=3
+        )
+        return prepare(source, collection(path, "train")).values.shape
+
+    return [
+        Parser(
+            name="image",
+            valid=list(images.values()),
+            read=lambda content: read_pixels(content, 8, 3),
+            more_mb=IMAGE_MB,
+        ),
+        Parser(name="archive of images", valid=archives, read=read_collection, more_mb=IMAGE_MB),
+    ]
+
+
+def encoded() -> list[tuple[str, str, bytes]]:
+    """One image in every mode and format that fit each other."""
+    found = []
+    for mode in MODES:
+        image = Image.effect_noise((12, 9), 60).convert("L" if mode == "I;16" else mode)
+        image = image.convert("I;16") if mode == "I;16" else image
+        for suffix in ("png", "jpeg", "webp", "bmp"):
+            buffer = io.BytesIO()
+            try:
+                image.save(buffer, suffix)
+            except (OSError, ValueError):
+                continue
+            found.append((mode.replace(";", ""), suffix, buffer.getvalue()))
+    return found

@@ -1,0 +1,215 @@
+"""A visitor walks through every page of a real server, and what stays behind is looked for.
+
+On each measuring page one job is done, one fails on damaged weights and one is cancelled. Then the
+server is ended, in each of the ways in which servers end: its log must speak of no fault, and no
+process, held lock or temporary file of it may be left.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Error as BrowserError
+from playwright.sync_api import Page, expect, sync_playwright
+
+from benchmarks.first_page import FLAGS, SERVER_LOG, start_server
+from flatdiff.checkpoints.card import WEIGHTS_FILE
+from flatdiff.system.locks import is_held
+from tests.conftest import write_tiny_checkpoint
+
+GONE_WITHIN_S = 15.0
+PATIENCE_MS = 120_000
+# Each measuring page with settings of seconds, and with what is to be cancelled before its end.
+MEASURING = {
+    "surface": ("mode=every+cell&resolution=5", "mode=every+cell&resolution=101"),
+    "flatness": ("num_perturbations=4", "num_perturbations=10000"),
+    "radius": ("num_directions=2", "num_directions=1000"),
+    "curvature": ("num_eigenvalues=1&num_probes=2", "num_probes=1000"),
+    "exposure": ("num_sampling_steps=2&num_images=2", "num_sampling_steps=500&num_images=10000"),
+    "quantization": ("", ""),
+    "samples": ("num_sampling_steps=2&num_images=1", "num_sampling_steps=1000&num_images=256"),
+    "quality": ("num_sampling_steps=2&num_images=8", "num_sampling_steps=500&num_images=10000"),
+}
+NOT_CANCELLED = ("quantization",)  # nothing there takes long enough
+OTHERS = ("", "train", "compare", "claim", "ruler", "theory", "rescaling", "sam", "rounding")
+LAST = "activity"
+FAULTS = re.compile(r"Traceback|\bERROR\b|CRITICAL|Exception in|Task was destroyed")
+ENDS = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "SIGKILL": signal.SIGKILL}
+TEMPORARY = re.compile(r"^\.|\.tmp$|^tmp|\.making|\.part$")
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A server with a folder of its own.
+
+    Attributes:
+        url: of the first page.
+        home: its state directory; a folder tmp beside it is its $TMPDIR.
+        server: the process that listens.
+    """
+
+    url: str
+    home: Path
+    server: psutil.Process
+
+
+def walk(pages: str = "", ends: Sequence[str] = tuple(ENDS), setsid: bool = True) -> int:
+    """Walk once for each way to end, and once more as a service of a session of its own.
+
+    Args:
+        pages: the measuring pages to use, with blanks between them; default: all.
+        ends: SIGTERM, SIGINT, SIGKILL: how servers are ended.
+        setsid: whether to end each way, too, a server that nobody is the parent of.
+    """
+    chosen = pages.split() or list(MEASURING)
+    ways = [(end, orphan) for orphan in (False, True)[: 1 + setsid] for end in ends]
+    faults: list[str] = []
+    for number, (end, orphan) in enumerate(ways):
+        # All pages once; the ways to end differ in what a job leaves that is running.
+        visited = chosen if number == 0 else chosen[:1]
+        found = walked(visited, ENDS[end], orphan)
+        name = f"{end}{', an orphan' if orphan else ''}"
+        print(f"{name}: {len(visited)} measuring pages; {'; '.join(found) or 'nothing left'}")
+        faults += found
+    print(f"walk: {len(faults)} faults")
+    return int(bool(faults))
+
+
+def walked(pages: Sequence[str], end: signal.Signals, orphan: bool) -> list[str]:
+    """What is wrong after a walk."""
+    with tempfile.TemporaryDirectory() as place:
+        with started(Path(place), orphan) as one:
+            visit(one, pages)
+            workers = processes_of(one.home)
+            one.server.send_signal(end)
+            left = outlived(workers)
+        found = [f"a process is left: {words}" for words in left]
+        return [*found, *in_log(one.home), *left_behind(one.home)]
+
+
+@contextlib.contextmanager
+def started(place: Path, orphan: bool) -> Iterator[Walk]:
+    """A server on three tiny checkpoints, one of them damaged; killed if it is still there."""
+    home, temporary = place / "home", place / "tmp"
+    temporary.mkdir()
+    prepare(place / "checkpoints")
+    environment = {"FLATDIFF_CHECKPOINTS": str(place / "checkpoints"), "TMPDIR": str(temporary)}
+    before = ("setsid", "--fork", "--wait") if orphan else ()
+    process, url = start_server(str(home), *before, **environment)
+    server = psutil.Process(process.pid)
+    if orphan:
+        (server,) = server.children()
+        process.kill()  # its parent; who takes it over is the system's business
+        process.wait()
+    try:
+        yield Walk(url, home, server)
+    finally:
+        for left in processes_of(home):
+            left.kill()
+        if not orphan:
+            process.wait()
+
+
+def prepare(root: Path) -> None:
+    """Checkpoints of which one has a flipped bit in its weights."""
+    for seed, name in enumerate(("adm", "sam", "ip")):
+        write_tiny_checkpoint(root, name, seed)
+    weights = root / "tiny" / "ip" / WEIGHTS_FILE
+    content = bytearray(weights.read_bytes())
+    content[-100] ^= 1
+    weights.write_bytes(content)
+
+
+def visit(one: Walk, pages: Sequence[str]) -> None:
+    """All pages in a browser: the measuring ones with three jobs each, then the others."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        expect.set_options(timeout=PATIENCE_MS)
+        for name in pages:
+            measure(page, one, name)
+        for name in (*OTHERS, LAST):
+            open_page(page, f"{one.url}/{name}")
+        begin_a_job(page, one)
+        with contextlib.suppress(BrowserError):
+            browser.close()
+
+
+def open_page(page: Page, url: str) -> None:
+    """Until its first run is over."""
+    page.goto(url)
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def measure(page: Page, one: Walk, name: str) -> None:
+    """One job that is done, one that fails, one that is cancelled."""
+    small, large = MEASURING[name]
+    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fadm&{small}")
+    expect(page.get_by_text("From store, computed").first).to_be_visible()
+    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fip&{small}")
+    expect(page.get_by_text(re.compile("SHA-256|damaged")).first).to_be_visible()
+    if name not in NOT_CANCELLED:
+        run(page, f"{one.url}/{name}?checkpoints=tiny%2Fsam&{large}")
+        page.get_by_role("button", name="Cancel").first.click()
+        expect(page.get_by_text(re.compile("Cancelled at")).first).to_be_visible()
+
+
+def run(page: Page, url: str) -> None:
+    """Press the first Run of a page."""
+    open_page(page, url)
+    page.get_by_role("button", name="Run").first.click()
+
+
+def begin_a_job(page: Page, one: Walk) -> None:
+    """One that is going when the server ends."""
+    run(page, f"{one.url}/flatness?checkpoints=tiny%2Fadm&num_perturbations=10000&seed=9")
+    expect(page.get_by_text(re.compile(r"\d of [\d,]+ evaluations")).first).to_be_visible()
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Those that have this state directory, however they were started."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("FLATDIFF_HOME") == str(home):
+                found.append(process)
+    return found
+
+
+def outlived(processes: Sequence[psutil.Process]) -> list[str]:
+    """Command lines of those that are still there after a while."""
+    _, alive = psutil.wait_procs(processes, GONE_WITHIN_S)
+    words = []
+    for process in alive:
+        with contextlib.suppress(psutil.Error):
+            if process.status() != psutil.STATUS_ZOMBIE:
+                words.append(" ".join(process.cmdline())[:150])
+    return words
+
+
+def in_log(home: Path) -> list[str]:
+    """Lines of a server's log that speak of a fault."""
+    lines = (home / SERVER_LOG).read_text("utf-8", "replace").splitlines()
+    return [f"its log says: {line[:150]}" for line in lines if FAULTS.search(line)]
+
+
+def left_behind(home: Path) -> list[str]:
+    """Locks that are held, and temporary files, of its two folders."""
+    time.sleep(0.5)  # the system takes a moment to give back what a killed process held
+    temporary = home.parent / "tmp"
+    own = [path for path in temporary.rglob("*") if not path.is_dir()]
+    state = [path for path in home.rglob("*") if TEMPORARY.search(path.name)]
+    locks = [path for path in home.rglob("*.lock") if is_held(path)]
+    found = [f"a temporary file is left: {path.relative_to(home.parent)}" for path in own + state]
+    return found + [f"a lock is held: {os.fspath(path)}" for path in locks]

@@ -1,0 +1,48 @@
+"""A private cluster leaves nothing, however the program ends that started it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.machines import until
+
+PROGRAM = """
+from flatdiff.engine.cluster import Cluster
+
+cluster = Cluster(num_workers=1)
+cluster.client()
+print("up", flush=True)
+input()
+cluster.close()
+"""
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_no_process_and_no_file_is_left(is_killed: bool, tmp_path: Path) -> None:
+    """Its processes are counted while it lives; nothing is in the temporary folder afterwards."""
+    (tmp_path / "tmp").mkdir()
+    program = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM],
+        env={**os.environ, "TMPDIR": str(tmp_path / "tmp")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdin
+    assert program.stdout
+    with program:
+        assert program.stdout.readline() == b"up\n"
+        processes = psutil.Process(program.pid).children(recursive=True)
+        assert len(processes) >= 3, "a scheduler, a nanny and a worker"
+        if is_killed:
+            program.send_signal(signal.SIGKILL)
+        else:
+            program.stdin.write(b"\n")
+            program.stdin.flush()
+        _, left = psutil.wait_procs(processes, 15)
+        assert [process.cmdline() for process in left if process.is_running()] == []
+    until(lambda: not list((tmp_path / "tmp").iterdir()), "a file is left")
