@@ -54,7 +54,7 @@ def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
     return card
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks at the marks
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of several processes one takes all browser tests, as they share servers; others, files."""
     for item in items:
