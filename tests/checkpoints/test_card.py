@@ -109,7 +109,7 @@ DAMAGE: list[tuple[dict[str, object], str]] = [
 def test_a_card_too_long_to_be_read_is_not_written(tmp_path: Path) -> None:
     """Rather than a checkpoint that nobody can open."""
     with pytest.raises(CheckpointError, match="over 4 MB"):
-        write_card(tmp_path, card_of(loss_history=[[step, 0.1] for step in range(300_000)]))
+        write_card(tmp_path, card_of(environment={str(k): "x" * 15_000 for k in range(300)}))
     assert list(tmp_path.iterdir()) == []
 
 

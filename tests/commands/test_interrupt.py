@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -26,11 +28,14 @@ WORDS = [
 ]
 
 
-def measure(folder: Path, root: Path, **environment: str) -> "subprocess.Popen[str]":
+@contextmanager
+def measure(folder: Path, root: Path, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """Long enough to be interrupted; its store and what it says are in a folder."""
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "flatdiff", *WORDS, "--out", "o.json"],
         cwd=folder,
+        # What runs behind a shell has been told to ignore it, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         env={
             **os.environ,
             "PYTHONPATH": str(TESTS.parent),
@@ -41,7 +46,11 @@ def measure(folder: Path, root: Path, **environment: str) -> "subprocess.Popen[s
         },
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # where a test has failed
 
 
 def interrupted(process: "subprocess.Popen[str]") -> tuple[float, int, str]:
@@ -55,17 +64,17 @@ def interrupted(process: "subprocess.Popen[str]") -> tuple[float, int, str]:
 @pytest.mark.parametrize("stage", ["asked", "started", "computing"])
 def test_ctrl_c_ends_it(stage: str, tmp_path: Path, tiny_root: Path) -> None:
     """Before the workers are there, while they come up, and while they compute."""
-    process = measure(tmp_path, tiny_root)
-    parent = psutil.Process(process.pid)
-    scratch = tmp_path / "home" / "workers"
-    until(lambda: (tmp_path / "home" / "results.sqlite").exists(), "a store")
-    if stage != "asked":
-        until(scratch.exists, "the first process")
-    if stage == "computing":
-        until(lambda: len(parent.children(recursive=True)) >= 4, "a worker")
-        time.sleep(3)
-    family = parent.children(recursive=True)
-    seconds, code, said = interrupted(process)
+    with measure(tmp_path, tiny_root) as process:
+        parent = psutil.Process(process.pid)
+        scratch = tmp_path / "home" / "workers"
+        until(lambda: (tmp_path / "home" / "results.sqlite").exists(), "a store")
+        if stage != "asked":
+            until(scratch.exists, "the first process")
+        if stage == "computing":
+            until(lambda: len(parent.children(recursive=True)) >= 4, "a worker")
+            time.sleep(3)
+        family = parent.children(recursive=True)
+        seconds, code, said = interrupted(process)
     assert code == 130, said
     assert said.strip() == "stopped"
     assert seconds < 10
@@ -77,9 +86,11 @@ def test_ctrl_c_ends_the_wait_for_a_scheduler(tmp_path: Path, tiny_root: Path) -
     """It takes the connection and says nothing, which Dask waits for."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
-        process = measure(tmp_path, tiny_root, FLATDIFF_SCHEDULER=address)
         silent.settimeout(60)
-        with silent.accept()[0]:
+        with (
+            measure(tmp_path, tiny_root, FLATDIFF_SCHEDULER=address) as process,
+            silent.accept()[0],
+        ):
             seconds, code, said = interrupted(process)
     assert (code, said.strip()) == (130, "stopped")
     assert seconds < 10
@@ -97,8 +108,8 @@ def test_a_setting_that_is_none_is_one_sentence(
     name: str, value: str, said: str, tmp_path: Path, tiny_root: Path
 ) -> None:
     """Nothing is started for it; the job ran for ever before, or a traceback came."""
-    process = measure(tmp_path, tiny_root, **{name: value})
-    _, words = process.communicate(timeout=60)
+    with measure(tmp_path, tiny_root, **{name: value}) as process:
+        _, words = process.communicate(timeout=60)
     assert process.returncode == 1
     assert words.startswith(said)
     assert len(words.strip().splitlines()) == 1

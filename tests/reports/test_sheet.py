@@ -12,7 +12,7 @@ from flatdiff.commands.bundle import default_requests
 from flatdiff.commands.measure import MeasureOptions, run_measure
 from flatdiff.commands.report import report
 from flatdiff.engine.bundle import BUNDLE_FILE, import_bundle
-from flatdiff.engine.store import DONE, Store
+from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.errors import SettingsError
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.reports.columns import requests_of
@@ -99,11 +99,11 @@ def test_what_cannot_be_written_is_refused(
 def test_a_file_that_does_not_suit_is_refused_before_anything_is_computed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store stays empty."""
+    """Whatever is in the store came with it."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
     target = MeasureOptions(checkpoint=METHOD_PAIR, out=tmp_path / "x.vtp")
     with pytest.raises(SettingsError, match=r"a file ending in \.html, \.csv, \.npz, \.json for"):
         run_measure("lpf", LpfSettings(seed=3), target)
     opened = Store(tmp_path / "home" / "results.sqlite")
-    assert opened.jobs() == []
+    assert opened.jobs(ACTIVE) == []
     opened.close()

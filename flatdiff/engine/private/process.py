@@ -46,18 +46,30 @@ def make_server(order: dict[str, Any]) -> Scheduler | Nanny:
 
 async def _serve(order: dict[str, Any]) -> None:
     async with make_server(order) as server:
-        sys.stdout.write(f"{server.address}\n")
-        sys.stdout.flush()
+        if not _is_read(f"{server.address}\n"):
+            return
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nobody reads the pipe any more
         await server.finished()
+
+
+def _is_read(line: str) -> bool:
+    """Say something; False where the program that wants to know has ended meanwhile."""
+    try:
+        os.write(sys.stdout.fileno(), line.encode())
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def main() -> None:
     """Serve until told to end; Ctrl-C is for the program that started this one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.umask(0o077)
+    order = sys.stdin.readline()
+    if not order:
+        return  # who would have given it has ended
     try:
-        asyncio.run(_serve(json.loads(sys.stdin.readline())))
+        asyncio.run(_serve(json.loads(order)))
     except RuntimeError as error:
         if str(error.__cause__) != WORKER_DIED:
             raise
