@@ -202,13 +202,14 @@ def list_cards(root: Path) -> Iterator[Card | BrokenCard]:
     This is the border to the disk: all of it can be shown, and nothing there stops the listing.
     """
     order = {name: position for position, name in enumerate(METHODS)}
-    ids = card_ids(root)
+    names = sorted(_folders(root))
+    ids = filter(is_text, names)
     for checkpoint_id in sorted(ids, key=lambda i: (order.get(i.split("/")[1], len(order)), i)):
         try:
             yield read_card(root, checkpoint_id)
         except FlatdiffError as error:
             yield BrokenCard(checkpoint_id, as_sentence(str(error)))
-    for name in sorted(_folders(root)):
+    for name in names:
         if not is_text(name):
             yield BrokenCard(as_sentence(name), "the name of its folder is not UTF-8; rename it")
 
@@ -227,9 +228,6 @@ def write_card(folder: Path, card: Card) -> None:
         content = f"{text}\n".encode()
     except SettingsError as error:
         raise CheckpointError(f"the card of {card.id} cannot be written: {error}") from None
-    except UnicodeEncodeError as error:
-        half = ascii(error.object[error.start : error.end])
-        raise CheckpointError(f"a card cannot hold half a character ({half})") from None
     if len(content) > MAX_CARD_BYTES:
         raise CheckpointError(f"the card of {card.id} is over {MAX_CARD_BYTES >> 20} MB")
     atomic_write(folder / CARD_FILE, content)

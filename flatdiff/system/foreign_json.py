@@ -105,6 +105,15 @@ def is_text(name: str) -> bool:
     return True
 
 
+def as_text(name: str) -> str:
+    r"""A name in characters that a page can show; those of files need not be UTF-8.
+
+    >>> as_text("caf\udce9")
+    'caf\\udce9'
+    """
+    return name.encode(errors="backslashreplace").decode()
+
+
 def as_sentence(text: str) -> str:
     r"""What an error says, at a length and in characters that a page can show.
 
@@ -113,7 +122,7 @@ def as_sentence(text: str) -> str:
     """
     if len(text) > MAX_SENTENCE:
         text = f"{text[:MAX_SENTENCE]}..."
-    return text.encode(errors="backslashreplace").decode()
+    return as_text(text)
 
 
 def quoted(value: object) -> str:

@@ -19,12 +19,7 @@ from pages.shared.job import duration, speed
 from pages.shared.rows import in_rows
 
 GALLERY = Path(__file__).with_name("checkpoints.py")
-FAMILY_DASHES = (
-    "solid",
-    "longdash",
-    "dashdot",
-    "longdashdot",
-)  # one a family
+FAMILY_DASHES = ("solid", "longdash", "dashdot", "longdashdot")
 CURVE_POINTS = 120
 CURVES_SHOWN = 6
 RUNS_SHOWN = 4

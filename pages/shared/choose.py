@@ -12,6 +12,7 @@ from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
+from flatdiff.system.foreign_json import as_text
 from pages.shared.differs import what_differs
 
 
@@ -131,8 +132,7 @@ def plain(text: str) -> str:
     >>> print(plain("<b> $y$ *z*"))
     \<b\> \$y\$ \*z\*
     """
-    text = text.encode(errors="backslashreplace").decode()  # names of files need not be UTF-8
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(as_text(text).split()))
 
 
 def whole_number(

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -38,14 +39,17 @@ def safetensors_parsers() -> list[Parser]:
         file = foreign_file("model7.safetensors", parse_header(io.BytesIO(content), len(content)))
         return drafts(file, Description(id="theirs/new", preset="digits", flags=PLAIN))
 
+    return whole_and_header("safetensors file", "safetensors header", whole, look)
+
+
+def whole_and_header(
+    whole: str, header: str, valid: list[bytes], read: Callable[[bytes], Any]
+) -> list[Parser]:
+    """Of the same files twice: as they are, and with a right length before a wrong header."""
+    headers = [header_of(content) for content in valid]
     return [
-        Parser(name="safetensors file", valid=whole, read=look),
-        Parser(
-            name="safetensors header",
-            valid=[header_of(content) for content in whole],
-            read=look,
-            dressed=with_length,
-        ),
+        Parser(name=whole, valid=valid, read=read),
+        Parser(name=header, valid=headers, read=read, dressed=with_length),
     ]
 
 
@@ -58,15 +62,7 @@ def rounded_parsers(desk: Desk) -> list[Parser]:
     def read(content: bytes) -> Any:
         return read_quantized_file(desk.put("rounded.safetensors", content))
 
-    return [
-        Parser(name="rounded weights", valid=files, read=read),
-        Parser(
-            name="header of rounded weights",
-            valid=[header_of(content) for content in files],
-            read=read,
-            dressed=with_length,
-        ),
-    ]
+    return whole_and_header("rounded weights", "header of rounded weights", files, read)
 
 
 def torch_parsers(desk: Desk) -> list[Parser]:
