@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 from flatdiff.errors import SettingsError
 
 CERTIFICATES = "DASK_DISTRIBUTED__COMM__TLS__"  # what the names of Dask's settings begin with
-MAX_PORT = 65535
 
 
 def checked_address(address: str, said_by: str = "FLATDIFF_SCHEDULER") -> str:

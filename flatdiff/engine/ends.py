@@ -20,9 +20,18 @@ class End:
     """How a job ended."""
 
     key: str
-    state: str  # failed or cancelled
+    state: str  # done, failed or cancelled
     error: str | None
     finished_at: float  # seconds since 1970
+
+
+def write_end(db: sqlite3.Connection, end: End) -> None:
+    """Close its job, into an open transaction."""
+    db.execute(
+        "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
+        " cancel_requested = 0 WHERE key = ?",
+        (end.state, end.error, end.finished_at, end.key),
+    )
 
 
 class Ends:
@@ -56,11 +65,7 @@ class Ends:
         with self._lock:
             ends = list(self._unsaved.values())
         for end in ends:
-            db.execute(
-                "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
-                " cancel_requested = 0 WHERE key = ?",
-                (end.state, end.error, end.finished_at, end.key),
-            )
+            write_end(db, end)
         return ends
 
     def forget(self, written: list[End]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from flatdiff.engine.database import Database
-from flatdiff.engine.ends import Ends
+from flatdiff.engine.ends import End, Ends, write_end
 from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.measures.request import Request
@@ -132,11 +132,7 @@ class Store:
             if state == DONE and self._num_missing(key):
                 _requeue(db, key)  # a tile was damaged and dropped meanwhile
                 return
-            db.execute(
-                "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
-                " cancel_requested = 0 WHERE key = ?",
-                (state, error, time.time(), key),
-            )
+            write_end(db, End(key, state, error, time.time()))
 
     def give_up(self, key: str, reason: str) -> None:
         """Fail a job that this process cannot compute, unless another one waits for it."""
