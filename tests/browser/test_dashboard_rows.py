@@ -1,7 +1,7 @@
 """What a visitor expects of any view, by the rows of the dashboard's design.
 
 The other rows: 3, 15 and 16 in test_scenes, 5, 10 and 11 in test_road, 19 in test_gallery,
-14 and 15 also in test_accessibility, 9, 12 to 14, 17, 18 and 20 in test_dashboard_reading.
+14, 15, 18 and 20 in test_every_page, 9, 12 to 14, 17 and 20 in test_dashboard_reading.
 """
 
 import json

@@ -42,7 +42,7 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
     page.reload()
     expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
-    set_number(page, "Resolution", 7)
+    set_number(page, "Resolution", 3)
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("From store, computed")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
@@ -70,7 +70,7 @@ def test_two_visitors_cause_one_computation(
     page: Page, server: Server, laptop: BrowserContext
 ) -> None:
     """Both press Run for the same surface; the store counts jobs, and tiles that overlap."""
-    link = "surface?checkpoints=tiny%2Fadm&mode=every+cell&resolution=9&seed=11"
+    link = "surface?checkpoints=tiny%2Fadm&mode=every+cell&resolution=5&seed=11"
     other = laptop.new_page()
     before = len(server.store.jobs())
     for visitor in (page, other):

@@ -9,10 +9,13 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from pages.shared.plotly_js import FILE_NAME, PLOTLY_JS
 from tests.browser.conftest import CHROMIUM_FLAGS, PATIENCE, Server
-from tests.browser.test_road import open_page, set_number
+from tests.browser.test_dashboard_rows import open_stored
+from tests.browser.test_road import set_number
 
 pytestmark = pytest.mark.browser
 
+# One surface for all tests here: the first computes it. Half a step from the middle is a cell.
+SURFACE = "surface?mode=every+cell&resolution=5&seed=21"
 SOFTWARE_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 EYE = """k => {
     const plot = document.querySelectorAll(".scenes-plot")[k];
@@ -50,14 +53,6 @@ def visitor(webgl_browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def computed(page: Page, server: Server, seed: int, more: str = "") -> None:
-    """Open a surface that nobody asked for before, and press Run."""
-    open_page(page, server, f"surface?mode=every+cell&resolution=5&seed={seed}{more}")
-    expect(page.get_by_text("Nothing computed for this view yet")).to_be_visible()
-    page.get_by_role("button", name="Run").click()
-    expect(page.get_by_text("From store, computed").first).to_be_visible()
-
-
 def eyes(page: Page) -> list[list[float]]:
     """Where both cameras stand, once both surfaces are drawn and the second follows the first.
 
@@ -82,8 +77,8 @@ def drag(page: Page, k: int) -> None:
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
-    for step in range(1, 6):
-        page.mouse.move(x + 10 * step, y + 4 * step)
+    for step in range(1, 4):
+        page.mouse.move(x + 20 * step, y + 8 * step)
     page.mouse.up()
 
 
@@ -93,7 +88,7 @@ def test_row_03_cameras_are_linked_and_outlive_new_data_and_f5(
     """Read from plotly's own scenes; the file of plotly.js is asked for once a visit."""
     files: list[str] = []
     visitor.on("request", lambda request: files.append(request.url))
-    computed(visitor, server, 21, "&view=3-D")
+    open_stored(visitor, server, f"{SURFACE}&view=3-D")
     before = eyes(visitor)
     assert before[0] == pytest.approx(before[1], abs=2e-3)
     drag(visitor, 1)
@@ -103,8 +98,8 @@ def test_row_03_cameras_are_linked_and_outlive_new_data_and_f5(
     assert max(abs(a - b) for a, b in zip(turned[0], before[0], strict=True)) > 0.2
     visitor.get_by_text("Logarithmic loss").click()
     expect(visitor).to_have_url(re.compile("log=true"))
-    set_number(visitor, "Seed", 5)
-    expect(visitor).to_have_url(re.compile("seed=5"))
+    set_number(visitor, "Resolution", 3)
+    expect(visitor).to_have_url(re.compile("resolution=3"))
     visitor.get_by_role("button", name="Run").first.click()
     expect(visitor.get_by_text("From store, computed").first).to_be_visible()
     for eye in eyes(visitor):
@@ -121,7 +116,7 @@ def test_row_03_cameras_are_linked_and_outlive_new_data_and_f5(
 
 def test_click_on_a_surface_shows_samples_from_there(visitor: Page, server: Server) -> None:
     """A press that turns the surface is no click; one that does not is; the link has the point."""
-    computed(visitor, server, 22, "&view=3-D&num_images=2&num_sampling_steps=2")
+    open_stored(visitor, server, f"{SURFACE}&view=3-D&num_images=2&num_sampling_steps=2")
     eyes(visitor)
     drag(visitor, 0)
     expect(visitor).to_have_url(re.compile("camera="))
@@ -146,7 +141,7 @@ def test_row_16_hover_and_click_choose_the_same_point_everywhere(
     visitor: Page, server: Server
 ) -> None:
     """The middle of the plot is the centre; beside it lies the cell half way to the edge."""
-    computed(visitor, server, 23, "&num_images=3&num_sampling_steps=2")
+    open_stored(visitor, server, f"{SURFACE}&num_images=3&num_sampling_steps=2")
     plot = visitor.locator(".js-plotly-plot .nsewdrag").nth(1)
     plot.scroll_into_view_if_needed()
     box = plot.bounding_box()
@@ -169,7 +164,7 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
         viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True
     )
     page = context.new_page()
-    computed(page, server, 24, "&view=3-D")
+    open_stored(page, server, f"{SURFACE}&view=3-D")
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(page.locator(".scenes-plot")).to_have_count(0)
     page.get_by_role("button", name="Draw in 3-D").click()
@@ -192,8 +187,8 @@ def finger(page: Page) -> None:
     assert box is not None
     x, y = box["x"] + 150, box["y"] + 150
     session = page.context.new_cdp_session(page)
-    for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 6))):
-        points = [{"x": x + 6 * step, "y": y + 2 * step}]
+    for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 4))):
+        points = [{"x": x + 12 * step, "y": y + 4 * step}]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         page.wait_for_timeout(30)
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
@@ -202,7 +197,7 @@ def finger(page: Page) -> None:
 def test_without_webgl_contours_stand_in(page: Page, server: Server) -> None:
     """The browser answers null where a page asks for WebGL."""
     page.add_init_script(NO_WEBGL)
-    computed(page, server, 25, "&view=3-D")
+    open_stored(page, server, f"{SURFACE}&view=3-D")
     expect(page.get_by_text("This browser shows no 3-D graphics")).to_be_visible()
     expect(page.locator(".js-plotly-plot")).to_have_count(2)
     expect(page.locator(".scenes-plot")).to_have_count(0)
