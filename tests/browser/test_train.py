@@ -41,7 +41,7 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     expect(again.get_by_text(re.compile("stopped at .* all of it saved"))).to_be_visible()
     expect(again.locator(".js-plotly-plot").first).to_be_visible()
     again.get_by_role("button", name="Continue").click()
-    expect(again.get_by_text("done: 200 of 120 steps")).to_be_visible()
+    expect(again.get_by_text("done: 120 of 120 steps")).to_be_visible()
     again.get_by_role("link", name="Checkpoint", exact=True).click()
     expect(again.get_by_role("heading", name="Checkpoints")).to_be_visible()
     expect(again.get_by_role("heading", name="ADM +IP (mine)")).to_be_visible()
