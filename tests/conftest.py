@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """A test's name goes between processes with each report of it: of a long value the beginning."""
+    """Of a long value the beginning: each report of a test repeats its name."""
     if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
         return ascii(val[:LONGEST_ID])
     return None
