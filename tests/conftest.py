@@ -25,6 +25,7 @@ from flatdiff.engine.store import Store
 
 torch.set_num_threads(1)
 
+LONGEST_ID = 60  # characters of one parameter in the name of a test
 TINY_FLAGS = dataclasses.replace(
     PRESETS["digits"].flags, channel_mult="1", attention_resolutions="", dropout=0.0
 )
@@ -60,6 +61,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "browser" if "browser" in item.path.parts else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Of a long value the beginning: each report of a test repeats its name."""
+    if isinstance(val, str | bytes) and len(val) > LONGEST_ID:
+        return ascii(val[:LONGEST_ID])
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,15 @@ def options(out: Path, **changes: Any) -> TrainOptions:
     return TrainOptions(out=out, **settings)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Digests of a run that was never stopped."""
+    out = tmp_path_factory.mktemp("whole") / "family"
+    recipe = options(out).recipe(pick_precision(pick_device()))
+    finished(Run(recipe=recipe, out=out, device=pick_device()))
+    return file_digests(out)
+
+
 def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Do something right after a step."""
     train_steps = module.train
@@ -38,7 +47,11 @@ def at_step(step: int, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_saves_and_the_rest_gives_the_same_bits(
-    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    number: int,
+    whole: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> None:
     """Stopped at 7, between two saves; compared with a run that was never stopped."""
     before = signal.getsignal(number)
@@ -51,9 +64,7 @@ def test_signal_saves_and_the_rest_gives_the_same_bits(
     assert signal.getsignal(number) is before
     assert train(options(tmp_path / "mine", resume=True)) == 0
     assert "step 12/12" in capsys.readouterr().out
-    recipe = options(tmp_path).recipe(pick_precision(pick_device()))
-    finished(Run(recipe=recipe, out=tmp_path / "whole", device=pick_device()))
-    assert file_digests(tmp_path / "mine") == file_digests(tmp_path / "whole")
+    assert file_digests(tmp_path / "mine") == whole
 
 
 def test_second_interrupt_ends_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -97,12 +108,12 @@ def test_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
 
 def test_changed_options_are_refused_and_not_kept(tmp_path: Path) -> None:
     """After the refusal the run can be continued with its own."""
-    assert train(options(tmp_path / "mine")) == 0
+    assert train(options(tmp_path / "mine", steps=2)) == 0
     folder = RunFolder.of(tmp_path / "mine", "adm")
     before = folder.options_file.read_bytes()
     with pytest.raises(TrainingError, match=r"learning_rate: saved 0\.0001, now 0\.5"):
-        train(options(tmp_path / "mine", resume=True, learning_rate=0.5))
+        train(options(tmp_path / "mine", steps=2, resume=True, learning_rate=0.5))
     assert folder.options_file.read_bytes() == before
     assert "learning_rate" in read_run(folder).reason
-    assert train(options(tmp_path / "mine", resume=True)) == 0
+    assert train(options(tmp_path / "mine", steps=2, resume=True)) == 0
     assert read_run(folder).state == "done"

@@ -18,6 +18,7 @@ from flatdiff.checkpoints.card import Card, card_ids, read_card
 from flatdiff.checkpoints.header import Header, TensorEntry, read_header
 from flatdiff.checkpoints.tensors import read_tensors
 from flatdiff.checkpoints.weights_file import load_model, network_shapes
+from flatdiff.conversion import convert as converter
 from flatdiff.conversion import launch
 from flatdiff.conversion.card_draft import (
     CARD_KEY,
@@ -26,7 +27,6 @@ from flatdiff.conversion.card_draft import (
     drafts,
     fitting_presets,
 )
-from flatdiff.conversion.convert import convert
 from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.importer import import_upload, look_at_upload, portable
@@ -75,8 +75,14 @@ def drafted(header: Header, words: Description) -> Card:
 @pytest.fixture
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The converter's work in this process, which has torch already; its own costs seconds."""
-    monkeypatch.setattr(launch, "run_conversion", convert)
+    monkeypatch.setattr(launch, "run_conversion", converter.convert)
     monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
+
+
+@pytest.fixture
+def not_diagnosed(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:
+    """The weights are the question, and not how they denoise."""
+    monkeypatch.setattr(converter, "diagnosed", lambda cards: [])
 
 
 def converter_is(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
@@ -117,7 +123,7 @@ def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
     ("dtype", "name"),
     [(torch.float16, "float16"), (torch.bfloat16, "bfloat16"), (torch.float64, "float64")],
 )
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 def test_other_floats_are_converted_and_recorded(
     dtype: torch.dtype, name: str, tmp_path: Path
 ) -> None:
@@ -135,7 +141,7 @@ def test_other_floats_are_converted_and_recorded(
     assert card.origin["types"].endswith("; converted to float32")
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 def test_weights_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     """Three of them are put in here; the checkpoint is taken all the same, and says so."""
     bias = torch.zeros(32)
@@ -143,7 +149,7 @@ def test_weights_that_are_no_numbers_are_counted(tmp_path: Path) -> None:
     assert upload(tmp_path, save({**weights(), "out.0.bias": bias})).num_non_finite == 3
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 def test_classes_are_read_from_the_weights(tmp_path: Path) -> None:
     """Class-conditional weights, and flags that say so in guided-diffusion's way."""
     flags = dataclasses.replace(TINY, num_classes=10)
@@ -152,7 +158,7 @@ def test_classes_are_read_from_the_weights(tmp_path: Path) -> None:
     assert card.flags.num_classes == 10
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 @pytest.mark.parametrize("new", ["Ünïcødé/😀", "<script>alert(1)<", "a'b;--/$(rm) `x`"])
 def test_names_of_every_kind(new: str, tmp_path: Path) -> None:
     """They are names and nothing else."""
@@ -239,6 +245,7 @@ def test_presets_that_fit_are_offered(name: str, expected: list[str]) -> None:
         drafted(header, Description(id="a/b"))
 
 
+@pytest.mark.usefixtures("in_process")
 def test_the_command_adds_and_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a person types it; exit codes and one line each."""
     root = tmp_path / "checkpoints"

@@ -22,6 +22,7 @@ from tests.conversion.test_importer import (
     changed_converter,
     converter_is,
     in_process,  # noqa: F401  (the fixture)
+    not_diagnosed,  # noqa: F401  (the fixture)
     said,
     upload,
     weights,
@@ -71,7 +72,7 @@ def test_a_child_that_dies_is_a_sentence(tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 def test_uploads_end_where_the_room_ends(
     tiny_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,7 +91,7 @@ def test_uploads_end_where_the_room_ends(
         upload(root, content, id="theirs/d")
 
 
-@pytest.mark.usefixtures("in_process")
+@pytest.mark.usefixtures("not_diagnosed")
 def test_two_uploads_at_once_share_the_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

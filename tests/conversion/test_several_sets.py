@@ -19,7 +19,13 @@ from flatdiff.conversion.diagnosis.noisy_images import Members, member_losses
 from flatdiff.conversion.foreign_file import MAX_SETS, ForeignFile, foreign_file
 from flatdiff.conversion.importer import import_file
 from flatdiff.diffusion.flags import AdmFlags
-from tests.conversion.test_importer import in_process, said, uploads, weights  # noqa: F401
+from tests.conversion.test_importer import (
+    in_process,  # noqa: F401  (the fixture)
+    not_diagnosed,  # noqa: F401  (the fixture)
+    said,
+    uploads,
+    weights,
+)
 from tests.tiny import typed
 
 State = dict[str, Tensor]
@@ -37,12 +43,6 @@ def saved(content: Any) -> bytes:
     buffer = io.BytesIO()
     torch.save(content, buffer)
     return buffer.getvalue()
-
-
-@pytest.fixture
-def not_diagnosed(monkeypatch: pytest.MonkeyPatch, in_process: None) -> None:  # noqa: F811
-    """The weights are the question, and not how they denoise."""
-    monkeypatch.setattr(converter, "diagnosed", lambda cards: [])
 
 
 PART = dict(list(STATE.items())[:-1])

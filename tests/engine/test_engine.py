@@ -29,7 +29,7 @@ from flatdiff.measures.surface import SurfaceSettings
 from tests.conftest import write_tiny_checkpoint
 
 LONG = SurfaceSettings(resolution=151)  # a minute of tiles on the tiny network
-PANEL = Panel(size=64)
+PANEL = Panel(size=16)
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ if __name__ == "__main__":
     engine = Engine(store=store, cluster=Cluster(num_workers=1), root=root, adopt=True)
     engine.start()
     card = read_card(root, "tiny/adm")
-    request = make_request("surface", card, SurfaceSettings(resolution=resolution), Panel(size=64))
+    request = make_request("surface", card, SurfaceSettings(resolution=resolution), Panel(size=16))
     engine.submit(request)
     time.sleep(600)
 """
@@ -239,8 +239,8 @@ def test_programs_share_a_job_and_a_killed_one_leaves_it_to_the_next(
 
     Beside it, while it lived, a program that asked for the same had nothing to compute.
     """
-    request = request_for(tiny_root, SurfaceSettings(resolution=21))
-    victim = program(tiny_root, store, 21)
+    request = request_for(tiny_root, SurfaceSettings(resolution=15))
+    victim = program(tiny_root, store, 15)
     until(lambda: state_of(store, request) == "running")
     guest = Engine(store=store, cluster=cluster, root=tiny_root, adopt=False)
     sent = tiles_sent(guest, monkeypatch)

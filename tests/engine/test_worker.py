@@ -13,6 +13,7 @@ from flatdiff.engine.worker import evaluate_tile
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.request import make_request
+from tests.machines import until
 
 
 @pytest.fixture
@@ -21,6 +22,13 @@ def client() -> Iterator[Client]:
     cluster = Cluster(num_workers=1)
     yield cluster.client()
     cluster.close()
+
+
+def is_at_work() -> bool:
+    """In the worker: torch is there, and what multiplies by the Hessian."""
+    import sys
+
+    return "flatdiff.landscape.curvature" in sys.modules
 
 
 def test_cancelled_item_frees_its_worker(client: Client, tiny_root: Path) -> None:
@@ -34,7 +42,8 @@ def test_cancelled_item_frees_its_worker(client: Client, tiny_root: Path) -> Non
         *(request.to_json(), probe, 1, str(tiny_root), panel_digest(request.panel)),
         pure=False,
     )
-    time.sleep(8)  # to load the network and to begin
+    until(lambda: all(client.run(is_at_work).values()), "its products")
+    time.sleep(1)
     assert tile.status == "pending"
     client.cancel([tile], force=True)
     assert client.submit(abs, -3, pure=False).result(timeout=20) == 3

@@ -23,6 +23,7 @@ from tests.subjects import (
     random_hessians,
 )
 
+PROBES = 20  # where their spread is the question
 SETTINGS = CurvatureSettings(num_eigenvalues=3, num_probes=8, num_lanczos_steps=20)
 # Mean over members: three eigenvalues below 0, a few near it, one far out.
 VALUES = torch.cat([torch.tensor([-6.0, -3.0, -1.0, 50.0]), torch.linspace(0, 5, 16)])
@@ -59,8 +60,8 @@ def test_everything_of_a_diagonal_hessian_is_exact() -> None:
 
 
 def traced(subject: QuadraticSubject, seed: int) -> CurvatureResult:
-    """Forty probes, without the search for eigenvalues."""
-    settings = CurvatureSettings(num_probes=40, num_lanczos_steps=2, seed=seed)
+    """Some probes, without the search for eigenvalues."""
+    settings = CurvatureSettings(num_probes=PROBES, num_lanczos_steps=2, seed=seed)
     items = enumerate(MEASURE.items(settings))
     done = {
         k: MEASURE.evaluate(subject, settings, item) for k, item in items if item[0] == "probe"
@@ -77,12 +78,16 @@ def test_trace_and_its_error_on_a_full_hessian() -> None:
     matrix = mean_hessian(subject)
     variance = 2 * ((matrix**2).sum() - (matrix.diagonal() ** 2).sum())
     results = [traced(subject, seed) for seed in range(40)]
-    z = np.array([result.trace - matrix.trace() for result in results]) / (variance / 40) ** 0.5
+    z = (
+        np.array([result.trace - matrix.trace() for result in results])
+        / (variance / PROBES) ** 0.5
+    )
     assert np.abs(z).max() < 4.5
     assert 0.7 < z.std() < 1.4
     assert abs(z.mean()) < 4 / len(z) ** 0.5
     errors = np.array([result.trace_stderr for result in results])
-    assert np.mean(errors**2) == pytest.approx(variance / 40, rel=0.2)
+    # Each square is known to a third, their mean to 5 %.
+    assert np.mean(errors**2) == pytest.approx(variance / PROBES, rel=0.2)
 
 
 def test_ends_of_a_full_spectrum() -> None:

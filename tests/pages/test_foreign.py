@@ -1,6 +1,7 @@
 """Pages on checkpoints that are not the paper's: other names, other networks, many of them."""
 
 import dataclasses
+import itertools
 import shutil
 from pathlib import Path
 from typing import Any
@@ -55,11 +56,25 @@ def test_names_are_shown_as_they_are(engine: Engine, page: str, share: float) ->
     (engine.root / "broken" / NASTY / "card.json").write_text("{")
     for request in requests_of(engine, page):
         fill(engine, request, share)
-    for shown in (opened(page), opened("system/activity.py")):
-        assert not shown.exception
-        headings = "\n".join(heading.value for heading in shown.subheader)
-        assert NASTY not in texts(shown) + headings
-    assert "\\<b\\>x\\<b\\> \\$y\\$" in texts(opened(page)), "the broken one is named"
+    shown = opened(page)
+    assert_names_are_text(shown)
+    assert "\\<b\\>x\\<b\\> \\$y\\$" in texts(shown), "the broken one is named"
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_activity_shows_names_as_they_are(engine: Engine, share: float) -> None:  # noqa: F811
+    """Jobs of every measure, all of them on a checkpoint of that name."""
+    add(engine.root, NASTY, NASTY)
+    for request in itertools.chain(*(requests_of(engine, page) for page in MEASURING)):
+        fill(engine, request, share)
+    assert_names_are_text(opened("system/activity.py"))
+
+
+def assert_names_are_text(shown: AppTest) -> None:
+    """Neither what is read nor a heading holds one raw."""
+    assert not shown.exception
+    headings = "\n".join(heading.value for heading in shown.subheader)
+    assert NASTY not in texts(shown) + headings
 
 
 def test_tables_are_of_the_papers_methods_alone(engine: Engine) -> None:  # noqa: F811

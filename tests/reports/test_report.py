@@ -73,6 +73,12 @@ def sheet(*names: str) -> dict[str, list[Any]]:
     }
 
 
+@pytest.fixture(scope="module")
+def plain() -> Document:
+    """Of two checkpoints with harmless names."""
+    return Document(sheet_report(sheet("d/adm", "d/sam")))
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 @pytest.mark.parametrize("count", [None, 0, 1])
 def test_one_measure_whole_and_in_the_making(measure: str, count: int | None) -> None:
@@ -89,29 +95,26 @@ def test_one_measure_whole_and_in_the_making(measure: str, count: int | None) ->
     assert [json.loads(line) for line in provenance] == [item.provenance for item in items]
 
 
-def test_no_connection_and_no_script_but_its_own() -> None:
+def test_no_connection_and_no_script_but_its_own(plain: Document) -> None:
     """The policy names the hashes of the two scripts in the file; no element loads anything."""
-    found = Document(sheet_report(sheet("d/adm", "d/sam")))
-    (policy,) = [a["content"] or "" for a in found.attributes("meta") if "http-equiv" in a]
+    (policy,) = [a["content"] or "" for a in plain.attributes("meta") if "http-equiv" in a]
     assert policy.startswith("default-src 'none';")
-    scripts = ["".join(text) for tag, a, text in found.elements if tag == "script" and not a]
+    scripts = ["".join(text) for tag, a, text in plain.elements if tag == "script" and not a]
     hashes = [base64.b64encode(hashlib.sha256(s.encode()).digest()).decode() for s in scripts]
     assert len(scripts) == 2
     allowed = next(part for part in policy.split("; ") if part.startswith("script-src"))
     assert allowed.split()[1:] == [f"'sha256-{each}'" for each in hashes]
     assert sum("plotly.js v" in script for script in scripts) == 1
-    for _, attributes, _ in found.elements:
+    for _, attributes, _ in plain.elements:
         assert "src" not in attributes or (attributes["src"] or "").startswith("data:image/png")
         assert (attributes.get("href") or "#").startswith("#")
         assert not [name for name in attributes if name.startswith("on")]
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_names_stay_text(name: str) -> None:
+def test_names_stay_text(name: str, plain: Document) -> None:
     """No element comes into being, no figure holds a tag, and the name is there to be read."""
-    plain, hostile = (
-        Document(sheet_report(sheet(f"d/{word}", "d/sam"))) for word in ("word", name)
-    )
+    hostile = Document(sheet_report(sheet(f"d/{name}", "d/sam")))
     assert [tag for tag, _, _ in hostile.elements] == [tag for tag, _, _ in plain.elements]
     assert any(f"d/{name}" in text for text in hostile.texts("li"))
     assert name not in json.dumps(hostile.data("figures"), ensure_ascii=False)

@@ -85,7 +85,7 @@ def test_a_new_average_is_a_function_and_an_entry(monkeypatch: pytest.MonkeyPatc
     The weights are w_i = i, whose average under the density t^gamma is (gamma + 1)/(gamma + 2) of
     the last, to the order of one step.
     """
-    gamma, steps = 6.94, 2000
+    gamma, steps = 6.94, 500
 
     def power_share(recipe: Recipe, step: int) -> float:
         return 1 - (1 - 1 / max(step, 1)) ** (gamma + 1)
@@ -99,7 +99,7 @@ def test_a_new_average_is_a_function_and_an_entry(monkeypatch: pytest.MonkeyPatc
         model.weight.data.fill_(step)
         update_averages(averages, model, recipe, step)
     expected = steps * (gamma + 1) / (gamma + 2)
-    assert math.isclose(float(weight_of(averages["power"])[0, 0]), expected, rel_tol=1e-3)
+    assert math.isclose(float(weight_of(averages["power"])[0, 0]), expected, rel_tol=4e-3)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,9 @@ def test_swa_steps_are_counted_by_hand(
 def test_the_papers_swa_averages_201_models() -> None:
     """180,000, 180,100, .., 200,000: (200,000 - 180,000)/100 + 1, not Algorithm 1's i/c = 2000."""
     recipe = tiny_recipe(steps=200_000, swa_start_step=180_000)
-    assert sum(swa_share(recipe, step) is not None for step in range(200_001)) == 201
+    near = range(179_000, 200_001)
+    assert sum(swa_share(recipe, step) is not None for step in near) == 201
+    assert not any(swa_share(recipe, step) for step in range(0, 180_000, 50)), "none before"
 
 
 def test_the_share_of_ema_is_what_its_decay_leaves() -> None:

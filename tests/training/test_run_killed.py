@@ -92,7 +92,11 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 @pytest.mark.parametrize(
-    ("program", "last_saved"), [(KILLED_BETWEEN_SAVES, 6), (KILLED_INSIDE_A_SAVE, 3)]
+    ("program", "last_saved"),
+    [
+        pytest.param(KILLED_BETWEEN_SAVES, 6, id="between saves"),
+        pytest.param(KILLED_INSIDE_A_SAVE, 3, id="inside a save"),
+    ],
 )
 def test_killed_and_resumed_run_has_the_bits_of_an_uninterrupted_one(
     program: str, last_saved: int, uninterrupted: Run, tmp_path: Path

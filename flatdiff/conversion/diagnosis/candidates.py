@@ -32,6 +32,8 @@ OPEN = (
     "rescale_timesteps",
     "predict_xstart",
 )
+# What is around a network and no part of it.
+AROUND: Mapping[str, Any] = {**PROCESSES[0], "noise_schedule": "linear", "predict_xstart": False}
 
 
 def candidates(given: AdmFlags, jointly: bool = True) -> list[AdmFlags]:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from flatdiff.conversion.diagnosis.candidates import candidates, twin
+from flatdiff.conversion.diagnosis.candidates import AROUND, candidates, twin
 from flatdiff.conversion.diagnosis.deadline import Deadline, OutOfTimeError
 from flatdiff.conversion.diagnosis.fit import (
     MAX_LOG_SNR,
@@ -113,10 +113,11 @@ class _Readings:
         self.known: dict[tuple[AdmFlags, int, int], CandidateLosses] = {}
 
     def network(self, flags: AdmFlags) -> AdmUNet:
-        """Built once."""
-        if flags not in self.built:
-            self.built[flags] = network_of(flags, self.state)
-        return self.built[flags]
+        """Built once for all that differ in what is around it alone."""
+        own = replace(flags, **AROUND)
+        if own not in self.built:
+            self.built[own] = network_of(own, self.state)
+        return self.built[own]
 
     def losses(self, flags: AdmFlags, begin: int, end: int) -> CandidateLosses:
         """Of these members; a candidate and its twin take one pass of the network."""

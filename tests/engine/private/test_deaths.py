@@ -44,7 +44,11 @@ def leave(code: int) -> None:
             signal.SIGKILL,
             r"SIGKILL, killed from outside, by the system for want of memory",
         ),
-        (die_by, signal.SIGSEGV, r"SIGSEGV, a crash in compiled code"),
+        # Another signal by the same road; its words are looked at below.
+        pytest.param(
+            *(die_by, signal.SIGSEGV, r"SIGSEGV, a crash in compiled code"),
+            marks=pytest.mark.slow,
+        ),
         (leave, 3, r"it ended with exit code 3"),
     ],
 )
@@ -62,7 +66,14 @@ def test_the_end_of_a_worker_is_told_truly(
 
 @pytest.mark.parametrize(
     ("exit_code", "said"),
-    [(None, "not known here"), (0, "exit code 0"), (-9, "SIGKILL"), (-40, "40"), (-99, "99")],
+    [
+        (None, "not known here"),
+        (0, "exit code 0"),
+        (-9, "SIGKILL"),
+        (-11, "code"),
+        (-40, "40"),
+        (-99, "99"),
+    ],
 )
 def test_every_end_has_words(exit_code: int | None, said: str) -> None:
     """Signals without a meaning of ours, and without a name, too."""
