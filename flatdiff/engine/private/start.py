@@ -141,7 +141,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
     credentials = temporary_credentials()
     scheduler = {
         **LISTENS,
-        "preload": ["flatdiff.engine.private.preload"],
+        "preload": ["flatdiff.engine.private.preload", "flatdiff.engine.private.blame"],
         "allowed_failures": ALLOWED_DEATHS,
         "dashboard": False,
     }
