@@ -26,11 +26,11 @@ def runs_end(workshop: Server) -> Iterator[None]:
 def test_run_outlives_the_tab_and_ends_in_the_gallery(
     page: Page, laptop: BrowserContext, workshop: Server
 ) -> None:
-    """A hundred and twenty steps of two images; stopped once and continued on the way."""
+    """Two hundred steps of two images; stopped once and continued on the way."""
     root = workshop.checkpoints
-    open_page(page, workshop, "train?methods=%2BIP&steps=120&batch=2&save=20")
+    open_page(page, workshop, "train?methods=%2BIP&steps=200&batch=2&save=20")
     page.get_by_role("button", name="Start").click()
-    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 120 steps"))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"^[1-9]\d* of 200 steps"))).to_be_visible()
     page.close()
 
     (run,) = list_runs(root)
@@ -41,7 +41,7 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     expect(again.get_by_text(re.compile("stopped at .* all of it saved"))).to_be_visible()
     expect(again.locator(".js-plotly-plot").first).to_be_visible()
     again.get_by_role("button", name="Continue").click()
-    expect(again.get_by_text("done: 120 of 120 steps")).to_be_visible()
+    expect(again.get_by_text("done: 200 of 200 steps")).to_be_visible()
     again.get_by_role("link", name="Checkpoint", exact=True).click()
     expect(again.get_by_role("heading", name="Checkpoints")).to_be_visible()
     expect(again.get_by_role("heading", name="ADM +IP (mine)")).to_be_visible()
