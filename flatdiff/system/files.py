@@ -4,6 +4,7 @@ Where flatdiff keeps things, how it writes them, and how a name becomes a path w
 root.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from flatdiff.errors import FlatdiffError
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
+NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)  # as of some file systems of a network
 
 
 def state_home() -> Path:
@@ -97,7 +99,8 @@ def atomic_write(path: Path, content: bytes) -> None:
     """Replace a file's content so that a crash at any moment leaves the old or the new one.
 
     Raises:
-        FlatdiffError: the disk is full or the folder cannot be written; the old file is intact.
+        FlatdiffError: the disk is full or the folder cannot be written: the old file is intact; or
+            the folder cannot be synced: the new file is there.
     """
     atomic_write_parts(path, [content])
 
@@ -137,7 +140,7 @@ def move_folder(source: Path, target: Path) -> None:
     """Give a folder another place on the same disk, at once and for good.
 
     Raises:
-        FlatdiffError: it cannot be moved; it is where it was.
+        FlatdiffError: it cannot be moved, and is where it was; or see `atomic_write`.
     """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -151,13 +154,24 @@ def move_folder(source: Path, target: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable, where the platform can."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    """Make the rename itself durable, where the platform can.
+
+    Raises:
+        FlatdiffError: the disk refuses; the rename holds for as long as the machine runs.
+    """
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in NO_SYNC_OF_FOLDERS:
+            raise FlatdiffError(
+                f"{folder} cannot be made sure of: {error.strerror}; what was written there is "
+                "whole, but may be the old one again after a power cut; look after the disk"
+            ) from None
+    finally:
+        os.close(handle)
 
 
 def sha256_of(path: Path) -> str:

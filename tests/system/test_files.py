@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -169,6 +170,27 @@ def test_data_reaches_the_disk_before_the_name(
     monkeypatch.setattr(os, "replace", lambda *a: (calls.append("replace"), replace(*a))[1])
     atomic_write(tmp_path / "file", b"new")
     assert calls == ["fsync", "replace", "fsync"]
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL])
+def test_a_folder_that_cannot_be_synced_has_the_new_file(
+    code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Said where the disk fails, and not where its file system has no such thing."""
+    fsync, told = os.fsync, []
+
+    def fail_for_folders(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(code, os.strerror(code))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", fail_for_folders)
+    try:
+        atomic_write(tmp_path / "file", b"new")
+    except FlatdiffError as error:
+        told.append(str(error))
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert ["after a power cut" in one for one in told] == [True] * (code == errno.EIO)
 
 
 def test_folder_in_the_way_is_one_sentence(tmp_path: Path) -> None:
