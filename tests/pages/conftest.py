@@ -1,16 +1,27 @@
-"""What the tests of the Train page share: a folder of checkpoints, and a launcher that notes."""
+"""What tests of pages share: quick runs, a folder of checkpoints, and a launcher that notes."""
 
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from flatdiff.engine import engine as engine_module
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.training import launcher
 from flatdiff.training.run_options import RunOptions
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_read_once() -> Iterator[None]:
+    """AppTest looks for components in every installed package, whenever it runs a page."""
+    scan = functools.cache(manifest_scanner.scan_component_manifests)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest_scanner, "scan_component_manifests", scan)
+        yield
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import card_ids, read_card, write_card
 from flatdiff.checkpoints.header import Header
+from flatdiff.conversion import convert as converter
 from flatdiff.conversion import launch
-from flatdiff.conversion.convert import convert
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.importer import portable
 from flatdiff.engine.engine import Engine
@@ -99,7 +99,7 @@ def test_an_upload_becomes_a_checkpoint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """First what is no file of weights, then wrong flags, then right ones."""
-    monkeypatch.setattr(launch, "run_conversion", convert)
+    monkeypatch.setattr(launch, "run_conversion", converter.convert)
     released: list[str] = []
     drop = lambda _, session_id, file_id: released.append(file_id)  # noqa: E731
     monkeypatch.setattr(MemoryUploadedFileManager, "remove_file", drop)
@@ -137,7 +137,7 @@ def test_a_torch_file_is_looked_at_once(
         return open_weights(path).header
 
     monkeypatch.setattr(launch, "foreign_header", look)
-    monkeypatch.setattr(launch, "run_conversion", convert)
+    monkeypatch.setattr(launch, "run_conversion", converter.convert)
     buffer = io.BytesIO()
     torch.save({"ema": random_network(TINY_FLAGS).state_dict()}, buffer)
     page = window("adding.add_dialog()")
@@ -182,7 +182,8 @@ def test_a_file_of_several_sets_becomes_several_checkpoints(
 ) -> None:
     """All of them first, with a name that is taken; then one kind alone; all are shown."""
     monkeypatch.setattr(launch, "foreign_header", lambda path: open_weights(path).header)
-    monkeypatch.setattr(launch, "run_conversion", convert)
+    monkeypatch.setattr(launch, "run_conversion", converter.convert)
+    monkeypatch.setattr(converter, "diagnosed", lambda cards: [])
     state = random_network(TINY_FLAGS).state_dict()
     content = {"model": state, "ema": {name: value + 1 for name, value in state.items()}}
     page = sent(content)
@@ -218,7 +219,7 @@ def test_a_downloaded_file_asks_only_for_a_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its card is inside; the same digest, so that results are found again."""
-    monkeypatch.setattr(launch, "run_conversion", convert)
+    monkeypatch.setattr(launch, "run_conversion", converter.convert)
     card = read_card(engine.root, "tiny/sam")
     page = window("adding.add_dialog()")
     page.file_uploader[0].upload("x.safetensors", portable(engine.root, card)).run()

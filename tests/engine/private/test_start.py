@@ -134,14 +134,17 @@ def test_intruders_are_refused_by_every_port(
         assert intrude(addresses, security, user) == ["refused"] * 3
 
 
+@pytest.fixture(scope="module")
+def open_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a scheduler without credentials."""
+    with closing(Machines(tmp_path_factory.mktemp("open"))) as machines:
+        yield machines.address
+
+
 @pytest.mark.parametrize("user", USERS)
-def test_the_intruder_gets_in_where_nobody_asks(tmp_path: Path, user: int | None) -> None:
-    """Else the test above would show nothing: a scheduler without credentials answers him."""
-    machines = Machines(tmp_path)
-    try:
-        assert intrude([machines.address], {}, user) == ["Scheduler"]
-    finally:
-        machines.close()
+def test_the_intruder_gets_in_where_nobody_asks(open_address: str, user: int | None) -> None:
+    """Else the test above would show nothing: whoever asks for no credentials answers him."""
+    assert intrude([open_address], {}, user) == ["Scheduler"]
 
 
 def test_the_key_is_nowhere_where_others_could_read_it(processes: list[psutil.Process]) -> None:
