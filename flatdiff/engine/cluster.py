@@ -7,6 +7,7 @@ number does not depend on how many cores there are.
 """
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 MOST_WORKERS = 1024  # that somebody could mean
 COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
+SILENT_AFTER_S = 30.0  # a scheduler that answers nothing for so long is stopped, or hangs
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 LOOK_EVERY_S = 0.02
+
+log = logging.getLogger("flatdiff.engine")
 
 
 @dataclass(frozen=True)
@@ -130,10 +134,7 @@ class Cluster:
         from flatdiff.engine.private.start import START_TIMEOUT_S, connected, start_private_cluster
 
         if self.address:
-            link = _Link(connected(self.address, CONNECT_TIMEOUT_S))
-            count = threading.Thread(target=self._keep_counting, args=(link.client,), daemon=True)
-            count.start()
-            return link
+            return self._watched(_Link(connected(self.address, CONNECT_TIMEOUT_S)))
         processes = start_private_cluster(self._wanted)
         try:
             client = connected(processes, START_TIMEOUT_S)
@@ -141,12 +142,26 @@ class Cluster:
         except BaseException:
             processes.close(timeout=10)
             raise
-        return _Link(client, processes)
+        return self._watched(_Link(client, processes))
 
-    def _keep_counting(self, client: "Client") -> None:
+    def _watched(self, link: _Link) -> _Link:
+        threading.Thread(target=self._watch, args=(link.client,), daemon=True).start()
+        return link
+
+    def _watch(self, client: "Client") -> None:
+        """Count the workers; a connection on which nobody answers is closed, and so is made anew.
+
+        A process that is stopped keeps its connections, and would be waited for as long.
+        """
+        heard = time.monotonic()
         while client.status == "running":
-            with contextlib.suppress(Exception):  # of a connection that is lost meanwhile
-                self._counted = len(client.scheduler_info(n_workers=-1)["workers"])
+            try:
+                known = client.sync(client.scheduler.identity, callback_timeout=SILENT_AFTER_S)
+                self._counted, heard = len(known["workers"]), time.monotonic()
+            except Exception:  # nobody answers, or the connection is lost meanwhile
+                if time.monotonic() - heard >= SILENT_AFTER_S:
+                    log.warning("the scheduler answers nothing any more, and is given up")
+                    client.close(timeout=5)
             time.sleep(COUNT_EVERY_S)
 
 

@@ -11,6 +11,7 @@ from tests.campaigns.corruptions import corruptions
 from tests.campaigns.foreign import foreign
 from tests.campaigns.fuzz import fuzz
 from tests.campaigns.kills import kills
+from tests.campaigns.pauses import pauses
 from tests.campaigns.store_faults import store_faults
 from tests.campaigns.walk import walk
 
@@ -20,6 +21,7 @@ CAMPAIGNS: dict[str, Callable[..., int]] = {
     "foreign": foreign,
     "fuzz": fuzz,
     "kills": kills,
+    "pauses": pauses,
     "store-faults": store_faults,
     "walk": walk,
 }

@@ -22,6 +22,7 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.arrays import encode_arrays
 from tests.conftest import write_tiny_checkpoint
+from tests.processes import workers_of
 
 PANEL = Panel(size=32)
 POLL_S = 0.02
@@ -131,14 +132,7 @@ def compute(
 
 def kill_one(draw: random.Random) -> bool:
     """One worker process of this program, whatever it is about; False where there is none."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        try:
-            line = " ".join(process.cmdline())
-        except psutil.Error:  # it has just ended
-            continue
-        if "spawn_main" in line and "resource_tracker" not in line:
-            found.append(process)
+    found = workers_of(psutil.Process())
     if not found:
         return False
     draw.choice(found).kill()

@@ -34,6 +34,8 @@ WORKER_ENVIRONMENT = {
 # activation back to the kernel and takes it again at the next layer: three quarters of the time.
 CHILD_ENVIRONMENT = {
     "DASK_LOGGING__DISTRIBUTED": "error",
+    # A worker that says nothing, stopped or hung, is replaced within twice this.
+    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "30s",
     # Dask watches itself a hundred times a second, on the cores that should compute.
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "false",
     "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "1s",
@@ -126,10 +128,20 @@ class _WorkerProcess(_Process):
 
 
 class _PrivateCluster(SpecCluster):
-    """Dask's would give up a worker for good that is missing 15 s after another one's death."""
+    """Dask's would give up a worker for good that is missing 15 s after another one's death.
+
+    And it would ask its scheduler before it ends its processes, which never answers where it is
+    stopped.
+    """
 
     def _update_worker_status(self, op: str, msg: Any) -> None:
         super(SpecCluster, self)._update_worker_status(op, msg)
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(worker.close() for worker in self.workers.values()))
+        if self.scheduler is not None:
+            await self.scheduler.close()
+        await super()._close()
 
 
 def start_private_cluster(num_workers: int) -> SpecCluster:
@@ -165,6 +177,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
             "options": {"order": {"security": credentials, "options": scheduler}},
         },
         security=Security(**credentials),
+        shutdown_scheduler=False,  # which is: ask it to; it is killed
         silence_logs=logging.ERROR,  # pyright: ignore[reportArgumentType]  # a level does
         name="flatdiff",
     )

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -16,6 +16,7 @@ from dask import config
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.private.credentials import temporary_credentials
 from tests.machines import Machines, until
+from tests.processes import children_of, is_worker, nannies_of, schedulers_of
 from tests.tiny import TESTS
 
 NOBODY = 65534  # a user that no process of a test belongs to
@@ -90,25 +91,6 @@ def intrude(addresses: list[str], security: dict, user: int | None) -> list[str]
     return done.stdout.split()
 
 
-def is_nanny(process: psutil.Process) -> bool:
-    """Whether it keeps a worker, which is a child of its own."""
-    return any(is_worker(child) for child in children_of(process))
-
-
-def children_of(process: psutil.Process) -> list[psutil.Process]:
-    """None of one that has just ended."""
-    with suppress(psutil.Error):
-        return process.children()
-    return []
-
-
-def is_worker(process: psutil.Process) -> bool:
-    """By its command line; one that has just ended is none."""
-    with suppress(psutil.Error):
-        return "spawn_main" in " ".join(process.cmdline())
-    return False
-
-
 USERS = [
     pytest.param(None, id="same user"),
     pytest.param(
@@ -158,11 +140,11 @@ def test_the_key_is_nowhere_where_others_could_read_it(processes: list[psutil.Pr
 
 def test_a_worker_that_is_lost_comes_back(capfd: pytest.CaptureFixture[str]) -> None:
     """Killed with its nanny, which nobody else would start again; then as it starts."""
-    others = set(nannies())  # of the module's own cluster
+    others = set(nannies_of(psutil.Process()))  # of the module's own cluster
     cluster = Cluster(num_workers=1)
     client = cluster.client()
     try:
-        (keeper,) = set(nannies()) - others
+        (keeper,) = set(nannies_of(psutil.Process())) - others
         keeper.kill()
         known = {*others, keeper}
         until(lambda: bool(new := workers_but_of(known)) and kill(new[0]), "the next one")
@@ -172,14 +154,32 @@ def test_a_worker_that_is_lost_comes_back(capfd: pytest.CaptureFixture[str]) -> 
     assert "Traceback" not in capfd.readouterr().err
 
 
-def nannies() -> list[psutil.Process]:
-    """Of all clusters of this process."""
-    return [child for child in children_of(psutil.Process()) if is_nanny(child)]
+def test_a_scheduler_that_is_stopped_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It keeps its connections and answers nothing: jobs waited for ever, and so did Ctrl-C."""
+    monkeypatch.setattr("flatdiff.engine.cluster.SILENT_AFTER_S", 1.0)
+    monkeypatch.setattr("flatdiff.engine.cluster.COUNT_EVERY_S", 0.1)
+    cluster = Cluster(num_workers=1)
+    silent = cluster.client()
+    try:
+        first = newest_scheduler()
+        first.suspend()
+        until(lambda: silent.status != "running", "the end of the connection")
+        assert cluster.client().submit(abs, -3).result(timeout=60) == 3
+        second = newest_scheduler()
+        second.suspend()
+    finally:
+        cluster.close()
+    assert not psutil.wait_procs([first, second], timeout=0)[1]
+
+
+def newest_scheduler() -> psutil.Process:
+    """Of this process; it lies behind the module's own."""
+    return max(schedulers_of(psutil.Process()), key=psutil.Process.create_time)
 
 
 def workers_but_of(known: set[psutil.Process]) -> list[psutil.Process]:
     """Workers of other nannies than these."""
-    new = [nanny for nanny in nannies() if nanny not in known]
+    new = [nanny for nanny in nannies_of(psutil.Process()) if nanny not in known]
     return [child for nanny in new for child in children_of(nanny) if is_worker(child)]
 
 
