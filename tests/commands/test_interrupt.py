@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.machines import until
-from tests.tiny import TESTS
+from tests.tiny import TESTS, typed
 
 WORDS = [
     "measure",
@@ -105,11 +105,19 @@ def test_ctrl_c_ends_the_wait_for_a_scheduler(tmp_path: Path, tiny_root: Path) -
     ],
 )
 def test_a_setting_that_is_none_is_one_sentence(
-    name: str, value: str, said: str, tmp_path: Path, tiny_root: Path
+    name: str,
+    value: str,
+    said: str,
+    tmp_path: Path,
+    tiny_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Nothing is started for it; the job ran for ever before, or a traceback came."""
-    with measure(tmp_path, tiny_root, **{name: value}) as process:
-        _, words = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert words.startswith(said)
-    assert len(words.strip().splitlines()) == 1
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("FLATDIFF_CHECKPOINTS", str(tiny_root))
+    monkeypatch.setenv(name, value)
+    done = typed(*WORDS)
+    assert done.returncode == 1
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -22,7 +22,7 @@ from tests.tiny import CPU, command_line, file_digests, finished, gaussian
 
 SETTINGS: dict[str, Any] = {
     "steps": 12,
-    "batch_size": 16,
+    "batch_size": 4,
     "swa_start_step": 4,
     "swa_every_steps": 2,
 }

@@ -26,11 +26,13 @@ from flatdiff.training.run_options import RunOptions
 from flatdiff.training.world import World
 from tests.tiny import CPU, TESTS, TINY, command_line, finished, tiny_recipe
 
-# Ranks are forked from one process, so that torch is imported once; each joins by itself.
+# Ranks are forked from one process, so that torch is imported once, with what its optimizers
+# import at their first step; each joins by itself.
 PROGRAM = """
 import dataclasses, os, signal, socket, sys
 from pathlib import Path
 import torch
+import torch._dynamo
 torch.set_num_threads(1)
 from flatdiff.training import run as module
 from flatdiff.__main__ import main
