@@ -156,7 +156,8 @@ class Cluster:
         heard = time.monotonic()
         while client.status == "running":
             try:
-                known = client.sync(client.scheduler.identity, callback_timeout=SILENT_AFTER_S)
+                scheduler: Any = client.scheduler
+                known: Any = client.sync(scheduler.identity, callback_timeout=SILENT_AFTER_S)
                 self._counted, heard = len(known["workers"]), time.monotonic()
             except Exception:  # nobody answers, or the connection is lost meanwhile
                 if time.monotonic() - heard >= SILENT_AFTER_S:

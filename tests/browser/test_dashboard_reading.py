@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -16,6 +17,8 @@ COLORS = """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-p
     .flatMap(plot => plot._fullData)
     .filter(trace => / \\(digits\\)$/.test(trace.name))
     .map(trace => [trace.name, trace.line?.color ?? trace.marker?.color]))"""
+RED = "+getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0]"
+SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 Y_TYPE = """() => document.querySelector(".js-plotly-plot")?._fullLayout?.yaxis.type"""
 BAND = """() => document.querySelector(".js-plotly-plot")._fullData
     .filter(trace => trace.fill === "toself").length"""
@@ -43,15 +46,11 @@ def test_row_12_first_paint_and_no_torch(page: Page, shipped: Server) -> None:
 def test_row_13_dark_and_light_and_one_colour_a_method(page: Page, shipped: Server) -> None:
     """The system's choice decides; what a method is drawn in is the same on every page."""
     found: list[dict[str, str]] = []
-    ground = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
     for path in ("flatness", "radius"):
         open_page(page, shipped, path)
-        for scheme, darkest, lightest in (("dark", 0, 63), ("light", 192, 255)):
+        for scheme in SCHEMES:
             page.emulate_media(color_scheme=scheme)
-            page.wait_for_function(f"""() => {{
-                const red = +{ground}.match(/\\d+/)[0];
-                return {darkest} <= red && red <= {lightest};
-            }}""")
+            page.wait_for_function(f"() => ({RED} < 64) === {str(scheme == 'dark').lower()}")
             page.wait_for_function(f"() => Object.keys(({COLORS})()).length > 1")
             found.append(page.evaluate(COLORS))
     names = set.intersection(*(set(colors) for colors in found))

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from distributed import Client
@@ -42,7 +43,12 @@ def test_cancelled_item_frees_its_worker(client: Client, tiny_root: Path) -> Non
         *(request.to_json(), probe, 1, str(tiny_root), panel_digest(request.panel)),
         pure=False,
     )
-    until(lambda: all(client.run(is_at_work).values()), "its products")
+
+    def begun() -> bool:
+        answers: Any = client.run(is_at_work)
+        return all(answers.values())
+
+    until(begun, "its products")
     time.sleep(1)
     assert tile.status == "pending"
     client.cancel([tile], force=True)
