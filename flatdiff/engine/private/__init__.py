@@ -4,5 +4,6 @@ start       the scheduler and the workers, started and kept
 credentials what its processes show each other
 process     what each of them runs
 preload     ends them with the program that started them
+blame       which tile a worker's death counts against
 deaths      how a worker process ended, told by whoever kept it
 """

@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 def dask_setup(scheduler: "Scheduler") -> None:
     """Called by Dask when the scheduler is made.
 
-    A worker has one thread and takes what is sent to it in order: all but the first are waiting.
+    A worker has one thread, and takes what was asked for first: all others are waiting. One that
+    was sent there again, and is older than what runs, is blamed for this once.
     """
     remove = scheduler.remove_worker
 
     async def remove_worker(address: str, *more: Any, expected: bool = False, **rest: Any) -> Any:
         worker = scheduler.workers.get(address)
         if worker is not None and not expected:
-            for waiting in list(worker.processing)[1:]:
+            for waiting in sorted(worker.processing, key=lambda task: task.priority)[1:]:
                 waiting.suspicious -= 1  # before Dask counts it
         return await remove(address, *more, expected=expected, **rest)
 
