@@ -88,8 +88,9 @@ def test_rows_14_and_15_on_every_screen(page: Page, shipped: Server, path: str) 
 
 
 def visit(page: Page, shipped: Server, path: str) -> None:
-    """Open it on a laptop, as a first visitor has it."""
+    """Open it on a laptop, as a first visitor has it, until the code of every widget has come."""
     open_page(page, shipped, path)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
     assert page.get_by_test_id("stException").count() == 0
 
 
