@@ -149,13 +149,12 @@ class Database:
         )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == STORE_VERSION:
+        if _version(db) == STORE_VERSION:
             return
-        if version != 0:
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
             raise StoreError(
-                f"{self.path} has store version {version}, this flatdiff reads {STORE_VERSION}; "
-                "update flatdiff, or set FLATDIFF_HOME to another folder"
+                f"{self.path} is another program's database; move it, or set FLATDIFF_HOME to "
+                "another folder"
             )
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
@@ -174,10 +173,20 @@ class Database:
             # A byte that is no text is a damaged value, to be found by its digest.
             db.text_factory = lambda raw: raw.decode(errors="replace")
             connection = _Connection(db)  # closes it, too, where the file is no database
+            self._refuse_newer(db)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
             self._local.open = connection
         return self._local.open.db
+
+    def _refuse_newer(self, db: sqlite3.Connection) -> None:
+        """Before its journal is made ours, which would write to the file."""
+        version = _version(db)
+        if version not in (0, STORE_VERSION):
+            raise StoreError(
+                f"{self.path} has store version {version}, this flatdiff reads {STORE_VERSION}; "
+                "update flatdiff, or set FLATDIFF_HOME to another folder"
+            )
 
     def rows(self, question: str, values: Sequence[Any] = ()) -> list[tuple]:
         """The answer to a SELECT.
@@ -238,6 +247,11 @@ class Database:
         """Close this thread's connection."""
         if hasattr(self._local, "open"):
             del self._local.open
+
+
+def _version(db: sqlite3.Connection) -> int:
+    """0 where nothing was written yet."""
+    return db.execute("PRAGMA user_version").fetchone()[0]
 
 
 @contextlib.contextmanager

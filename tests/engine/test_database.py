@@ -27,18 +27,29 @@ def ask(path: Path, question: str) -> list[tuple]:
 
 @pytest.mark.parametrize("version", [STORE_VERSION + 1, 99, -1])
 def test_other_version_is_left_alone(version: int, tmp_path: Path) -> None:
-    """Written by a newer program: refused with both versions, and its content stays."""
+    """Written by a newer program: refused with both versions, and not a byte of it changes."""
     path = tmp_path / "results.sqlite"
     db = raw(path)
     db.execute(f"PRAGMA user_version = {version}")
     db.execute("CREATE TABLE newer (x)")
     db.close()
+    written = path.read_bytes()
     with pytest.raises(
         StoreError, match=f"version {version}, this flatdiff reads .*FLATDIFF_HOME"
     ):
         Database(path)
-    assert ask(path, "SELECT name FROM sqlite_master") == [("newer",)]
-    assert ask(path, "PRAGMA user_version") == [(version,)]
+    assert path.read_bytes() == written
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    """Refused in a sentence; that a table of ours exists in it was a traceback."""
+    path = tmp_path / "results.sqlite"
+    with closing(raw(path)) as db:
+        db.execute("CREATE TABLE jobs (theirs)")
+    with pytest.raises(StoreError, match="another program's database; move it"):
+        Database(path)
+    assert ask(path, "SELECT sql FROM sqlite_master") == [("CREATE TABLE jobs (theirs)",)]
 
 
 @pytest.mark.parametrize(
