@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 from starlette.middleware import Middleware
 
+from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import check_environment
 from flatdiff.errors import FlatdiffError
 from pages.shared import plotly_js
@@ -64,6 +65,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
 
 try:
     check_environment()
+    open_home_store().close()
 except FlatdiffError as error:  # before the server starts, which would show it as a traceback
     sys.exit(f"flatdiff does not start: {error}")
 if missing := open_door(st.get_option("server.address"), os.environ):

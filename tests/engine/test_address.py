@@ -1,5 +1,6 @@
 """Addresses that are none, and numbers of workers that nobody can mean, are refused at once."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,10 +78,21 @@ def test_the_worker_command_refuses_in_a_sentence(words: list[str], said: str) -
     assert said in done.stderr
 
 
-def test_the_server_does_not_start_with_what_is_none() -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FLATDIFF_WORKERS", "abc", "FLATDIFF_WORKERS must be a number"),
+        (
+            "FLATDIFF_HOME",
+            os.devnull,
+            "the result store /dev/null/results.sqlite cannot be opened",
+        ),
+    ],
+)
+def test_the_server_does_not_start_with_what_is_none(name: str, value: str, said: str) -> None:
     """It says so before Streamlit would, in a traceback."""
-    code = "import os, runpy; os.environ['FLATDIFF_WORKERS'] = 'abc'; runpy.run_path('app.py')"
+    code = f"import os, runpy; os.environ[{name!r}] = {value!r}; runpy.run_path('app.py')"
     done = command_line(code=code)
     assert done.returncode == 1
-    assert "flatdiff does not start: FLATDIFF_WORKERS must be a number" in done.stderr
+    assert f"flatdiff does not start: {said}" in done.stderr
     assert "Traceback" not in done.stderr
