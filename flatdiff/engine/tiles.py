@@ -56,7 +56,7 @@ class Tiles:
                 evaluate_tile,
                 *(request.to_json(), items.start, len(items), self._root, active.panel),
                 pure=False,
-                fifo_timeout=0,  # each has a place of its own in the order: see private/blame.py
+                fifo_timeout="0 ms",  # a place of its own in the order: see private/blame.py
             )
         except Exception:
             active.put_back(items)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from distributed import Scheduler
+    from distributed.scheduler import TaskState
 
 
 def dask_setup(scheduler: "Scheduler") -> None:
@@ -22,8 +23,12 @@ def dask_setup(scheduler: "Scheduler") -> None:
     async def remove_worker(address: str, *more: Any, expected: bool = False, **rest: Any) -> Any:
         worker = scheduler.workers.get(address)
         if worker is not None and not expected:
-            for waiting in sorted(worker.processing, key=lambda task: task.priority)[1:]:
+            for waiting in sorted(worker.processing, key=_asked_for)[1:]:
                 waiting.suspicious -= 1  # before Dask counts it
         return await remove(address, *more, expected=expected, **rest)
 
     scheduler.remove_worker = remove_worker
+
+
+def _asked_for(task: "TaskState") -> tuple[float, ...]:
+    return task.priority or ()

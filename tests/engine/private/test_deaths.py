@@ -66,8 +66,8 @@ def test_the_end_of_a_worker_is_told_truly(
 
 def test_who_waits_behind_a_killer_is_not_blamed(client: Client) -> None:
     """One worker, which dies three times while the other two tiles are on it."""
-    killer = client.submit(leave, 3, pure=False, fifo_timeout=0)
-    waiting = [client.submit(abs, -number, pure=False, fifo_timeout=0) for number in (1, 2)]
+    killer = client.submit(leave, 3, pure=False, fifo_timeout="0 ms")
+    waiting = [client.submit(abs, -number, pure=False, fifo_timeout="0 ms") for number in (1, 2)]
     assert [future.result(timeout=60) for future in waiting] == [1, 2]
     assert killer.status == "error"
 
