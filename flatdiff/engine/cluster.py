@@ -31,6 +31,7 @@ COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
 SILENT_AFTER_S = 30.0  # a scheduler that answers nothing for so long is stopped, or hangs
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 LOOK_EVERY_S = 0.02
+SET_BACK_S = 1.0  # of the wall clock, beyond which a new connection costs less than waiting
 
 log = logging.getLogger("flatdiff.engine")
 
@@ -149,21 +150,29 @@ class Cluster:
         return link
 
     def _watch(self, client: "Client") -> None:
-        """Count the workers; a connection on which nobody answers is closed, and so is made anew.
+        """Count the workers; a connection that nothing comes of is closed, and so is made anew.
 
-        A process that is stopped keeps its connections, and would be waited for as long.
+        A process that is stopped keeps its connections, and would be waited for as long. Dask
+        sends, and looks after its workers, by the wall clock: set back, it waits for that to come
+        round again.
         """
-        heard = time.monotonic()
+        heard, ahead = time.monotonic(), wall_ahead_s()
         while client.status == "running":
-            try:
+            with contextlib.suppress(Exception):  # nobody answers, or the connection is lost
                 scheduler: Any = client.scheduler
                 known: Any = client.sync(scheduler.identity, callback_timeout=SILENT_AFTER_S)
                 self._counted, heard = len(known["workers"]), time.monotonic()
-            except Exception:  # nobody answers, or the connection is lost meanwhile
-                if time.monotonic() - heard >= SILENT_AFTER_S:
-                    log.warning("the scheduler answers nothing any more, and is given up")
-                    client.close(timeout=5)
+            set_back = wall_ahead_s() < ahead - SET_BACK_S
+            if set_back or time.monotonic() - heard >= SILENT_AFTER_S:
+                why = "the clock was set back" if set_back else "the scheduler answers nothing"
+                log.warning("%s: a new connection to the workers is made", why)
+                client.close(timeout=5)
             time.sleep(COUNT_EVERY_S)
+
+
+def wall_ahead_s() -> float:
+    """Seconds that the wall clock is ahead of the monotonic one; less when it was set back."""
+    return time.time() - time.monotonic()
 
 
 def _close_unwanted(starting: "Future[_Link]") -> None:

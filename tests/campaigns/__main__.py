@@ -6,6 +6,7 @@ from collections.abc import Callable
 import tyro
 
 from tests import campaigns
+from tests.campaigns.clock import clock
 from tests.campaigns.cold import cold
 from tests.campaigns.corruptions import corruptions
 from tests.campaigns.foreign import foreign
@@ -16,6 +17,7 @@ from tests.campaigns.store_faults import store_faults
 from tests.campaigns.walk import walk
 
 CAMPAIGNS: dict[str, Callable[..., int]] = {
+    "clock": clock,
     "cold": cold,
     "corruptions": corruptions,
     "foreign": foreign,

@@ -15,13 +15,11 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.first_page import start_server
-from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from tests.campaigns.kills import PANEL, content, num_doubled
+from tests.campaigns.programs import STARTS, Program, ended, reached, undisturbed
 from tests.campaigns.walk import outlived
 from tests.commands.test_interrupt import interrupted, measure
 from tests.conftest import write_tiny_checkpoint
@@ -33,10 +31,8 @@ ROLES: dict[str, Callable[[psutil.Process], list[psutil.Process]]] = {
     "scheduler": schedulers_of,
     "nanny": nannies_of,
 }
-ENDS_WITHIN_S = 150.0  # of the pause: what is silent is given up after a minute, and replaced
 CANCELLED_WITHIN_S = 1.0
 INTERRUPTED_WITHIN_S = 10.0
-POLL_S = 0.02
 
 
 @dataclasses.dataclass
@@ -61,15 +57,6 @@ class Counts:
         bad = self.unended + self.different + self.doubled + self.left
         soon = self.slowest_cancel_s <= CANCELLED_WITHIN_S
         return bad == 0 and soon and self.slowest_ctrl_c_s <= INTERRUPTED_WITHIN_S
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """Who computes what is in a store, and how a job there is cancelled."""
-
-    process: psutil.Process
-    store: Store
-    cancel: Callable[[Request], None]
 
 
 def pauses(
@@ -110,42 +97,6 @@ def pauses(
     return 0 if counts.clean else 1
 
 
-def undisturbed(place: Path, root: Path, request: Request, num_workers: int) -> dict[int, bytes]:
-    """Every item's arrays of a run in which nothing happens."""
-    with engine(place / "calm", root, num_workers) as program:
-        program.store.submit(request)
-        ended(program.store, request)
-        return content(program.store, request)
-
-
-@contextmanager
-def engine(home: Path, root: Path, num_workers: int) -> Iterator[Program]:
-    """In this process."""
-    cluster = Cluster(num_workers=num_workers)
-    made = Engine(store=Store(home / "results.sqlite"), cluster=cluster, root=root, adopt=True)
-    with made:
-        yield Program(psutil.Process(), made.store, lambda request: made.handle(request).cancel())
-
-
-@contextmanager
-def server(home: Path, root: Path, num_workers: int) -> Iterator[Program]:
-    """Which takes jobs that another program leaves in its store, and cancels, too."""
-    environment = {"FLATDIFF_CHECKPOINTS": str(root), "FLATDIFF_WORKERS": str(num_workers)}
-    process, _ = start_server(str(home), **environment)
-    store = Store(home / "results.sqlite")
-    try:
-        yield Program(
-            psutil.Process(process.pid), store, lambda request: store.request_cancel(request.key)
-        )
-    finally:
-        store.close()
-        process.terminate()
-        process.wait(60)
-
-
-STARTS = {"engine": engine, "server": server}
-
-
 def tried(
     program: Program,
     request: Request,
@@ -169,27 +120,6 @@ def tried(
         noted(counts, job, seconds, program.store, request, calm)
         how = f"{resumed_after:g} s" if resumed_after else "for good"
         print(f"{role}, {how}: {job.state} after {seconds:.1f} s", job.error or "", flush=True)
-
-
-def reached(program: Program, request: Request, num_done: int) -> None:
-    """Wait until so many items are done, and every worker is there."""
-    until(lambda: _done(program.store, request) >= num_done, "items")
-
-
-def _done(store: Store, request: Request) -> int:
-    job = store.job(request.key)
-    return job.num_done if job is not None else 0
-
-
-def ended(store: Store, request: Request) -> Job:
-    """The job when it is over; as it is when its time is up."""
-    deadline = time.monotonic() + ENDS_WITHIN_S
-    while True:
-        job = store.job(request.key)
-        assert job is not None
-        if job.state not in ACTIVE or time.monotonic() > deadline:
-            return job
-        time.sleep(POLL_S)
 
 
 @contextmanager

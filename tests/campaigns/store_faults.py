@@ -103,15 +103,12 @@ def store_faults(num_tiles: int = NUM_TILES, every: int = 1) -> int:
         num_tiles: that each program writes.
         every: 1: every call; 5: each fifth.
     """
-    compiler = shutil.which("cc")
-    if compiler is None or not sys.platform.startswith("linux"):
-        sys.stdout.write("store_faults: NOT RUN, it needs Linux and a C compiler\n")
-        return 1
     counts = Counts()
     with tempfile.TemporaryDirectory(prefix="flatdiff-faults-") as folder:
-        shim = Path(folder) / "shim.so"
-        words = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(shim), "-ldl"]
-        subprocess.run(words, input=SHIM, text=True, check=True)
+        shim = built(SHIM, Path(folder))
+        if shim is None:
+            sys.stdout.write("store_faults: NOT RUN, it needs Linux and a C compiler\n")
+            return 1
         for call in CALLS:
             for error in ERRORS.values():
                 number = 1
@@ -119,6 +116,16 @@ def store_faults(num_tiles: int = NUM_TILES, every: int = 1) -> int:
                     number += every
     sys.stdout.write(f"store_faults: {counts}\n")
     return int(counts.lost + counts.torn + counts.untold > 0)
+
+
+def built(source: str, folder: Path) -> Path | None:
+    """A library of C that is loaded before all others; None where that cannot be."""
+    compiler, library = shutil.which("cc"), folder / "shim.so"
+    if compiler is None or not sys.platform.startswith("linux"):
+        return None
+    words = [compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", str(library), "-ldl"]
+    subprocess.run(words, input=source, text=True, check=True)
+    return library
 
 
 def fault(

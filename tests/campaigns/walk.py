@@ -128,20 +128,27 @@ def prepare(root: Path) -> None:
     weights.write_bytes(content)
 
 
-def visit(one: Walk, pages: Sequence[str]) -> None:
-    """All pages in a browser: the measuring ones with three jobs each, then the others."""
+@contextlib.contextmanager
+def browser() -> Iterator[Page]:
+    """A page of it, patient."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
-        page = browser.new_page()
+        opened = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        page = opened.new_page()
         page.set_default_timeout(PATIENCE_MS)
         expect.set_options(timeout=PATIENCE_MS)
+        yield page
+        with contextlib.suppress(BrowserError):
+            opened.close()
+
+
+def visit(one: Walk, pages: Sequence[str]) -> None:
+    """All pages in a browser: the measuring ones with three jobs each, then the others."""
+    with browser() as page:
         for name in pages:
             measure(page, one, name)
         for name in (*OTHERS, LAST):
             open_page(page, f"{one.url}/{name}")
         begin_a_job(page, one)
-        with contextlib.suppress(BrowserError):
-            browser.close()
 
 
 def open_page(page: Page, url: str) -> None:

@@ -1,15 +1,19 @@
 """A cluster of other machines: a scheduler and workers that share nothing with this program."""
 
 import dataclasses
+import itertools
 import os
 import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
+from distributed import Client
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
@@ -48,6 +52,36 @@ def loss_of(path: Path, cluster: Cluster, root: Path, settings: SurfaceSettings)
         return engine.submit(request).wait(timeout_s=120).loss
     finally:
         engine.close()
+
+
+class Idle:
+    """A client that is answered at once, and that has nothing to do."""
+
+    def __init__(self) -> None:
+        self.status, self.rounds, self.scheduler = "running", 0, SimpleNamespace(identity=None)
+
+    def sync(self, _question: object, callback_timeout: float) -> dict[str, list[str]]:
+        """No worker; there is an end to it in any case."""
+        self.rounds += 1
+        self.status = "running" if self.rounds < 5 else "lost"
+        return {"workers": []}
+
+    def close(self, timeout: float) -> None:
+        """As Dask's."""
+        self.status = "closed"
+
+
+@pytest.mark.parametrize(("jump", "ends"), [(-7200.0, "closed"), (7200.0, "lost"), (0, "lost")])
+def test_a_clock_that_is_set_back_costs_a_connection(
+    jump: float, ends: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dask's waits for the time to come round again, and its jobs with it."""
+    moments = itertools.chain([50.0, 50.0], itertools.repeat(50.0 + jump))
+    monkeypatch.setattr("flatdiff.engine.cluster.wall_ahead_s", lambda: next(moments))
+    monkeypatch.setattr("flatdiff.engine.cluster.COUNT_EVERY_S", 0.0)
+    client = Idle()
+    Cluster(num_workers=1)._watch(cast("Client", client))
+    assert client.status == ends
 
 
 @pytest.mark.slow  # five workers load torch on as many cores as there are

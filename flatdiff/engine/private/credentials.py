@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 # Of no meaning: the key dies with the program, and no clock that is set wrong should refuse it.
-VALID_FROM, VALID_TO = datetime.datetime(2000, 1, 1), datetime.datetime(2999, 1, 1)
+VALID_FROM, VALID_TO = datetime.datetime(1950, 1, 1), datetime.datetime(2999, 1, 1)
 
 
 def temporary_credentials() -> dict[str, str | bool]:

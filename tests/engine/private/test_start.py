@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cryptography import x509
 from dask import config
 
 from flatdiff.engine.cluster import Cluster
@@ -193,6 +194,14 @@ def test_every_start_has_a_key_of_its_own() -> None:
     """One that is known from an earlier start opens nothing."""
     first, second = (temporary_credentials()["tls_client_key"] for _ in range(2))
     assert first != second
+
+
+def test_no_clock_that_is_set_wrong_refuses_a_certificate() -> None:
+    """A machine without a battery begins in 1970: "TLS certificate does not match" came then."""
+    text = str(temporary_credentials()["tls_ca_file"])
+    certificate = x509.load_pem_x509_certificate(text.encode())
+    assert certificate.not_valid_before_utc.year < 1970
+    assert certificate.not_valid_after_utc.year > 2900
 
 
 def certificates_in(folder: Path) -> dict[str, str]:
