@@ -162,7 +162,8 @@ class Cluster:
                 scheduler: Any = client.scheduler
                 known: Any = client.sync(scheduler.identity, callback_timeout=SILENT_AFTER_S)
                 self._counted, heard = len(known["workers"]), time.monotonic()
-            set_back = wall_ahead_s() < ahead - SET_BACK_S
+            before, ahead = ahead, wall_ahead_s()
+            set_back = ahead < before - SET_BACK_S
             if set_back or time.monotonic() - heard >= SILENT_AFTER_S:
                 why = "the clock was set back" if set_back else "the scheduler answers nothing"
                 log.warning("%s: a new connection to the workers is made", why)

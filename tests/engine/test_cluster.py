@@ -71,12 +71,15 @@ class Idle:
         self.status = "closed"
 
 
-@pytest.mark.parametrize(("jump", "ends"), [(-7200.0, "closed"), (7200.0, "lost"), (0, "lost")])
+@pytest.mark.parametrize(
+    ("jumps", "ends"),
+    [([0, -2], "closed"), ([0, 9e9, 9e9 - 2], "closed"), ([0, 7200], "lost"), ([0], "lost")],
+)
 def test_a_clock_that_is_set_back_costs_a_connection(
-    jump: float, ends: str, monkeypatch: pytest.MonkeyPatch
+    jumps: list[float], ends: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dask's waits for the time to come round again, and its jobs with it."""
-    moments = itertools.chain([50.0, 50.0], itertools.repeat(50.0 + jump))
+    moments = itertools.chain(jumps, itertools.repeat(jumps[-1]))
     monkeypatch.setattr("flatdiff.engine.cluster.wall_ahead_s", lambda: next(moments))
     monkeypatch.setattr("flatdiff.engine.cluster.COUNT_EVERY_S", 0.0)
     client = Idle()
