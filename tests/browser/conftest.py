@@ -25,6 +25,9 @@ from flatdiff.system.files import PROJECT_ROOT
 PATIENCE = 120_000
 expect.set_options(timeout=PATIENCE)
 
+# Pixels of a page that lie beside the screen.
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from flatdiff.checkpoints.card import read_card
 from flatdiff.engine.store import DONE
 from flatdiff.reports.sheet import sheet_requests
-from tests.browser.conftest import Server
+from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_road import open_page
 from tests.pages.stored import arrays_for
 
@@ -51,6 +51,5 @@ def test_report_opens_without_a_network(
     assert charts.count() > 10
     assert [url for url in asked if not url.startswith("data:")] == [path.as_uri()]
     assert not [message.text for message in said if message.type == "error"]
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert reader.evaluate(overflow) <= 0
+    assert reader.evaluate(OVERFLOW) <= 0
     context.close()

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_road import PAGES, open_page
 
 pytestmark = pytest.mark.browser
@@ -39,7 +39,6 @@ REPORTED = {
 }
 MEASURED = ("flatness", "curvature", "radius", "exposure", "quantization")
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
-OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 Screen = tuple[int, Literal["light", "dark"]]
 LAPTOP: Screen = (1280, "light")
 PHONE: Screen = (375, "dark")

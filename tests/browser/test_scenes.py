@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from pages.shared.plotly_js import FILE_NAME, PLOTLY_JS
-from tests.browser.conftest import CHROMIUM_FLAGS, PATIENCE, Server
+from tests.browser.conftest import CHROMIUM_FLAGS, OVERFLOW, PATIENCE, Server
 from tests.browser.test_dashboard_rows import open_stored
 from tests.browser.test_road import set_number
 
@@ -174,8 +174,7 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
     after = eyes(page)
     assert after[0] != before[0]
     assert after[0] == pytest.approx(after[1], abs=0.011), "the link has two digits"
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0
+    assert page.evaluate(OVERFLOW) <= 0
     context.close()
 
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.browser.conftest import Server
+from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_road import open_page
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,6 @@ def test_reader_sees_the_bound_fail_then_hold(
     visitor.set_viewport_size({"width": 375, "height": 900})
     visitor.goto(page.url)
     expect(visitor.get_by_text("Here both bounds hold")).to_be_visible()
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert visitor.evaluate(overflow) <= 0
+    assert visitor.evaluate(OVERFLOW) <= 0
     assert visitor.get_by_test_id("stException").count() == 0
     visitor.close()

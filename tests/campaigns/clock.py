@@ -21,7 +21,7 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.locks import is_alive
 from tests.campaigns.kills import PANEL, content
-from tests.campaigns.programs import Program, ended, engine, reached, server
+from tests.campaigns.programs import Program, ended, reached, server, undisturbed
 from tests.campaigns.store_faults import built
 from tests.campaigns.walk import browser, in_log, open_page
 from tests.conftest import write_tiny_checkpoint
@@ -122,7 +122,7 @@ def campaign(place: Path, shim: Path, jumps: list[str], resolution: int) -> Coun
         make_request("surface", card, SurfaceSettings(resolution=resolution, seed=seed), PANEL)
         for seed in range(len(jumps))
     ]
-    calm = steady(place, root, requests)
+    calm = undisturbed(place, root, requests, 1)
     set_to(shown, "0h")
     environment = {"LD_PRELOAD": str(shim), "CLOCK_AHEAD": str(shown)}
     with server(place / "home", root, 1, **environment) as program, browser() as page:
@@ -134,16 +134,6 @@ def campaign(place: Path, shim: Path, jumps: list[str], resolution: int) -> Coun
         counts.disordered += kept != asked
     counts.faults += len(in_log(place / "home"))
     return counts
-
-
-def steady(place: Path, root: Path, requests: list[Request]) -> list[dict[int, bytes]]:
-    """Results under a clock that does not jump."""
-    with engine(place / "calm", root, 1) as program:
-        for request in requests:
-            program.store.submit(request)
-        for request in requests:
-            ended(program.store, request)
-        return [content(program.store, request) for request in requests]
 
 
 def seconds_of(jump: str) -> int:

@@ -84,7 +84,7 @@ def pauses(
         place, root = Path(folder), Path(folder) / "checkpoints"
         card = write_tiny_checkpoint(root, "adm", 0)
         request = make_request("surface", card, SurfaceSettings(resolution=resolution), PANEL)
-        calm = undisturbed(place, root, request, num_workers)
+        (calm,) = undisturbed(place, root, [request], num_workers)
         for name in programs.split():
             if name == "command":
                 interrupts(place, root, roles.split(), counts)

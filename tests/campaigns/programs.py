@@ -1,7 +1,7 @@
 """Programs that compute what is in a store: an engine in this process, or a server."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +30,16 @@ class Program:
     url: str = ""  # of a server
 
 
-def undisturbed(place: Path, root: Path, request: Request, num_workers: int) -> dict[int, bytes]:
-    """Every item's arrays of a run in which nothing happens."""
+def undisturbed(
+    place: Path, root: Path, requests: Sequence[Request], num_workers: int
+) -> list[dict[int, bytes]]:
+    """Every item's arrays, for each request, of a run in which nothing happens."""
     with engine(place / "calm", root, num_workers) as program:
-        program.store.submit(request)
-        ended(program.store, request)
-        return content(program.store, request)
+        for request in requests:
+            program.store.submit(request)
+        for request in requests:
+            ended(program.store, request)
+        return [content(program.store, request) for request in requests]
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def test_the_worker_command_refuses_in_a_sentence(words: list[str], said: str) -
         (
             "FLATDIFF_HOME",
             os.devnull,
-            "the result store /dev/null/results.sqlite cannot",
+            "the result store /dev/null/results.sqlite cannot be opened",
         ),
     ],
 )
