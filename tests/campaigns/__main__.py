@@ -9,22 +9,28 @@ from tests import campaigns
 from tests.campaigns.clock import clock
 from tests.campaigns.cold import cold
 from tests.campaigns.corruptions import corruptions
+from tests.campaigns.disks import disks
 from tests.campaigns.foreign import foreign
 from tests.campaigns.fuzz import fuzz
 from tests.campaigns.kills import kills
 from tests.campaigns.pauses import pauses
+from tests.campaigns.sharing import sharing
 from tests.campaigns.store_faults import store_faults
+from tests.campaigns.versions import versions
 from tests.campaigns.walk import walk
 
 CAMPAIGNS: dict[str, Callable[..., int]] = {
     "clock": clock,
     "cold": cold,
     "corruptions": corruptions,
+    "disks": disks,
     "foreign": foreign,
     "fuzz": fuzz,
     "kills": kills,
     "pauses": pauses,
+    "sharing": sharing,
     "store-faults": store_faults,
+    "versions": versions,
     "walk": walk,
 }
 

@@ -1,12 +1,9 @@
 """Why a store is refused: each cause made for real, as far as this user can make it."""
 
-import contextlib
 import errno
 import os
 import resource
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,29 +14,20 @@ from flatdiff.engine import database, refusals
 from flatdiff.engine.database import Database
 from flatdiff.engine.store import Store
 from flatdiff.errors import StoreError, StoreUnavailableError
+from tests.disks import fill, make_read_only, small_disk
 from tests.subjects import arrays_of, surface_request
 
-ROOT = os.name == "posix" and os.geteuid() == 0
 REQUEST = surface_request()
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 1 MiB, which only root can make."""
-    if not ROOT or not sys.platform.startswith("linux"):
-        pytest.skip("NOT TESTED: only root can mount")
-    words = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
-    if subprocess.run(words, check=False, capture_output=True).returncode:
-        pytest.skip("NOT TESTED: nothing can be mounted here")
-    yield tmp_path
-    subprocess.run(["umount", "-l", str(tmp_path)], check=True)
-
-
-def fill(folder: Path) -> None:
-    """To the last byte."""
-    with (folder / "full").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-        while file.write(b"x" * 4096):
-            pass
+    try:
+        with small_disk(tmp_path, "1m") as mounted:
+            yield mounted
+    except OSError as error:
+        pytest.skip(str(error))
 
 
 def write_many(store: Store) -> None:
@@ -48,35 +36,34 @@ def write_many(store: Store) -> None:
         store.put_tile(REQUEST.key, item, [arrays_of(item)] * 40, 1.0, "")
 
 
-def test_a_full_disk_is_called_full(small_disk: Path) -> None:
+def test_a_full_disk_is_called_full(disk: Path) -> None:
     """It can be written to, so "a folder that can be written" is no help."""
-    fill(small_disk)
+    fill(disk)
     with pytest.raises(StoreUnavailableError, match=r"opened: no space is left .* another disk"):
-        Database(small_disk / "results.sqlite")
+        Database(disk / "results.sqlite")
 
 
-def test_a_disk_that_fills_up_takes_nothing_more(small_disk: Path) -> None:
+def test_a_disk_that_fills_up_takes_nothing_more(disk: Path) -> None:
     """What was saved before is there, and the next one is saved when there is room again."""
-    store = Store(small_disk / "results.sqlite")
+    store = Store(disk / "results.sqlite")
     store.submit(REQUEST)
     store.put_tile(REQUEST.key, 0, [arrays_of(0)], 1.0, "")
-    fill(small_disk)
+    fill(disk)
     with pytest.raises(StoreUnavailableError, match=r"written: no space is left"):
         write_many(store)
     kept = store.items_done(REQUEST.key)
     assert 0 in kept
-    (small_disk / "full").unlink()
+    (disk / "filler").unlink()
     store.put_tile(REQUEST.key, 500, [arrays_of(0)], 1.0, "")
     assert {*kept, 500} == set(store.items_done(REQUEST.key))
     store.close()
 
 
-def test_a_read_only_disk_is_called_so(small_disk: Path) -> None:
+def test_a_read_only_disk_is_called_so(disk: Path) -> None:
     """Root may write anywhere but here."""
-    words = ["mount", "-o", "remount,ro", str(small_disk)]
-    subprocess.run(words, check=True)
+    make_read_only(disk)
     with pytest.raises(StoreError, match=r"its disk can only be read; .*can be written"):
-        Database(small_disk / "results.sqlite")
+        Database(disk / "results.sqlite")
 
 
 def test_a_limit_of_file_sizes_is_called_so(tmp_path: Path) -> None:
