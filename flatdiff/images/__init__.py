@@ -4,7 +4,8 @@ datasets        one record a dataset, one table of them: files, loader, labels, 
 fingerprint     whether the files of a folder or zip are others than before
 image_set       ImageSet, load_images: one split as a tensor
 loaders         how each dataset's images are read
-image_files     folders, zips and LSUN's database, image by image
+image_files     folders and zips, image by image
+lsun            LSUN's databases, image by image, walked through in a process of its own first
 cache           a collection decoded once
 grid            images side by side
 features        images to vectors: Inception's, or the digits network's

@@ -61,7 +61,7 @@ class Source:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class Census:
     """What was found."""
 
     num_seen: int
@@ -84,7 +84,7 @@ class Prepared:
     """Images ready for use."""
 
     values: NDArray[np.uint8]  # (N, C, H, W), mapped from a file; writing changes a copy
-    outcome: Outcome
+    census: Census
     fresh: bool  # looked through just now
 
 
@@ -113,9 +113,9 @@ def prepare(source: Source, files: Iterable[ImageFile]) -> Prepared:
 def _found(source: Source) -> Prepared | None:
     try:
         text = source.stem().with_suffix(".json").read_text("utf-8")
-        outcome = from_mapping(Outcome, json.loads(text), "outcome")
-        _refuse(source, outcome)
-        return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=False)
+        census = from_mapping(Census, json.loads(text), "census")
+        _refuse(source, census)
+        return Prepared(_mapped(source, census.num_kept), census, fresh=False)
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None  # never made, or damaged: made again
 
@@ -134,20 +134,20 @@ def _made(source: Source, files: Iterable[ImageFile]) -> Prepared:
     for old in folder.glob("*.*"):
         if old.suffix in (".json", ".u8") or old.name.startswith(".making"):
             old.unlink(missing_ok=True)  # of the collection as it was, or of a killed attempt
-    outcome = _written(source, files, stem.with_suffix(".u8"))
-    text = json.dumps(dataclasses.asdict(outcome))
+    census = _written(source, files, stem.with_suffix(".u8"))
+    text = json.dumps(dataclasses.asdict(census))
     try:
-        _refuse(source, outcome)
+        _refuse(source, census)
     except DataError:
         stem.with_suffix(".u8").unlink()
-        if source.is_watched() and not outcome.disk_failed:
+        if source.is_watched() and not census.disk_failed:
             atomic_write(stem.with_suffix(".json"), text.encode())
         raise
     atomic_write(stem.with_suffix(".json"), text.encode())  # last: with it the pair is whole
-    return Prepared(_mapped(source, outcome.num_kept), outcome, fresh=True)
+    return Prepared(_mapped(source, census.num_kept), census, fresh=True)
 
 
-def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Outcome:
+def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Census:
     """Pixels go to the disk one by one: a large collection does not fit into memory."""
     tally = _Tally()
     temporary = ""
@@ -166,7 +166,7 @@ def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Outcome:
     finally:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
-    return tally.outcome()
+    return tally.census()
 
 
 class _Tally:
@@ -195,9 +195,9 @@ class _Tally:
                 self.kept += 1
                 yield pixels.values
 
-    def outcome(self) -> Outcome:
+    def census(self) -> Census:
         """So far."""
-        return Outcome(
+        return Census(
             num_seen=self.seen,
             num_kept=self.kept,
             counts=self.counts,
@@ -211,16 +211,16 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _refuse(source: Source, outcome: Outcome) -> None:
-    if not outcome.num_seen:
+def _refuse(source: Source, census: Census) -> None:
+    if not census.num_seen:
         raise DataError(
             f"{source.name} has no images for the split {source.split!r}; expected files ending "
             f"in {', '.join(IMAGE_SUFFIXES)}"
         )
-    unreadable = outcome.counts.get("unreadable", 0)
-    if unreadable > MAX_UNREADABLE_SHARE * outcome.num_seen:
-        names = ", ".join(outcome.examples["unreadable"])
+    unreadable = census.counts.get("unreadable", 0)
+    if unreadable > MAX_UNREADABLE_SHARE * census.num_seen:
+        names = ", ".join(census.examples["unreadable"])
         raise DataError(
-            f"{unreadable:,} of {outcome.num_seen:,} images in {source.name} cannot be read, more "
+            f"{unreadable:,} of {census.num_seen:,} images in {source.name} cannot be read, more "
             f"than one in ten: {names}, ..."
         )

@@ -1,4 +1,4 @@
-"""A collection is image files under one roof: a folder, a zip, or LSUN's database.
+"""A collection is image files under one roof: a folder or a zip; see also `lsun`.
 
 Every file becomes pixels in one way: upright, 8 bits, its middle square scaled as guided-diffusion
 does it. What else had to be done to it, or that it could not be read, is a remark.
@@ -11,7 +11,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -206,34 +205,3 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     if info.file_size > MAX_FILE_BYTES:
         raise ValueError("too large for an image")
     return archive.read(info)
-
-
-def lsun_images(folder: Path) -> Iterator[ImageFile]:
-    """Every image of one of LSUN's databases, as torchvision reads them, in the order of keys.
-
-    Raises:
-        DataError: lmdb is not installed, or the database cannot be read.
-    """
-    try:
-        import lmdb
-    except ImportError:
-        raise DataError(
-            "LSUN's databases are read by the package lmdb; install it with: pip install lmdb"
-        ) from None
-    try:
-        with closing(lmdb.open(str(folder), readonly=True, lock=False, readahead=False)) as env:
-            _refuse_cut(folder, env.stat()["psize"] * (env.info()["last_pgno"] + 1))
-            with env.begin() as transaction:
-                for key, value in transaction.cursor():
-                    yield key.decode("ascii", "replace"), partial(bytes, value)
-    except (lmdb.Error, OSError) as error:
-        raise DataError(f"{folder} cannot be read as an LSUN database: {error}") from None
-
-
-def _refuse_cut(folder: Path, expected: int) -> None:
-    """Before a page that is not there is touched: that would end the process."""
-    if (there := (folder / "data.mdb").stat().st_size) < expected:
-        raise DataError(
-            f"{folder} cannot be read as an LSUN database: data.mdb has {there:,} bytes of "
-            f"{expected:,}; get it again"
-        )

@@ -15,8 +15,9 @@ import torch
 from flatdiff.errors import DataError
 from flatdiff.images.cache import Source, prepare
 from flatdiff.images.datasets import CIFAR10_BYTES, Dataset, Split, datasets_home
-from flatdiff.images.image_files import UNREADABLE_SENTENCE, ImageFile, collection, lsun_images
+from flatdiff.images.image_files import UNREADABLE_SENTENCE, ImageFile, collection
 from flatdiff.images.image_set import ImageSet, Wanted
+from flatdiff.images.lsun import lsun_images
 from flatdiff.system.download import Published, fetch
 
 DIGITS_TRAIN = 1500  # of 1797; the other 297 are held out
@@ -120,7 +121,7 @@ def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name
     """The images are looked through at their first use; what is left out is said at every use."""
     source = Source(name=name, fingerprint=dataset.fingerprint(fresh=True), **vars(wanted))
     found = prepare(source, _told(name, files))
-    for sentence in found.outcome.sentences():
+    for sentence in found.census.sentences():
         if found.fresh or UNREADABLE_SENTENCE in sentence:
             log.warning("%s, %s: %s", name, wanted.split, sentence)
     return ImageSet(torch.from_numpy(found.values), 255)

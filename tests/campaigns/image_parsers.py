@@ -2,13 +2,18 @@
 
 import io
 import itertools
+import tempfile
 import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import lmdb
 from PIL import Image
 
 from flatdiff.images.cache import Source, prepare
 from flatdiff.images.image_files import collection, read_pixels
+from flatdiff.images.lsun import FILE, lsun_images
 from tests.campaigns.parser import Desk, Parser, zipped
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16")
@@ -28,7 +33,12 @@ def image_parsers(desk: Desk) -> list[Parser]:
         )
         return prepare(source, collection(path, "train")).values.shape
 
+    def read_database(content: bytes) -> Any:
+        path = desk.put(f"lsun/{FILE}", content)
+        return [len(read()) for _, read in lsun_images(path.parent)]
+
     return [
+        Parser(name="LSUN database", valid=[database(images)], read=read_database),
         Parser(
             name="image",
             valid=list(images.values()),
@@ -37,6 +47,16 @@ def image_parsers(desk: Desk) -> list[Parser]:
         ),
         Parser(name="archive of images", valid=archives, read=read_collection, more_mb=IMAGE_MB),
     ]
+
+
+def database(images: Mapping[str, bytes]) -> bytes:
+    """As LSUN's: what is long lies on pages of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        with lmdb.open(folder, map_size=1 << 22) as opened, opened.begin(write=True) as written:
+            for name, content in images.items():
+                written.put(name.encode(), content)
+            written.put(b"long", bytes(10_000))
+        return (Path(folder) / FILE).read_bytes()
 
 
 def encoded() -> list[tuple[str, str, bytes]]:
