@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.errors import CheckpointError
+from flatdiff.system.foreign_json import as_text
 
 MAX_HEADER_BYTES = 4 << 20
 MAX_TENSORS = 20_000
 MAX_DIMENSIONS = 16
 MAX_LENGTH = 1 << 40  # of one dimension
 MAX_NAME = 512  # characters of a tensor's name; an ADM network's have some 40
-MAX_TEXT = 80  # characters of a foreign name in a sentence
+MAX_SHOWN = 80  # characters of a foreign name in a sentence
 
 # Bits a number takes, by the format's name of its type.
 BITS = {
@@ -211,13 +212,4 @@ def require_name(name: str) -> None:
 
 def shortened(name: str) -> str:
     """A name from a file, at a length that a sentence can hold, and as text."""
-    return as_text(name if len(name) <= MAX_TEXT else f"{name[:MAX_TEXT]}...")
-
-
-def as_text(name: str) -> str:
-    r"""With a question mark for every half of a character, which no file or terminal takes.
-
-    >>> as_text("\ud800 is a lone surrogate")
-    '? is a lone surrogate'
-    """
-    return name.encode(errors="replace").decode()
+    return as_text(name if len(name) <= MAX_SHOWN else f"{name[:MAX_SHOWN]}...")

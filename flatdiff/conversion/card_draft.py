@@ -12,7 +12,7 @@ from typing import Any
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
-from flatdiff.checkpoints.header import Header, as_text, shortened
+from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet, listed
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
@@ -22,7 +22,7 @@ from flatdiff.diffusion.flags import AdmFlags, parse_flags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
-from flatdiff.system.foreign_json import as_sentence, read_foreign_json
+from flatdiff.system.foreign_json import as_sentence, as_text, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 

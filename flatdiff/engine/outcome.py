@@ -21,7 +21,7 @@ FETCH_TIMEOUT_S = 20.0  # of a result that is there
 Outcome = TileResult | BaseException | None
 
 
-def evaluate_tile(*arguments: Any) -> Outcome:
+def try_tile(*arguments: Any) -> Outcome:
     """Runs in the worker; its module is named, not imported, so that no page ever loads torch."""
     try:
         return importlib.import_module("flatdiff.engine.worker").evaluate_tile(*arguments)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.active import Active
-from flatdiff.engine.outcome import Outcome, evaluate_tile, outcome_of
+from flatdiff.engine.outcome import Outcome, outcome_of, try_tile
 from flatdiff.engine.store import Store
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Tiles:
         request = active.request
         try:
             future = client.submit(
-                evaluate_tile,
+                try_tile,
                 *(request.to_json(), items.start, len(items), self._root, active.panel),
                 pure=False,
                 fifo_timeout="0 ms",  # a place of its own in the order: see private/blame.py
