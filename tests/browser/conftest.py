@@ -35,6 +35,7 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--process-per-site",  # what one tab has compiled of Streamlit's and plotly's code, all have
 ]
 
 
@@ -98,10 +99,14 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def laptop(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile on a laptop; after the first test its cache has Streamlit's and plotly's files."""
+def laptop(browser: Browser, shipped: Server) -> Iterator[BrowserContext]:
+    """A profile on a laptop; a tab that stays open keeps its process, and what that compiled.
+
+    The site is the address without the port, so that tabs of all servers share the process.
+    """
     context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
     context.set_default_timeout(PATIENCE)
+    context.new_page().goto(f"{shipped.url}/_stcore/health")
     yield context
     context.close()
 

@@ -68,13 +68,19 @@ def eyes(page: Page) -> list[list[float]]:
     return found
 
 
+def middle(page: Page, k: int) -> tuple[float, float]:
+    """Of a surface, on the screen, once what comes in above it moves it no more."""
+    plot, before = page.locator(".scenes-plot").nth(k), None
+    plot.scroll_into_view_if_needed()
+    while (box := plot.bounding_box()) != before or box is None:
+        before = box
+        page.wait_for_timeout(250)
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def drag(page: Page, k: int) -> None:
     """From the middle of a surface to the right."""
-    plot = page.locator(".scenes-plot").nth(k)
-    plot.scroll_into_view_if_needed()
-    box = plot.bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    x, y = middle(page, k)
     page.mouse.move(x, y)
     page.mouse.down()
     for step in range(1, 4):
@@ -121,9 +127,7 @@ def test_click_on_a_surface_shows_samples_from_there(visitor: Page, server: Serv
     drag(visitor, 0)
     expect(visitor).to_have_url(re.compile("camera="))
     assert "&a=" not in visitor.url
-    box = visitor.locator(".scenes-plot").first.bounding_box()
-    assert box is not None
-    visitor.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    visitor.mouse.click(*middle(visitor, 0))
     expect(visitor).to_have_url(re.compile("[?&]a=.*[?&]b="))
     shows_samples(visitor, 2)
 

@@ -161,7 +161,7 @@ def worker_processes() -> list[psutil.Process]:
 
 def test_killed_worker_loses_no_finished_tile(engine: Engine, tiny_root: Path) -> None:
     """SIGKILL gives the worker no chance to tidy up; finished tiles must be byte-equal after."""
-    request = request_for(tiny_root, SurfaceSettings(resolution=17))
+    request = request_for(tiny_root, SurfaceSettings(resolution=9))
     handle = engine.submit(request)
     until(lambda: progress_of(handle).done > 20)
     before = tiles_of(engine.store, request.key)
@@ -239,8 +239,8 @@ def test_programs_share_a_job_and_a_killed_one_leaves_it_to_the_next(
 
     Beside it, while it lived, a program that asked for the same had nothing to compute.
     """
-    request = request_for(tiny_root, SurfaceSettings(resolution=15))
-    victim = program(tiny_root, store, 15)
+    request = request_for(tiny_root, SurfaceSettings(resolution=11))
+    victim = program(tiny_root, store, 11)
     until(lambda: state_of(store, request) == "running")
     guest = Engine(store=store, cluster=cluster, root=tiny_root, adopt=False)
     sent = tiles_sent(guest, monkeypatch)

@@ -70,7 +70,7 @@ def test_panel_error_is_the_spread_over_panels() -> None:
     root = checkpoint_root()
     card = read_card(root, "digits/adm")
     network = load_model(root, card, CPU)
-    panels = [Subject(card, network, Panel(size=64, seed=seed)) for seed in range(1, 41)]
+    panels = [Subject(card, network, Panel(size=32, seed=seed)) for seed in range(1, 41)]
     losses = [subject.losses() for subject in panels]
     spread = np.std([mean(values) for values in losses], ddof=1)
     foretold = np.mean(
