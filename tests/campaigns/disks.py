@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -23,14 +24,15 @@ from tests.campaigns.walk import TEMPORARY
 from tests.conftest import write_tiny_checkpoint
 from tests.disks import MOUNTABLE, NOT_MOUNTABLE, fill, make_read_only, make_writable, small_disk
 
-SIZE = "40m"  # a training run's checkpoints and state take 30
-FREE_KIB = (0, 8, 64, 512, 4096, 16384)
+SIZE = "80m"  # a training state takes 17, beside the one that it replaces; checkpoints take 10
+FREE_KIB = (0, 8, 64, 512, 4096, 24576)
 TIMEOUT_S = 300.0
 # In the disk's folder; `theirs.safetensors` lies elsewhere.
 COMMANDS = {
     "train": "train --method sam --steps 4 --batch-size 2 --swa-start-step 2 --swa-every-steps 1"
     " --precision float32 --num-threads 1 --save-every-steps 2 --out checkpoints/family",
-    "import": "import {theirs} --name theirs/net",
+    "import": "import {theirs} --name theirs/net --flags '--image_size 8' --dataset digits"
+    " --method adm",
     "quantize": "quantize --checkpoint tiny/adm --out small.safetensors",
     "measure": "measure lpf --checkpoint tiny/adm --num-perturbations 4 --out lpf.json",
 }
@@ -73,7 +75,7 @@ def disks(commands: str = " ".join(COMMANDS), free_kib: tuple[int, ...] = FREE_K
             words = COMMANDS[name].format(theirs=theirs / "tiny" / "net" / WEIGHTS_FILE)
             for free in (*free_kib, None):
                 with prepared(Path(folder) / "disk") as disk:
-                    done = tried(disk, words.split(), free, counts)
+                    done = tried(disk, shlex.split(words), free, counts)
                 room = "read only" if free is None else f"{free} KiB free"
                 print(f"{name}, {room}: {done.returncode} {last_line(done)[:200]}", flush=True)
     sys.stdout.write(f"disks: {counts}\n")
