@@ -68,8 +68,10 @@ def _listed(names: Sequence[str]) -> Callable[[], int]:
 def script() -> None:
     """What `flatdiff` on the command line runs."""
     try:
-        code = main()
-        sys.stdout.flush()
+        try:
+            code = main()
+        finally:  # a parser that has shown its help ends the program
+            sys.stdout.flush()
     except BrokenPipeError:  # whoever reads has seen enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = BROKEN_PIPE

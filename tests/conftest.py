@@ -15,6 +15,7 @@ for _name in ("SCHEDULER", "CHECKPOINTS", "WORKERS", "FOLDERS"):
 # Tests wait for workers, so workers need not wait for anybody.
 os.environ["FLATDIFF_WORKER_PRIORITY"] = "normal"
 
+import hypothesis
 import torch
 
 from flatdiff.checkpoints.card import Card
@@ -24,6 +25,8 @@ from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.engine.store import Store
 
 torch.set_num_threads(1)
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine is no defect
+hypothesis.settings.load_profile("untimed")
 
 LONGEST_ID = 60  # characters of one parameter in the name of a test
 TINY_FLAGS = dataclasses.replace(

@@ -17,8 +17,9 @@ from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet, listed
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
+from flatdiff.conversion.pasted_command import PastedCommand, read_command
 from flatdiff.conversion.published import GUIDED, NETWORKS
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
@@ -93,16 +94,18 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
         SettingsError: a flag is missing, unknown, out of range or another than the tensors say, or
             the dataset does not fit.
     """
-    inside = card_inside(file.header)
+    inside, pasted = card_inside(file.header), read_command(said.flags)
+    said = dataclasses.replace(said, method=pasted.method_beside(said.method))
     taken = _taken(file, said)
     dataset = _dataset(said, inside)
-    flags = _flags(taken[0].header, said, inside, dataset)
+    flags = _flags(taken[0].header, said, inside, dataset, pasted)
     require(bool(dataset), "dataset", f"given for this network ({known_names()})", dataset)
     _require_dataset_fits(dataset, flags)
     if inside and len(taken) == 1 and said.weights is None:
         said = dataclasses.replace(said, weights=inside.weights)
     shared = dataclasses.replace(
         inside or _blank(flags, file.step),
+        origin=pasted.told(),
         dataset=dataset,
         flags=flags,
         num_parameters=sum(entry.size for entry in taken[0].header.tensors.values()),
@@ -169,7 +172,11 @@ def _card(
     method = shared.method
     if said.method or not method:
         method = method_name(said.method or "adm", weights)
-    origin = {"file": as_text(file.name), "packaging": _packaging(file, found, ids)}
+    origin = {
+        "file": as_text(file.name),
+        "packaging": _packaging(file, found, ids),
+        "command": shared.origin.get("command", ""),
+    }
     if found.decay and weights == found.kind:
         origin["decay"] = f"averaged with decay {found.decay}"
     return dataclasses.replace(
@@ -214,7 +221,13 @@ def _dataset(said: Description, inside: Card | None) -> str:
     return dataset
 
 
-def _flags(header: Header, said: Description, inside: Card | None, dataset: str) -> AdmFlags:
+def _flags(
+    header: Header,
+    said: Description,
+    inside: Card | None,
+    dataset: str,
+    pasted: PastedCommand,
+) -> AdmFlags:
     """From the tensors, and from everybody who says something of them."""
     claims, defaults = [], GUIDED
     if (shape := _image_shape(dataset)) is not None:
@@ -226,7 +239,7 @@ def _flags(header: Header, said: Description, inside: Card | None, dataset: str)
     elif inside is not None:
         own = {k: v for k, v in inside.flags.to_json().items() if k != "num_classes"}
         claims.append(Claims("the card inside", own))
-    claims.append(Claims("your flags", parse_flags(said.flags)))
+    claims.append(Claims("your flags", pasted.flags))
     if not any("image_size" in claim.flags for claim in claims):
         fitting = ", ".join(fitting_presets(header)) or "none fits the tensors"
         raise SettingsError(

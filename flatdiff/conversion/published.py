@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.diffusion.flags import DEFAULT_CHANNEL_MULT, AdmFlags, parse_flags
+from flatdiff.conversion.pasted_command import read_command
+from flatdiff.diffusion.flags import DEFAULT_CHANNEL_MULT, AdmFlags
 
 GUIDED = AdmFlags()
 # The same program, earlier; what its `model_and_diffusion_defaults` has otherwise.
@@ -31,7 +32,7 @@ class PublishedNetwork:
 
 def _network(flags: str, source: str, defaults: AdmFlags = GUIDED) -> PublishedNetwork:
     """A command's network: its flags, and its program's own where it leaves them out."""
-    said = parse_flags(flags)
+    said = read_command(flags).flags
     mult = {"channel_mult": CHANNEL_MULT[said["image_size"]]}
     claims = {**_flags_of(defaults), "class_cond": False, **mult, **said}
     return PublishedNetwork(claims=claims, source=source, defaults=defaults)

@@ -6,7 +6,6 @@ paper. What guided-diffusion hard-codes (3 image channels, 1000 classes) is a fl
 
 import dataclasses
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -37,7 +36,6 @@ BOUNDS = {
     "diffusion_steps": (2, 100_000),
 }
 MAX_MULTIPLIER = 1024  # of the width, at one level
-MAX_FLAGS_TEXT = 10_000  # characters; all flags there are take some 600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,46 +162,3 @@ class AdmFlags:
         """
         own = {name: value for name, value in values.items() if name not in IRRELEVANT_FLAGS}
         return from_mapping(cls, {**own, "num_classes": num_classes}, "guided-diffusion flags")
-
-
-DEFAULTS = {**AdmFlags().to_json(), "class_cond": False}
-TRUTHS = {
-    **dict.fromkeys(("yes", "true", "t", "y", "1"), True),
-    **dict.fromkeys(("no", "false", "f", "n", "0"), False),
-}
-
-
-def parse_flags(text: str) -> dict[str, Any]:
-    """guided-diffusion's flags as people write them down, in its README's spelling.
-
-    Raises:
-        SettingsError: a word is no flag, a flag has no value, or none of its type.
-
-    >>> parse_flags('MODEL_FLAGS="--image_size 32 --learn_sigma=True --dropout 0.3"')
-    {'image_size': 32, 'learn_sigma': True, 'dropout': 0.3}
-    """
-    expected = f"at most {MAX_FLAGS_TEXT:,} characters"
-    require(len(text) <= MAX_FLAGS_TEXT, "flags", expected, f"{len(text):,} of them")
-    # From the beginning of a word alone: a long one would be tried from each of its letters.
-    words = re.sub(r"\b\w+_FLAGS=|[\"'\\]", " ", text).replace("=", " ").split()
-    values = {}
-    for flag, value in zip(words[::2], [*words[1::2], ""], strict=False):
-        name = flag.removeprefix("--").replace("-", "_")
-        fits = flag.startswith("--") and not value.startswith("--") and bool(value)
-        require(fits, "flags", "pairs such as --image_size 32", f"{flag} {value}".strip())
-        values[name] = _of_type(name, value)
-    return values
-
-
-def _of_type(name: str, text: str) -> Any:
-    """A flag's value in the type of its default; one without such a default stays text."""
-    default = DEFAULTS.get(name)
-    kind = str if default is None else type(default)
-    if kind is bool:
-        require(text.lower() in TRUTHS, name, "True or False", text)
-        return TRUTHS[text.lower()]
-    try:
-        return kind(text)
-    except ValueError:
-        expected = "an integer" if kind is int else "a number"
-        raise SettingsError(f"{name} must be {expected}; got {text!r}") from None

@@ -134,8 +134,9 @@ def _network(foreign: ForeignFile) -> dict[str, Any]:
             key="upload_flags",
             height=68,
             placeholder="--image_size 32 --num_channels 128 --learn_sigma True",
-            help="As guided-diffusion's README writes them. Widths, depth and attention are read "
-            "from the tensors; heads, attention order and noise schedule leave no trace there.",
+            help="As guided-diffusion's README writes them, or the whole command. Widths, depth "
+            "and attention are read from the tensors; heads, attention order and noise schedule "
+            "leave no trace there.",
         ),
     }
     return found | _training(foreign)

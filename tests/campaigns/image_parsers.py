@@ -38,7 +38,7 @@ def image_parsers(desk: Desk) -> list[Parser]:
         return [len(read()) for _, read in lsun_images(path.parent)]
 
     return [
-        Parser(name="LSUN database", valid=[database(images)], read=read_database),
+        Parser(name="LSUN database, by a child", valid=[database(images)], read=read_database),
         Parser(
             name="image",
             valid=list(images.values()),

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from flatdiff.checkpoints.card import CARD_FILE, read_card
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.conversion.pasted_command import read_command
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.request import Request, make_request
 from flatdiff.settings import from_mapping
@@ -112,7 +113,7 @@ def flags_parser() -> Parser:
     valid = " ".join(f"--{name} {value}" for name, value in kept.items()).encode()
 
     def read(content: bytes) -> Any:
-        return AdmFlags.from_guided_diffusion(parse_flags(text_of(content)), None)
+        return AdmFlags.from_guided_diffusion(read_command(text_of(content)).flags, None)
 
     return Parser(name="flags", valid=[valid, b'MODEL_FLAGS="--image_size 64"'], read=read)
 

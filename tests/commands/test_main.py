@@ -11,10 +11,14 @@ from tests.tiny import TESTS, typed
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
-def test_a_reader_that_leaves_is_no_traceback() -> None:
-    """As `flatdiff measure --help | head -1` leaves: what is read from is closed at once."""
+@pytest.mark.parametrize("words", [["--help"], ["measure", "lpf", "--help"]])
+def test_a_reader_that_leaves_is_no_traceback(words: list[str]) -> None:
+    """As `flatdiff --help | head -1` leaves: what is read from is closed at once.
+
+    A long text breaks the pipe as it is printed, a short one when the program ends.
+    """
     with subprocess.Popen(
-        [sys.executable, "-m", "flatdiff", "measure", "lpf", "--help"],
+        [sys.executable, "-m", "flatdiff", *words],
         cwd=TESTS.parent,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.checkpoints.weights_file import network_shapes
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
+from flatdiff.conversion.pasted_command import read_command
 from flatdiff.conversion.published import GUIDED, NETWORKS, published_flags
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import TINY
@@ -43,7 +44,7 @@ def networks(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(networks())
 def test_shapes_give_their_flags_back(values: dict[str, Any]) -> None:
     """The network that the inferred flags build has the very shapes of the first."""
@@ -100,7 +101,7 @@ def test_a_claim_in_other_words_is_no_conflict() -> None:
     """Decimals, blanks, resolutions that no level has, and a table's default."""
     flags = PRESETS["cifar10"].flags
     text = "--image_size 32 --channel_mult 1.0,2.0,2.0,2.0 --attention_resolutions 8,16,5"
-    claims = [Claims("your flags", parse_flags(text + " --use_fp16 True"))]
+    claims = [Claims("your flags", read_command(text + " --use_fp16 True").flags)]
     found = resolve(Architecture(network_shapes(flags)), claims, GUIDED)
     assert found.channel_multipliers == flags.channel_multipliers
     default = AdmFlags(image_size=64)

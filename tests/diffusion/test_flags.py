@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import time
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.diffusion.flags import MAX_FLAGS_TEXT, AdmFlags, parse_flags
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
 from tests.tiny import TINY
 
@@ -153,66 +152,8 @@ def test_unknown_guided_diffusion_flag_is_refused(name: str) -> None:
         AdmFlags.from_guided_diffusion({**COMMAND, name: 1}, None)
 
 
-README = """
-MODEL_FLAGS="--image_size 64 --num_channels 128 --num_res_blocks 3"
-DIFFUSION_FLAGS="--diffusion_steps 4000 --noise_schedule cosine" \\
-    --learn_sigma=yes --dropout 0.1 --channel_mult '1,2'
-"""
-
-
-def test_flags_are_read_as_people_paste_them() -> None:
-    """From guided-diffusion's README, with its variables, quotes and line ends."""
-    assert parse_flags(README) == {
-        "image_size": 64,
-        "num_channels": 128,
-        "num_res_blocks": 3,
-        "diffusion_steps": 4000,
-        "noise_schedule": "cosine",
-        "learn_sigma": True,
-        "dropout": 0.1,
-        "channel_mult": "1,2",
-    }
-    assert parse_flags("  ") == {}
-
-
-@pytest.mark.parametrize(
-    ("text", "word"),
-    [
-        ("image_size 32", "--image_size 32"),
-        ("--image_size", "pairs"),
-        ("--image_size --dropout 0.1", "pairs"),
-        ("--image_size many", "image_size must be an integer"),
-        ("--dropout much", "dropout must be a number"),
-        ("--learn_sigma perhaps", "learn_sigma must be True or False"),
-    ],
-)
-def test_text_that_is_no_flags_is_a_sentence(text: str, word: str) -> None:
-    """Naming the flag and what it wants."""
-    with pytest.raises(SettingsError, match=word):
-        parse_flags(text)
-
-
-def test_words_that_are_no_flags_stay_text() -> None:
-    """Classes come from the weights, and a method of the record is no flag."""
-    values = parse_flags("--num_classes 10 --to_json 1")
-    assert values == {"num_classes": "10", "to_json": "1"}
-    with pytest.raises(SettingsError, match="to_json"):
-        AdmFlags.from_guided_diffusion(values, None)
-    assert AdmFlags.from_guided_diffusion({"num_classes": "10"}, 7).num_classes == 7
-
-
 @pytest.mark.parametrize("text", ["inf,1", "1,nan", "1e400", "1,-1", "2000"])
 def test_widths_that_no_network_has_are_a_sentence(text: str) -> None:
     """Not a number, without end, or beyond all bounds."""
     with pytest.raises(SettingsError, match="channel_mult"):
         dataclasses.replace(TINY, channel_mult=text)
-
-
-def test_one_endless_word_is_read_soon() -> None:
-    """A visitor may paste anything: its letters are not tried one after the other."""
-    begin = time.monotonic()
-    with pytest.raises(SettingsError, match="image_size must be an integer"):
-        parse_flags("--image_size " + "x" * (MAX_FLAGS_TEXT - 20))
-    assert time.monotonic() - begin < 0.2
-    with pytest.raises(SettingsError, match=r"flags must be at most 10,000 characters; got '50"):
-        parse_flags("x" * 50_000)

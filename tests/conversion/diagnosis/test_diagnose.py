@@ -25,7 +25,8 @@ from flatdiff.conversion.diagnosis.noisy_images import (
     guess_losses,
     nearest_steps,
 )
-from flatdiff.diffusion.flags import AdmFlags, parse_flags
+from flatdiff.conversion.pasted_command import read_command
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import DataError
@@ -84,7 +85,7 @@ def test_wrong_flags_are_called_out_and_the_true_ones_named(what: str, name: str
     sentence = str(found)
     offered = re.search(r"the file fits (.*) better than", sentence)
     assert offered, sentence
-    mended = dataclasses.replace(given, **parse_flags(offered[1]))
+    mended = dataclasses.replace(given, **read_command(offered[1]).flags)
     assert candidates(mended)[0] == mended
     open_flags = ("num_head_channels", "use_new_attention_order", "noise_schedule")
     assert all(getattr(mended, f) == getattr(TRUE, f) for f in open_flags), sentence
