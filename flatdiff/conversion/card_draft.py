@@ -175,7 +175,7 @@ def _card(
     origin = {
         "file": as_text(file.name),
         "packaging": _packaging(file, found, ids),
-        "command": shared.origin.get("command", ""),
+        **shared.origin,
     }
     if found.decay and weights == found.kind:
         origin["decay"] = f"averaged with decay {found.decay}"

@@ -8,10 +8,11 @@ and named. A flag that none of these programs has may be a misspelt one, and is 
 import difflib
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from flatdiff.checkpoints.header import shortened
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
@@ -19,7 +20,6 @@ from flatdiff.settings import require
 
 MAX_TEXT = 10_000  # characters; all flags there are take some 1200
 MAX_ASIDE = 500  # of a word that is no flag, such as a path
-MAX_SHOWN = 40  # of a word in a sentence
 
 OF_THE_NETWORK = {**AdmFlags().to_json(), "class_cond": False}
 del OF_THE_NETWORK["num_classes"]  # the weights say it
@@ -104,7 +104,7 @@ def read_command(text: str) -> PastedCommand:
         if name in SAYS_NOTHING:
             passed_over[name] = None
         elif name in PERTURBATION:
-            method = "ip" if _number(name, value) else None
+            method = "ip" if _converted(float, name, value) else None
         elif name in OF_THE_NETWORK:
             flags[name] = _of_type(name, value)
         else:
@@ -152,7 +152,7 @@ def _pairs(words: list[str]) -> Iterator[tuple[str, str | None]]:
         elif SHORT_OPTION.fullmatch(word):  # of a launcher: -n 8
             place += 1 + (has_value and not _is_aside(after[0]))
         else:
-            require(_is_aside(word), "flags", "pairs such as --image_size 32", _shown(word))
+            require(_is_aside(word), "flags", "pairs such as --image_size 32", shortened(word))
             place += 1
 
 
@@ -163,31 +163,24 @@ def _is_aside(word: str) -> bool:
 def _of_type(name: str, text: str | None) -> Any:
     """A flag's value in the type of its default; one that is true or false may stand alone."""
     kind = type(OF_THE_NETWORK[name])
-    if kind is bool:
-        text = "true" if text is None else text
-        require(text.lower() in TRUTHS, name, "True or False", _shown(text))
-        return TRUTHS[text.lower()]
+    if kind is not bool:
+        return _converted(kind, name, text)
+    text = "true" if text is None else text
+    require(text.lower() in TRUTHS, name, "True or False", shortened(text))
+    return TRUTHS[text.lower()]
+
+
+def _converted(kind: Callable[[str], Any], name: str, text: str | None) -> Any:
     if text is None:
         raise SettingsError(f"flags must be pairs such as --image_size 32; --{name} has no value")
     try:
         return kind(text)
     except ValueError:
         expected = "an integer" if kind is int else "a number"
-        raise SettingsError(f"{name} must be {expected}; got {_shown(text)!r}") from None
-
-
-def _number(name: str, text: str | None) -> float:
-    try:
-        return float(text or "")
-    except ValueError:
-        raise SettingsError(f"{name} must be a number; got {_shown(text or '')!r}") from None
+        raise SettingsError(f"{name} must be {expected}; got {shortened(text)!r}") from None
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name[:MAX_SHOWN], KNOWN, 1)
+    near = difflib.get_close_matches(shortened(name), KNOWN, 1)
     hint = f"; did you mean --{near[0]}?" if near else ", so that it may be another network"
-    return f"no such program has --{_shown(name)}{hint}"
-
-
-def _shown(word: str) -> str:
-    return word if len(word) <= MAX_SHOWN else f"{word[:MAX_SHOWN]}..."
+    return f"no such program has --{shortened(name)}{hint}"

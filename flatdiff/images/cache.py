@@ -28,6 +28,7 @@ from flatdiff.images.image_files import (
 )
 from flatdiff.settings import digest, from_mapping
 from flatdiff.system.files import atomic_write, state_home
+from flatdiff.system.foreign_json import as_text
 from flatdiff.system.locks import take
 
 VERSION = 1  # raised when the same file would become other pixels
@@ -190,7 +191,7 @@ class _Tally:
                 self.counts[remark] = self.counts.get(remark, 0) + 1
                 examples = self.names.setdefault(remark, [])
                 if len(examples) < EXAMPLES:
-                    examples.append(_printable(name))
+                    examples.append(as_text(name))
             if pixels is not None:
                 self.kept += 1
                 yield pixels.values
@@ -204,11 +205,6 @@ class _Tally:
             examples=self.names,
             disk_failed=self.disk_failed,
         )
-
-
-def _printable(name: str) -> str:
-    """A file's name may have bytes that are no text."""
-    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _refuse(source: Source, census: Census) -> None:

@@ -27,7 +27,7 @@ from tests.disks import MOUNTABLE, NOT_MOUNTABLE, fill, make_read_only, make_wri
 SIZE = "80m"  # a training state takes 17, beside the one that it replaces; checkpoints take 10
 FREE_KIB = (0, 8, 64, 512, 4096, 24576)
 TIMEOUT_S = 300.0
-# In the disk's folder; `theirs.safetensors` lies elsewhere.
+# In the disk's folder; {theirs} lies elsewhere.
 COMMANDS = {
     "train": "train --method sam --steps 4 --batch-size 2 --swa-start-step 2 --swa-every-steps 1"
     " --precision float32 --num-threads 1 --save-every-steps 2 --out checkpoints/family",

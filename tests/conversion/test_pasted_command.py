@@ -131,12 +131,20 @@ def test_what_says_nothing_of_the_network_is_none_of_its_flags() -> None:
     assert not SAYS_NOTHING & set(AdmFlags().to_json()) - {"num_classes"}
 
 
-@pytest.mark.parametrize("word", ["x", "-", "=", "--=", '"', "\\", "a=", "$", ".py", "python"])
-def test_one_endless_word_is_read_soon(word: str) -> None:
+def test_one_endless_word_is_read_soon() -> None:
     """A visitor may paste anything: its letters are not tried one after the other."""
     begin = time.monotonic()
-    with pytest.raises(SettingsError):
-        read_command("--image_size " + (word * MAX_TEXT)[: MAX_TEXT - 20])
-    assert time.monotonic() - begin < 0.5
+    with pytest.raises(SettingsError, match="image_size must be an integer"):
+        read_command("--image_size " + "x" * (MAX_TEXT - 20))
+    assert time.monotonic() - begin < 0.2
     with pytest.raises(SettingsError, match=r"flags must be at most 10,000 characters; got '50"):
         read_command("x" * 50_000)
+
+
+@pytest.mark.parametrize("word", ["-", "=", "--=", '"', "\\", "a=", "$", ".py", "python"])
+def test_endless_words_of_every_kind_are_read_soon(word: str) -> None:
+    """What is cut, matched or opened; the time is the processor's own."""
+    begin = time.process_time()
+    with pytest.raises(SettingsError):
+        read_command("--image_size " + (word * MAX_TEXT)[: MAX_TEXT - 20])
+    assert time.process_time() - begin < 0.2

@@ -152,6 +152,13 @@ def test_unknown_guided_diffusion_flag_is_refused(name: str) -> None:
         AdmFlags.from_guided_diffusion({**COMMAND, name: 1}, None)
 
 
+def test_words_that_are_no_flags_are_refused() -> None:
+    """Classes come from the weights, and a method of the record is no flag."""
+    with pytest.raises(SettingsError, match="to_json"):
+        AdmFlags.from_guided_diffusion({"num_classes": "10", "to_json": "1"}, None)
+    assert AdmFlags.from_guided_diffusion({"num_classes": "10"}, 7).num_classes == 7
+
+
 @pytest.mark.parametrize("text", ["inf,1", "1,nan", "1e400", "1,-1", "2000"])
 def test_widths_that_no_network_has_are_a_sentence(text: str) -> None:
     """Not a number, without end, or beyond all bounds."""
