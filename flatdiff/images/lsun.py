@@ -5,7 +5,6 @@ child goes first: `python -m flatdiff.images.lsun FOLDER` touches both ends of e
 """
 
 import importlib
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 from flatdiff.errors import DataError
 from flatdiff.images.image_files import MAX_FILE_BYTES, ImageFile
+from flatdiff.system.child_process import name_of_signal
 from flatdiff.system.files import PROJECT_ROOT
 
 FILE = "data.mdb"
@@ -38,7 +38,7 @@ def lsun_images(folder: Path) -> Iterator[ImageFile]:
         check=False,
     )
     if done.returncode < 0:
-        raise _unreadable(folder, f"following it ends in {_name_of(-done.returncode)}")
+        raise _unreadable(folder, f"following it ends in {name_of_signal(-done.returncode)}")
     if done.returncode:
         raise DataError(done.stderr.strip())
     for key, value in _entries(folder):
@@ -94,13 +94,6 @@ def _refuse_cut(folder: Path, expected: int) -> None:
 
 def _unreadable(folder: Path, why: str) -> DataError:
     return DataError(f"{folder} cannot be read as an LSUN database: {why}; get it again")
-
-
-def _name_of(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 if __name__ == "__main__":

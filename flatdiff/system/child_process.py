@@ -36,3 +36,15 @@ def ask_to_stop(pid: int) -> None:
         OSError: there is no such process, or it is somebody else's.
     """
     os.kill(pid, signal.SIGTERM)
+
+
+def name_of_signal(number: int) -> str:
+    """Of one that may have no name here.
+
+    >>> name_of_signal(9), name_of_signal(99)
+    ('SIGKILL', 'signal 99')
+    """
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -4,9 +4,10 @@ Dask says only that workers died, which may be want of memory or a fault of the 
 who knows better is the nanny, into which Dask loads this module (`--preload-nanny`).
 """
 
-import signal
 import time
 from typing import TYPE_CHECKING, Any
+
+from flatdiff.system.child_process import name_of_signal
 
 if TYPE_CHECKING:
     from distributed import Client, Nanny
@@ -73,8 +74,5 @@ def described(exit_code: int | None) -> str:
         return "how is not known here, the log of its machine may tell"
     if exit_code >= 0:
         return f"it ended with exit code {exit_code}"
-    try:
-        name = signal.Signals(-exit_code).name
-    except ValueError:
-        return f"signal {-exit_code}"
-    return f"{name}, {MEANINGS.get(name, 'a signal')}"
+    name = name_of_signal(-exit_code)
+    return f"{name}, {MEANINGS.get(name, 'a signal')}" if name.startswith("SIG") else name
