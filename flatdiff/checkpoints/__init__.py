@@ -4,6 +4,7 @@ card          the card, and lists of cards
 recipe        what decides the weights of a run; presets
 averages      EMA and SWA; the nine methods
 header        a safetensors header, read without a number
+mistaken      what is no weights, by how it begins
 tensors       names, shapes and values without torch
 weights_file  float32 safetensors: write, load into a network
 differences   in what some checkpoints differ

@@ -12,6 +12,7 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
+from flatdiff.checkpoints.mistaken import FIRST_BYTES, mistaken
 from flatdiff.errors import CheckpointError
 from flatdiff.system.foreign_json import as_text
 
@@ -29,24 +30,6 @@ BITS = {
     **dict.fromkeys(("U32", "I32", "F32"), 32),
     **dict.fromkeys(("U64", "I64", "F64", "C64"), 64),
 }
-
-# Files that people mistake for weights, by how they begin.
-MISTAKEN = {
-    b"version https://git-lfs": "it is a pointer of Git LFS; `git lfs pull` fetches the file",
-    b"PK\x03\x04": "it is a zip archive, most likely a PyTorch file",
-    b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.": (
-        "a PyTorch before 1.6 wrote it, in a format that is not read here; write it anew: "
-        'torch.save(torch.load(FILE, weights_only=True), "weights.pt")'
-    ),
-    b"\x80": (
-        "it is a pickle, which may run code, and is never opened; save its weights alone: "
-        'torch.save(model.state_dict(), "weights.pt")'
-    ),
-    b"<": "it is a web page, most likely the answer to a download that failed",
-}
-# In the first bytes of the pickles of EDM and StyleGAN, which carry their program with them.
-PERSISTENT = b"torch_utils.persistence"
-FIRST_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -73,6 +56,7 @@ class Header:
 
     tensors: Mapping[str, TensorEntry]  # in the file's order
     metadata: Mapping[str, str]
+    opaque: tuple[str, ...] = ()  # classes of what lies beside the tensors and was not made
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -82,7 +66,8 @@ class Header:
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be sent from one process to another."""
         tensors = {name: [entry.dtype, *entry.shape] for name, entry in self.tensors.items()}
-        return {"tensors": tensors, "metadata": dict(self.metadata)}
+        metadata, opaque = dict(self.metadata), list(self.opaque)
+        return {"tensors": tensors, "metadata": metadata, "opaque": opaque}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Header":
@@ -91,7 +76,7 @@ class Header:
             name: TensorEntry(dtype, tuple(shape))
             for name, (dtype, *shape) in values["tensors"].items()
         }
-        return cls(tensors, values["metadata"])
+        return cls(tensors, values["metadata"], tuple(values["opaque"]))
 
 
 def read_header(path: Path) -> Header:
@@ -102,7 +87,7 @@ def read_header(path: Path) -> Header:
     """
     try:
         if not path.is_file():  # a pipe would be waited for
-            raise CheckpointError("it is no file")
+            raise CheckpointError("it is no file" if path.exists() else "there is no such file")
         with path.open("rb") as file:
             return parse_header(file, path.stat().st_size)
     except OSError as error:
@@ -121,8 +106,8 @@ def parse_header(file: BufferedIOBase, num_bytes: int) -> Header:
     """
     file.seek(0)
     first = file.read(8)
-    if mistaken := _mistaken(first + file.read(FIRST_BYTES)):
-        raise CheckpointError(mistaken)
+    if what := mistaken(first + file.read(FIRST_BYTES)):
+        raise CheckpointError(what)
     length = int.from_bytes(first, "little")
     if length > MAX_HEADER_BYTES:
         raise CheckpointError(f"its header claims {length:,} bytes; at most {MAX_HEADER_BYTES:,}")
@@ -143,24 +128,6 @@ def parse_header(file: BufferedIOBase, num_bytes: int) -> Header:
         raise CheckpointError("its header is not that of a safetensors file") from None
     except ValueError as error:
         raise CheckpointError(str(error)) from None
-
-
-def _mistaken(beginning: bytes) -> str:
-    """What a file is that is no safetensors file; "" where nothing shows."""
-    if not beginning:
-        return "it is empty (0 bytes)"
-    if len(beginning) < 8:
-        return f"it has only {len(beginning)} bytes"
-    if beginning[8:9] == b"{":  # the header; the first 8 bytes are its length, which may be any
-        return ""
-    if beginning[:1] == b"\x80" and PERSISTENT in beginning:
-        return (
-            "it is a pickle of EDM, a program with its weights, and is never opened; EDM's "
-            "networks are preconditioned otherwise than ADM's, so that no weights of theirs fit"
-        )
-    start = beginning.lstrip()
-    known = (what for first, what in MISTAKEN.items() if start.startswith(first))
-    return next(known, "it is no safetensors file")
 
 
 def _entry(name: str, value: Mapping[str, Any]) -> TensorEntry:

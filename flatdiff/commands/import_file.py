@@ -62,7 +62,7 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
 
 def _told(card: Card) -> Iterator[str]:
     """What its card says of the file and of the diagnosis, a line each."""
-    for name in ("packaging", "decay", "command", "diagnosis", "levels"):
+    for name in ("packaging", "beside", "decay", "command", "diagnosis", "levels"):
         if text := card.origin.get(name):
             yield f"{'warning: ' if is_warning(text) else ''}{text}"
     if card.num_non_finite:

@@ -1,9 +1,13 @@
 """How a foreign file becomes checkpoints, one for each set of weights in it.
 
 importer         import_file, import_upload: the way in
-launch           starts the converting process, with limits, and waits for it
-convert          that process
+weights_path     the file that is meant: one, an index of parts, or the one in a folder
+launch           starts a process that has the file, with limits, and waits for it
+look             that process, as long as it reads no number
+convert          that process, when it does
 torch_archive    the zip that torch.save writes, checked before anything is read
+torch_pickle     its pickle, of which nothing is imported or run
+torch_file       the two together: names, types, shapes and places of tensors
 foreign_weights  tensors of a foreign file, one at a time
 foreign_file     which sets of weights lie in a file, told once by its header
 other_models     files of other networks, refused by name

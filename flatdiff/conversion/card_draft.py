@@ -175,6 +175,7 @@ def _card(
     origin = {
         "file": as_text(file.name),
         "packaging": _packaging(file, found, ids),
+        "beside": _beside(file.header.opaque),
         **shared.origin,
     }
     if found.decay and weights == found.kind:
@@ -202,6 +203,11 @@ def _packaging(file: ForeignFile, found: WeightSet, ids: Mapping[str, str]) -> s
         "no weights of this network: ": [*strange, *(one.title for one in file.moments)],
     }
     return "; ".join(f"{what}{listed(names)}" for what, names in said.items() if names)
+
+
+def _beside(opaque: Sequence[str]) -> str:
+    """What of a pickle was passed over."""
+    return f"beside the weights, neither made nor run: {listed(opaque)}" if opaque else ""
 
 
 def _dataset(said: Description, inside: Card | None) -> str:

@@ -6,7 +6,6 @@ where it cannot. Its memory is limited, and it holds one tensor at a time.
 """
 
 import dataclasses
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -28,9 +27,10 @@ from flatdiff.conversion.diagnosis.diagnose import DEADLINE_S, NUM_MEMBERS, diag
 from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members
 from flatdiff.conversion.foreign_file import FLOATS, header_of
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
+from flatdiff.conversion.look import serve
+from flatdiff.conversion.weights_path import num_bytes
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
-from flatdiff.system.child_process import limit_memory
 from flatdiff.system.files import sha256_of
 
 # The program itself and its largest tensors; then the file and what is written, both mapped.
@@ -67,7 +67,7 @@ def _written(path: Path, drafts: Mapping[Path, Draft]) -> dict[Path, Card]:
     expected = network_shapes(next(iter(drafts.values())).card.flags)
     for header in headers.values():
         require_fit(header, expected)
-    _require_own_bytes(headers.values(), path.stat().st_size)
+    _require_own_bytes(headers.values(), num_bytes(path))
     sha256 = sha256_of(path)
     cards = {}
     for folder, draft in drafts.items():
@@ -204,33 +204,16 @@ def types(header: Header) -> str:
     return ", ".join(parts) + ("" if set(counts) == {"F32"} else "; converted to float32")
 
 
-def answer(task: Mapping[str, Any]) -> dict[str, Any]:
-    """What the process says to a task.
+def converted(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Have a task done.
 
     Raises:
-        FlatdiffError: it cannot be done.
+        FlatdiffError: it cannot be.
     """
-    path = Path(task["path"])
-    if "drafts" not in task:
-        return {"header": open_weights(path).header.to_json()}
     drafts = {Path(folder): Draft.from_json(said) for folder, said in task["drafts"].items()}
-    convert(path, drafts)
+    convert(Path(task["path"]), drafts)
     return {}
 
 
-def main() -> int:
-    """The process itself."""
-    task = json.loads(sys.stdin.buffer.read())
-    try:
-        limit_memory(PROGRAM_BYTES + COPIES * Path(task["path"]).stat().st_size)
-        said = answer(task)
-    except FlatdiffError as error:
-        said = {"error": str(error)}
-    except MemoryError:
-        said = {"error": "it asks for more memory than its size explains"}
-    sys.stdout.write(json.dumps(said))
-    return 1 if "error" in said else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(serve(converted, PROGRAM_BYTES, COPIES))

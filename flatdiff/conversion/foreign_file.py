@@ -19,7 +19,16 @@ ANCHOR = "time_embed.0.weight"
 PARTS = {"time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out"}
 # Types that weights may have, by the format's names of them.
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-WRAPPERS = ("module", "_orig_mod")  # of DistributedDataParallel, of torch.compile
+# What DistributedDataParallel, torch.compile, FSDP (old and new), checkpointing and DeepSpeed call
+# what they wrap, anywhere in a network; no part of an ADM network has such a name.
+WRAPPERS = {
+    "module",
+    "_orig_mod",
+    "_fsdp_wrapped_module",
+    "_fpw_module",
+    "_checkpoint_wrapped_module",
+    "_forward_module",
+}
 DECAY = re.compile(r"(?<!\d)(?<!\d\.)0\.\d+")  # and no part of a version
 MIN_DECAY = 0.5  # below it, a number in a name is none: 0.1 is the second place in a nested list
 # Keys under which optimizers and their states keep tensors that are named as weights are.
@@ -165,21 +174,32 @@ def listed(names: Iterable[str]) -> str:
 
 def _members(names: Iterable[str]) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
     """The tensors of each set, by the prefix of the set, and first words of the other names."""
-    names = list(names)
-    ends = (name.removesuffix(ANCHOR) for name in names if name.endswith(ANCHOR))
+    plain = {name: _unwrapped(name) for name in names}
+    ends = (name.removesuffix(ANCHOR) for name in plain.values() if name.endswith(ANCHOR))
     prefixes = (prefix for prefix in ends if not prefix or prefix.endswith("."))
     members: dict[str, dict[str, str]] = {
         prefix: {} for prefix in itertools.islice(prefixes, MAX_SETS)
     }
     longest_first = sorted(members, key=len, reverse=True)  # a set may lie within a flat one
     rest: dict[str, None] = {}
-    for name in names:
-        prefix = next((one for one in longest_first if name.startswith(one)), None)
-        if prefix is None:
+    for name, own in plain.items():
+        prefix = next((one for one in longest_first if own.startswith(one)), None)
+        if prefix is None or own.removeprefix(prefix) in members[prefix]:
             rest[shortened(name.split(".")[0])] = None
         else:
-            members[prefix][name.removeprefix(prefix)] = name
+            members[prefix][own.removeprefix(prefix)] = name
     return members, tuple(rest)
+
+
+def _unwrapped(name: str) -> str:
+    """A name without the wrappers of its network's parts; those of the whole are its prefix.
+
+    >>> _unwrapped("ema.module.out.0._checkpoint_wrapped_module.weight")
+    'ema.module.out.0.weight'
+    """
+    words = name.split(".")
+    begin = next((n for n, word in enumerate(words) if word in PARTS), len(words))
+    return ".".join([*words[:begin], *(word for word in words[begin:] if word not in WRAPPERS)])
 
 
 def _weight_set(header: Header, prefix: str, names: Mapping[str, str]) -> WeightSet:

@@ -21,6 +21,7 @@ from flatdiff.checkpoints.header import MAX_HEADER_BYTES
 from flatdiff.conversion import launch
 from flatdiff.conversion.card_draft import CARD_KEY, Description, drafts
 from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
+from flatdiff.conversion.weights_path import weights_path
 from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
@@ -35,6 +36,11 @@ _publishing = threading.Lock()  # between the last look at the room and its bein
 def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     """Take in a file that is on this machine.
 
+    Args:
+        root: of the checkpoints.
+        path: of the file, of the index of its parts, or of a folder with one such file.
+        said: what a person says of it.
+
     Returns:
         The cards of the new checkpoints, one for each set of weights that was meant.
 
@@ -43,7 +49,12 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     """
     require_right(Action.ADD)
     with staged(root) as folder:
-        file = _looked_at(path, path.name, f"{path.name} cannot be read")
+        failed = f"{path.name} cannot be read"
+        try:
+            path = weights_path(path)
+        except CheckpointError as error:
+            raise CheckpointError(f"{failed}: {error}") from None
+        file = _looked_at(path, path.name, failed)
         return _taken_in(root, folder, path.absolute(), file, said, lambda cards: None)
 
 

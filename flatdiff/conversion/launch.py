@@ -1,6 +1,6 @@
-"""Starts the process that converts a foreign file of weights, with limits, and waits for it.
+"""Starts the processes that look at a foreign file of weights and convert it, with limits.
 
-This side starts it, waits for as long as it may take, and makes a sentence of however it ended.
+This side starts one, waits for as long as it may take, and makes a sentence of however it ended.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.header import Header, read_header
 from flatdiff.conversion.card_draft import Draft
 from flatdiff.conversion.torch_archive import is_torch_file
+from flatdiff.conversion.weights_path import is_index, num_bytes, read_parts
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import PROJECT_ROOT
 
@@ -38,6 +39,8 @@ def foreign_header(path: Path) -> Header:
     Raises:
         CheckpointError: why it cannot be read, as half a sentence.
     """
+    if is_index(path):
+        return read_parts(path).header
     if not is_torch_file(path):
         return read_header(path)
     said = _answer({"path": str(path)}, LOOK_TIMEOUT_S + _reading_s(path))
@@ -63,7 +66,7 @@ def run_conversion(path: Path, drafts: Mapping[Path, Draft]) -> None:
 def _reading_s(path: Path) -> int:
     """How long a slow disk takes for a file."""
     try:
-        return path.stat().st_size // READING_BYTES_S
+        return num_bytes(path) // READING_BYTES_S
     except OSError as error:
         raise CheckpointError(f"{path.name} is gone: {error.strerror}") from None
 
@@ -81,6 +84,11 @@ def _answer(task: Mapping[str, Any], timeout_s: float) -> dict[str, Any]:
         likely = "most likely for want of memory" if _for_want(done) else "for no reason foreseen"
         sentence = f"the process that reads the weights ended with {done.returncode}, {likely}"
     raise CheckpointError(sentence)
+
+
+def _program(task: Mapping[str, Any]) -> str:
+    """Which module is run for a task."""
+    return "convert" if "drafts" in task else "look"
 
 
 def _for_want(done: "subprocess.CompletedProcess[bytes]") -> bool:
@@ -119,7 +127,7 @@ def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.Complete
     try:
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
             done = subprocess.run(
-                [sys.executable, "-m", "flatdiff.conversion.convert"],
+                [sys.executable, "-m", f"flatdiff.conversion.{_program(task)}"],
                 input=json.dumps(task).encode(),
                 cwd=PROJECT_ROOT,
                 # Threads that wait actively take from others what they wait for.
@@ -134,6 +142,6 @@ def _finished(task: Mapping[str, Any], timeout_s: float) -> "subprocess.Complete
     except OSError as error:
         raise CheckpointError(f"no process could be begun for it: {error.strerror}") from None
     except subprocess.TimeoutExpired:
-        work = "converted" if "drafts" in task else "looked through"
+        work = "converted" if _program(task) == "convert" else "looked through"
         name = Path(task["path"]).name
         raise CheckpointError(f"{name} could not be {work} within {timeout_s} s") from None

@@ -34,7 +34,7 @@ def is_torch_file(path: Path) -> bool:
     """
     try:
         if not path.is_file():  # a pipe would be waited for
-            raise CheckpointError("it is no file")
+            raise CheckpointError("it is no file" if path.exists() else "there is no such file")
         with path.open("rb") as file:
             return file.read(len(BEGINNING)) == BEGINNING
     except OSError as error:
@@ -84,7 +84,8 @@ def _require_members(members: Sequence[zipfile.ZipInfo]) -> None:
         if not stored or member.compress_size != member.file_size or member.flag_bits & ENCRYPTED:
             raise CheckpointError(
                 f"it is no PyTorch file: {shortened(name)} is compressed or encrypted, and "
-                "torch.save stores everything as it is"
+                "torch.save stores everything as it is; unpack it, and import the file of weights "
+                "that comes out"
             )
 
 
@@ -94,7 +95,8 @@ def _require_layout(members: Sequence[zipfile.ZipInfo]) -> None:
     inside = {member.filename.partition("/")[2]: member for member in members}
     if len(folders) != 1 or PICKLE not in inside:
         raise CheckpointError(
-            f"it is a zip archive and no PyTorch file: expected one folder with a {PICKLE}"
+            f"it is a zip archive and no PyTorch file: expected one folder with a {PICKLE}; "
+            "unpack it, and import the file of weights that comes out"
         )
     if TORCH_SCRIPT in inside:
         raise CheckpointError(

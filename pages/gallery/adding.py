@@ -24,7 +24,8 @@ from pages.shared.choose import plain
 
 UPLOAD = "upload"  # the key of the uploader
 OPENED = "upload_opened"  # the file that was looked at last, and what it was found to be
-TYPES = ["safetensors", "pt", "pth", "bin"]
+TYPES = ["safetensors", "pt", "pth", "bin", "ckpt"]
+PACKED = ["gz", "tgz", "tar", "zip", "pkl"]  # are told what to do first
 EACH_SET = "all, each on its own"
 
 
@@ -41,13 +42,13 @@ def forget_upload() -> None:
 def add_dialog() -> None:
     """A file, what it is, and Add."""
     st.caption(
-        "ADM weights as .safetensors, .pt, .pth or .bin: a file of guided-diffusion, "
+        "ADM weights as .safetensors, .pt, .pth, .bin or .ckpt: a file of guided-diffusion, "
         "improved-diffusion, DDPM-IP or ADM-ES, or a checkpoint downloaded from another gallery. "
         f"Up to {MAX_UPLOAD_BYTES >> 20} MB; `flatdiff import` takes larger ones."
     )
     file = st.file_uploader(
         "File",
-        type=TYPES,
+        type=[*TYPES, *PACKED],
         key=UPLOAD,
         max_upload_size=MAX_UPLOAD_BYTES >> 20,
         label_visibility="collapsed",

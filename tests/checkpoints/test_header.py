@@ -1,9 +1,13 @@
 """Headers: against torch's own writer, and files that no honest program has written."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import os
 import struct
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +46,14 @@ def test_a_header_is_what_torch_wrote(dtype: torch.dtype, tmp_path: Path) -> Non
         assert BITS[found.dtype] == 8 * value.itemsize
 
 
+def tarred() -> bytes:
+    """An archive of one file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("ADM-IP.pt"), io.BytesIO())
+    return buffer.getvalue()
+
+
 TWO = save({"a": torch.ones(2), "b": torch.ones(3)})
 BAD: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "empty"),
@@ -51,6 +63,14 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a pointer of Git LFS": (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
     "a zip": (b"PK\x03\x04" + bytes(50), "PyTorch"),
     "a pickle": (b"\x80\x02}q\x00X\x05\x00\x00\x00model", "pickle"),
+    "gzip": (gzip.compress(b"weights" * 9), "gunzip FILE"),
+    "bzip2": (bz2.compress(b"weights" * 9), "bunzip2 FILE"),
+    "xz": (lzma.compress(b"weights" * 9), "unxz FILE"),
+    "a tar archive": (tarred(), "tar -xf FILE"),
+    "an array of NumPy": (b"\x93NUMPY\x01\x00" + bytes(64), "one array"),
+    "an image": (b"\x89PNG\r\n\x1a\n" + bytes(64), "an image"),
+    "HDF5": (b"\x89HDF\r\n\x1a\n" + bytes(64), "Keras"),
+    "an index of parts": (b'{"metadata": {}, "weight_map": {}}', "index of parts"),
     "text": (b"Once upon a time there was a file", "no safetensors file"),
     "a list": (with_header([1, 2]), "no safetensors file"),
     "a header of a gigabyte": (with_header({}, 1 << 30), "claims 1,073,741,824 bytes"),
@@ -103,5 +123,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     """A pipe that nobody writes to would hang a reader for ever."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "absent"):
-        with pytest.raises(CheckpointError, match="no file"):
+        with pytest.raises(CheckpointError, match="no (such )?file"):
             read_header(path)

@@ -158,16 +158,16 @@ def _link(path: Path, target: str) -> Path:
 # By how each comes to be at a path; the word stands in the answer.
 PLACES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "a pipe": (_pipe, "no file"),
-    "a folder": (_folder, "no file"),
-    "no such file": (lambda path: path, "no file"),
-    "a link to itself": (lambda path: _link(path, path.name), "no file|symbolic links"),
+    "a folder": (_folder, "a folder without a file of weights"),
+    "no such file": (lambda path: path, "no such file"),
+    "a link to itself": (lambda path: _link(path, path.name), "no such file|symbolic links"),
     "a link to a device": (lambda path: _link(path, "/dev/zero"), "no file"),
     "code in a pickle": (
         lambda path: _at(path, saved({"a": Code(str(path.with_name("sprung")))})),
-        "more than tensors",
+        "no tensors with names",
     ),
     "a zip bomb": (lambda path: _at(path, bomb()), "compressed"),
-    "a tensor of 8 GB": (lambda path: _at(path, greedy()), "more numbers than|none of a state"),
+    "a tensor of 8 GB": (lambda path: _at(path, greedy()), "more numbers than"),
     "a pickle of nothing": (lambda path: _at(path, saved([1, "x"])), "no tensors with names"),
     "cut weights": (lambda path: _at(path, save(STATE)[:-100]), "cut or damaged"),
     **{

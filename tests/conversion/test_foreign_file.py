@@ -1,11 +1,13 @@
 """One network in every packaging that people publish: what comes out is what went in."""
 
+import argparse
 import io
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -16,6 +18,7 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.conversion import convert
 from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.foreign_file import WRAPPERS
 from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import PROJECT_ROOT
@@ -37,6 +40,15 @@ def other(state: State) -> State:
     return {name: value + 1 for name, value in state.items()}
 
 
+def within(wrapper: str, state: State) -> State:
+    """Each block of the network wrapped on its own, as checkpointing and FSDP do."""
+    parts = {name: name.split(".") for name in state}
+    return {
+        ".".join([words[0], words[1], wrapper, *words[2:]]): state[name]
+        for name, words in parts.items()
+    }
+
+
 PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
     "flat": (lambda s: s, {}, ""),
     "a class in between": (
@@ -52,6 +64,21 @@ PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
         f"behind {prefix}": (lambda s, p=prefix: behind(p, s), {}, f"taken from {prefix[:-1]}")
         for prefix in ("module.", "_orig_mod.", "model.", "module._orig_mod.")
     },
+    **{
+        f"each block in {wrapper}": (lambda s, w=wrapper: within(w, s), {}, "")
+        for wrapper in sorted(WRAPPERS)
+    },
+    "diffusion.denoiser, blocks compiled": (
+        lambda s: behind("diffusion.denoiser.", within("_orig_mod", s)),
+        {},
+        "taken from diffusion.denoiser",
+    ),
+    "beside what a trainer keeps": (
+        lambda s: {"model": s, "args": argparse.Namespace(lr=1), "best_fid": np.float64(3.2)},
+        {},
+        "taken from model",
+    ),
+    "inside an object": (lambda s: argparse.Namespace(model=s), {}, "taken from model"),
     "EMA alone": (lambda s: {"ema": s}, {"is": "ema"}, "taken from ema"),
     "EMA of both": (
         lambda s: {"model": other(s), "ema_state_dict": s, "optimizer": {"state": {0: {}}}},

@@ -95,7 +95,8 @@ def converter_is(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 def changed_converter(monkeypatch: pytest.MonkeyPatch, change: str) -> None:
     """The converter with something in its module `convert` replaced."""
     begin = "import os, signal, sys; from flatdiff.conversion import convert"
-    converter_is(monkeypatch, f"{begin}; {change}; sys.exit(convert.main())")
+    end = "sys.exit(convert.serve(convert.converted, convert.PROGRAM_BYTES, convert.COPIES))"
+    converter_is(monkeypatch, f"{begin}; {change}; {end}")
 
 
 def test_a_state_dict_becomes_a_checkpoint(tmp_path: Path) -> None:
