@@ -10,11 +10,12 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from flatdiff.checkpoints.averages import METHODS
-from flatdiff.checkpoints.card import CARD_FILE, card_ids
+from flatdiff.checkpoints.card import CARD_FILE, Card, card_ids, list_cards, write_card
 from flatdiff.errors import CheckpointError
 from flatdiff.system.access import Action, require_right
 from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
@@ -52,6 +53,34 @@ def rename_checkpoint(
     require_idle(checkpoint_id)
     move_folder(folder, free_folder(root, new_id))
     _drop_if_empty(folder.parent)
+
+
+def rename_dataset(
+    root: Path, require_idle: Callable[[str], None], old: str, new: str
+) -> tuple[str, ...]:
+    """Let every card that names a dataset name another: its images were moved.
+
+    Args:
+        root: of the checkpoints.
+        require_idle: raises where a checkpoint is in use, given its name.
+        old: as the cards have it.
+        new: as they will.
+
+    Returns:
+        The checkpoints whose cards were written anew.
+
+    Raises:
+        FlatdiffError: read-only, one of them is in use, or none names it.
+    """
+    require_right(Action.RENAME)
+    cards = [card for card in list_cards(root) if isinstance(card, Card) and card.dataset == old]
+    if not cards:
+        raise CheckpointError(f"no checkpoint was trained on {old!r}")
+    for card in cards:
+        require_idle(card.id)
+    for card in cards:
+        write_card(_own_folder(root, card.id), replace(card, dataset=new))
+    return tuple(card.id for card in cards)
 
 
 def delete_checkpoint(root: Path, require_idle: Callable[[str], None], checkpoint_id: str) -> None:

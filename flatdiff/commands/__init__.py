@@ -3,6 +3,7 @@
 measure, report, study, statistics    what is measured, and of what
 train, train_features                 making checkpoints, and the network behind proxies
 import_file, download, quantize       files in, and files out
+rename_dataset                        images that lie elsewhere now
 worker, bundle, reference             other machines, shipped results, other programs
 progress                              the line that keeps up with jobs
 """
@@ -15,6 +16,7 @@ from flatdiff.commands.import_file import import_file
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
+from flatdiff.commands.rename_dataset import rename_dataset
 from flatdiff.commands.report import report
 from flatdiff.commands.statistics import statistics
 from flatdiff.commands.study import study
@@ -30,6 +32,7 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "study": study,
     "quantize": quantize,
     "reference": reference,
+    "rename-dataset": rename_dataset,
     "download": download,
     "statistics": statistics,
     "train-features": train_features,

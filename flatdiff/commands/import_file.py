@@ -14,6 +14,7 @@ from flatdiff.conversion import importer
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning
 from flatdiff.images.datasets import known_names
+from flatdiff.images.named import dataset_name
 from flatdiff.system.files import checkpoint_root
 
 # What `--weights` may be, for the help and the parser; a union is a type to tyro alone.
@@ -49,7 +50,8 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
     """Take a file of weights into the checkpoints, as float32 and with its own card."""
     said = Description(
         id=options.name,
-        **{name: getattr(options, name) for name in ("preset", "flags", "dataset", "method")},
+        dataset=None if options.dataset is None else dataset_name(options.dataset),
+        **{name: getattr(options, name) for name in ("preset", "flags", "method")},
         weights=options.weights,
         step=options.step,
     )
@@ -62,7 +64,16 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
 
 def _told(card: Card) -> Iterator[str]:
     """What its card says of the file and of the diagnosis, a line each."""
-    for name in ("packaging", "beside", "decay", "command", "diagnosis", "levels"):
+    for name in (
+        "packaging",
+        "beside",
+        "classes",
+        "images",
+        "decay",
+        "command",
+        "diagnosis",
+        "levels",
+    ):
         if text := card.origin.get(name):
             yield f"{'warning: ' if is_warning(text) else ''}{text}"
     if card.num_non_finite:

@@ -1,5 +1,6 @@
 """`measure`: the same measurements as the pages, through the same engine and store."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import tyro
 from flatdiff.commands.progress import show_progress
 from flatdiff.engine.engine import Engine
 from flatdiff.images.datasets import Split
+from flatdiff.images.listing import few_held_out
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
 from flatdiff.measures.request import Request
@@ -84,4 +86,7 @@ def run_measure(measure: str, settings: Any, target: MeasureOptions) -> int:
     finally:
         engine.close()
     print(f"written: {target.out}")
+    for dataset in dict.fromkeys(request.panel.dataset for request in requests):
+        if few := few_held_out(dataset):
+            print(f"warning: {dataset}: {few}", file=sys.stderr)
     return 0

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,9 @@ import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.errors import FlatdiffError
-from flatdiff.images.datasets import known_names
+from flatdiff.images.datasets import dataset_of, is_folder, known_names
+from flatdiff.images.listing import listing
+from flatdiff.images.named import dataset_name
 from flatdiff.settings import require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
@@ -49,17 +51,23 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
     Ctrl+C, or SIGTERM, ends it after the step with its state saved; a second Ctrl+C at once.
     Several processes, on as many GPUs: torchrun --nproc-per-node 4 -m flatdiff train ...
     """
-    together = int(os.environ.get("WORLD_SIZE", "1")) > 1
-    if together:
+    rank, size = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    if size != "1":
         require(not options.in_turn, "--in-turn", "left out with several processes", True)
-    if together and os.environ["RANK"] != "0":  # what is said and written is said by the first
-        return _assist(options)
+    with _told_to_torchrun():
+        if size != "1" and rank != "0":  # what is said and written is said by the first
+            return _assist(_named(options))
+        return _lead(_with_images(options))
+
+
+def _lead(options: TrainOptions) -> int:
+    """Train, and say and write what becomes of it."""
     folder = RunFolder.of(options.out.resolve(), options.method)
     steps = options.recipe().steps
     with folder.take(), _stop_signals() as stop:
         folder.begin(options, options.resume)
         with HistoryFile(folder.history_file, steps) as history, _last_words(history):
-            last = _train_in_turn(options, history, stop)
+            last = _train_in_turn(options, history, stop, folder)
             done = last == steps
             history.ended("done" if done else "stopped")
     if done:
@@ -69,6 +77,29 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
     how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
     print(f"stopped: {how}", file=sys.stderr)
     return STOPPED
+
+
+def _named(options: TrainOptions) -> TrainOptions:
+    """With the dataset's own name for what somebody wrote."""
+    written = options.dataset
+    return options if written is None else replace(options, dataset=dataset_name(written))
+
+
+def _with_images(options: TrainOptions) -> TrainOptions:
+    """The same, after a look at the images: before anything is spent on them.
+
+    Raises:
+        DataError: there are none, or none to train on, or none held out.
+    """
+    options = _named(options)
+    name = options.recipe().dataset
+    if is_folder(name):
+        found = listing(dataset_of(name).root())
+        found.require_both_splits()
+        print(found.sentence(), file=sys.stderr, flush=True)
+        if few := found.few_held_out():
+            print(f"warning: {few}", file=sys.stderr, flush=True)
+    return options
 
 
 def _assist(options: TrainOptions) -> int:
@@ -119,26 +150,54 @@ def _last_words(history: HistoryFile) -> Iterator[None]:
         raise
 
 
-def _train_in_turn(options: TrainOptions, history: HistoryFile, stop: Callable[[], bool]) -> int:
+def _train_in_turn(
+    options: TrainOptions, history: HistoryFile, stop: Callable[[], bool], folder: RunFolder
+) -> int:
     """The last step that is taken; 0 where none was."""
     if not options.in_turn:
-        return _train(options, history, stop)
+        return _train(options, history, stop, folder)
     turn = wait_for_turn(stop, history.waiting)
     if turn is None:
         return 0
     with turn:
         history.opened()
         yield_to_others()
-        return _train(options, history, stop)
+        return _train(options, history, stop, folder)
 
 
-def _train(options: TrainOptions, history: HistoryFile, stop: Callable[[], bool]) -> int:
+def _train(
+    options: TrainOptions, history: HistoryFile, stop: Callable[[], bool], folder: RunFolder
+) -> int:
     with _begun(options) as run:
         from flatdiff.training.run import execute
 
         steps = run.recipe.steps
-        _show_progress(_written(execute(run, options.resume, stop), history), steps)
+        records = _kept(execute(run, options.resume, stop), folder, options)
+        _show_progress(_written(records, history), steps)
     return steps if history.step is None else history.step  # None: nothing was left to do
+
+
+def _kept(
+    records: "Iterator[StepRecord]", folder: RunFolder, options: TrainOptions
+) -> "Iterator[StepRecord]":
+    """The same; what goes on after all does so by these options, from a page as well."""
+    for number, record in enumerate(records):
+        if not number and options.resume:
+            folder.keep(options)
+        yield record
+
+
+@contextlib.contextmanager
+def _told_to_torchrun() -> Iterator[None]:
+    """Why this process ends, for the table that torchrun shows of whoever failed first."""
+    try:
+        yield
+    except Exception as error:
+        if "TORCHELASTIC_ERROR_FILE" in os.environ:
+            from torch.distributed.elastic.multiprocessing.errors import ErrorHandler
+
+            ErrorHandler().record_exception(error)
+        raise
 
 
 @contextlib.contextmanager
@@ -149,11 +208,13 @@ def _begun(options: TrainOptions) -> "Iterator[Run]":
     from flatdiff.diffusion.devices import pick_device
     from flatdiff.training.loop import pick_precision
     from flatdiff.training.run import Run
-    from flatdiff.training.world import joined
+    from flatdiff.training.world import joined, launched, waiting
 
     if options.num_threads is not None:
         torch.set_num_threads(options.num_threads)
     device = pick_device(options.device)
+    if launched().size > 1 and "TORCHELASTIC_RUN_ID" not in os.environ:
+        print(waiting(launched()), file=sys.stderr, flush=True)
     with joined(device) as world:
         yield Run(
             recipe=options.recipe(pick_precision(device), world.size),

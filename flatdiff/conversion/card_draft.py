@@ -14,8 +14,9 @@ from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.checkpoints.recipe import BaseMethod
-from flatdiff.conversion.foreign_file import ForeignFile, WeightSet, listed
+from flatdiff.conversion.foreign_file import ForeignFile, WeightSet
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
+from flatdiff.conversion.origin import images_told, origin_of
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.pasted_command import PastedCommand, read_command
 from flatdiff.conversion.published import GUIDED, NETWORKS
@@ -23,7 +24,7 @@ from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
-from flatdiff.system.foreign_json import as_sentence, as_text, read_foreign_json
+from flatdiff.system.foreign_json import as_sentence, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 
@@ -172,14 +173,7 @@ def _card(
     method = shared.method
     if said.method or not method:
         method = method_name(said.method or "adm", weights)
-    origin = {
-        "file": as_text(file.name),
-        "packaging": _packaging(file, found, ids),
-        "beside": _beside(file.header.opaque),
-        **shared.origin,
-    }
-    if found.decay and weights == found.kind:
-        origin["decay"] = f"averaged with decay {found.decay}"
+    decay = found.decay if weights == found.kind else None
     return dataclasses.replace(
         shared,
         family=family,
@@ -187,27 +181,10 @@ def _card(
         method=method,
         weights=weights,
         step=shared.step if said.step is None else said.step,
-        origin={key: text for key, text in origin.items() if text},
+        origin=origin_of(file, found, ids, decay)
+        | images_told(shared.dataset, shared.flags)
+        | shared.origin,
     )
-
-
-def _packaging(file: ForeignFile, found: WeightSet, ids: Mapping[str, str]) -> str:
-    """What a set was taken from, and what else the file holds; "" where that is nothing."""
-    others = [one for one in file.sets if one.prefix not in ids]
-    left = [one.title for one in others if one.is_of_the_network_of(found)]
-    strange = [one.title for one in others if not one.is_of_the_network_of(found)]
-    said = {
-        "taken from ": [shortened(found.prefix.removesuffix("."))] if found.prefix else [],
-        "other weights of the file: ": [i for prefix, i in ids.items() if prefix != found.prefix],
-        "left in the file: ": list(dict.fromkeys([*left, *file.rest])),
-        "no weights of this network: ": [*strange, *(one.title for one in file.moments)],
-    }
-    return "; ".join(f"{what}{listed(names)}" for what, names in said.items() if names)
-
-
-def _beside(opaque: Sequence[str]) -> str:
-    """What of a pickle was passed over."""
-    return f"beside the weights, neither made nor run: {listed(opaque)}" if opaque else ""
 
 
 def _dataset(said: Description, inside: Card | None) -> str:

@@ -4,7 +4,10 @@ datasets        one record a dataset, one table of them: files, loader, labels, 
 fingerprint     whether the files of a folder or zip are others than before
 image_set       ImageSet, load_images: one split as a tensor
 loaders         how each dataset's images are read
-image_files     folders and zips, image by image
+named           the name of a dataset, from what a person writes
+listing         what lies in a folder, zip or npz: images, classes, and what is passed over
+array_file      images in one array of NumPy
+image_files     a file's bytes to pixels
 lsun            LSUN's databases, image by image, walked through in a process of its own first
 cache           a collection decoded once
 grid            images side by side

@@ -1,4 +1,4 @@
-"""A collection of images decoded once: pixels in one file, remarks in another.
+"""A collection of images decoded once: pixels in one file, labels and remarks in others.
 
 The first use of a collection at some size reads every image; what came of it is kept beside the
 collection's fingerprint, so that later uses, and the other processes of a run, only map a file
@@ -7,6 +7,7 @@ into memory. A file that cannot be read is found here, never in the middle of a 
 
 import contextlib
 import dataclasses
+import hashlib
 import json
 import os
 import tempfile
@@ -20,21 +21,21 @@ from numpy.typing import NDArray
 
 from flatdiff.errors import DataError, FlatdiffError
 from flatdiff.images.image_files import (
-    IMAGE_SUFFIXES,
     REMARKS,
     UNREADABLE_ERRORS,
-    ImageFile,
     read_pixels,
 )
+from flatdiff.images.listing import HELD_OUT_EVERY, IMAGE_SUFFIXES, ImageFile
 from flatdiff.settings import digest, from_mapping
 from flatdiff.system.files import atomic_write, state_home
 from flatdiff.system.foreign_json import as_text
 from flatdiff.system.locks import take
 
-VERSION = 1  # raised when the same file would become other pixels
+VERSION = 2  # raised when the same file would become other pixels
 MAX_UNREADABLE_SHARE = 0.1
 EXAMPLES = 3
 LOOK_EVERY_S = 0.1
+PIXELS, LABELS = ".u8", ".labels"  # endings of what is kept beside a census
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +70,8 @@ class Census:
     num_kept: int
     counts: dict[str, int] = field(default_factory=dict)  # of images by remark
     examples: dict[str, list[str]] = field(default_factory=dict)  # the first names of each
+    sha256: str = ""  # of pixels and labels: equal for equal images in equal order
+    classes: tuple[str, ...] = ()  # that the images are sorted into, in the order of labels
     disk_failed: bool = False  # for one of them at least, which may be well next time
 
     def sentences(self) -> Iterator[str]:
@@ -85,6 +88,7 @@ class Prepared:
     """Images ready for use."""
 
     values: NDArray[np.uint8]  # (N, C, H, W), mapped from a file; writing changes a copy
+    labels: NDArray[np.int32] | None  # (N,), of `census.classes`; None where there are none
     census: Census
     fresh: bool  # looked through just now
 
@@ -107,7 +111,7 @@ def prepare(source: Source, files: Iterable[ImageFile]) -> Prepared:
             continue
         with lock:
             if _found(source) is None:
-                return dataclasses.replace(_made(source, files), fresh=True)
+                return _made(source, files)
     return found
 
 
@@ -116,39 +120,46 @@ def _found(source: Source) -> Prepared | None:
         text = source.stem().with_suffix(".json").read_text("utf-8")
         census = from_mapping(Census, json.loads(text), "census")
         _refuse(source, census)
-        return Prepared(_mapped(source, census.num_kept), census, fresh=False)
+        return _mapped(source, census, fresh=False)
     except (OSError, ValueError, TypeError, LookupError, AttributeError):
         return None  # never made, or damaged: made again
 
 
-def _mapped(source: Source, count: int) -> NDArray[np.uint8]:
-    shape = (count, source.channels, source.image_size, source.image_size)
-    path = source.stem().with_suffix(".u8")
+def _mapped(source: Source, census: Census, *, fresh: bool) -> Prepared:
+    shape = (census.num_kept, source.channels, source.image_size, source.image_size)
+    path = source.stem().with_suffix(PIXELS)
     if path.stat().st_size != np.prod(shape):
         raise ValueError("of another size")
     # "c": what somebody writes is theirs alone, which torch asks for.
-    return np.memmap(path, np.uint8, "c", shape=shape)
+    values, labels = np.memmap(path, np.uint8, "c", shape=shape), None
+    if census.classes:
+        labels = np.fromfile(source.stem().with_suffix(LABELS), np.int32)
+        if len(labels) != census.num_kept or not np.isin(labels, range(len(census.classes))).all():
+            raise ValueError("other labels")
+    return Prepared(values, labels, census, fresh)
 
 
 def _made(source: Source, files: Iterable[ImageFile]) -> Prepared:
     folder, stem = source.folder(), source.stem()
     for old in folder.glob("*.*"):
-        if old.suffix in (".json", ".u8") or old.name.startswith(".making"):
+        if old.suffix in (".json", PIXELS, LABELS) or old.name.startswith(".making"):
             old.unlink(missing_ok=True)  # of the collection as it was, or of a killed attempt
-    census = _written(source, files, stem.with_suffix(".u8"))
+    census, labels = _written(source, files, stem.with_suffix(PIXELS))
     text = json.dumps(dataclasses.asdict(census))
     try:
         _refuse(source, census)
     except DataError:
-        stem.with_suffix(".u8").unlink()
+        stem.with_suffix(PIXELS).unlink()
         if source.is_watched() and not census.disk_failed:
             atomic_write(stem.with_suffix(".json"), text.encode())
         raise
-    atomic_write(stem.with_suffix(".json"), text.encode())  # last: with it the pair is whole
-    return Prepared(_mapped(source, census.num_kept), census, fresh=True)
+    if census.classes:
+        atomic_write(stem.with_suffix(LABELS), np.array(labels, np.int32).tobytes())
+    atomic_write(stem.with_suffix(".json"), text.encode())  # last: with it all of it is whole
+    return _mapped(source, census, fresh=True)
 
 
-def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Census:
+def _written(source: Source, files: Iterable[ImageFile], path: Path) -> tuple[Census, list[int]]:
     """Pixels go to the disk one by one: a large collection does not fit into memory."""
     tally = _Tally()
     temporary = ""
@@ -167,7 +178,7 @@ def _written(source: Source, files: Iterable[ImageFile], path: Path) -> Census:
     finally:
         with contextlib.suppress(OSError):
             Path(temporary).unlink()
-    return tally.census()
+    return tally.census(), tally.labels
 
 
 class _Tally:
@@ -176,14 +187,17 @@ class _Tally:
     def __init__(self) -> None:
         self.seen, self.kept, self.disk_failed = 0, 0, False
         self.names: dict[str, list[str]] = {}
+        self.labels: list[int] = []
+        self.classes: tuple[str, ...] = ()
+        self.sha256 = hashlib.sha256()
         self.counts: dict[str, int] = {}
 
     def taken(self, source: Source, files: Iterable[ImageFile]) -> Iterator[NDArray[np.uint8]]:
         """Pixels of those that can be read."""
-        for name, content in files:
+        for file in files:
             self.seen += 1
             try:
-                pixels = read_pixels(content(), source.image_size, source.channels)
+                pixels = read_pixels(file.read(), source.image_size, source.channels)
             except UNREADABLE_ERRORS as error:
                 self.disk_failed |= isinstance(error, OSError)
                 pixels = None
@@ -191,9 +205,13 @@ class _Tally:
                 self.counts[remark] = self.counts.get(remark, 0) + 1
                 examples = self.names.setdefault(remark, [])
                 if len(examples) < EXAMPLES:
-                    examples.append(as_text(name))
+                    examples.append(as_text(file.name))
             if pixels is not None:
                 self.kept += 1
+                self.classes = file.classes
+                self.sha256.update(f"{file.label}".encode() + pixels.values.tobytes())
+                if file.label is not None:
+                    self.labels.append(file.label)
                 yield pixels.values
 
     def census(self) -> Census:
@@ -203,15 +221,18 @@ class _Tally:
             num_kept=self.kept,
             counts=self.counts,
             examples=self.names,
+            sha256=self.sha256.hexdigest(),
+            classes=tuple(as_text(name) for name in self.classes),
             disk_failed=self.disk_failed,
         )
 
 
 def _refuse(source: Source, census: Census) -> None:
     if not census.num_seen:
+        use = "held out" if source.split == "held_out" else "to train on"
         raise DataError(
-            f"{source.name} has no images for the split {source.split!r}; expected files ending "
-            f"in {', '.join(IMAGE_SUFFIXES)}"
+            f"{source.name} has no images {use}; expected files ending in "
+            f"{', '.join(IMAGE_SUFFIXES)}, of which one in {HELD_OUT_EVERY} is held out"
         )
     unreadable = census.counts.get("unreadable", 0)
     if unreadable > MAX_UNREADABLE_SHARE * census.num_seen:

@@ -52,7 +52,7 @@ class Dataset:
     loader: str  # "module:function", an `image_set.Loader`
     place: Callable[[], Path] | None = None  # of its files; None: they come with a package
     watched: Watched = "never"
-    label_names: tuple[str, ...] = ()  # of labels 0, 1, ..; empty: its images have no labels
+    label_names: tuple[str, ...] = ()  # of labels 0, 1, ..; empty: none, or told by its files
     features: FeatureName = "inception"  # of the network that looks at its images, unless asked
     how_to_get: str = ""  # after "FFHQ is not in <folder>; "; a download has its own words
     download: Download | None = None
@@ -204,6 +204,8 @@ def _folder(text: str) -> Path:
         usable = b"\0" not in os.fsencode(text)
     except UnicodeEncodeError:
         usable = False
+    if not text:
+        raise DataError("folder: wants the path of a folder, a zip or an npz of images behind it")
     if not usable:
         raise DataError(f"{text!r} cannot be the path of a folder or a zip")
     root = Path(text)

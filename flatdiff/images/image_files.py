@@ -1,33 +1,25 @@
-"""A collection is image files under one roof: a folder or a zip; see also `lsun`.
+"""An image file becomes pixels, in one way.
 
-Every file becomes pixels in one way: upright, 8 bits, its middle square scaled as guided-diffusion
+Upright, 8 bits, its middle square scaled as guided-diffusion
 does it. What else had to be done to it, or that it could not be read, is a remark.
 """
 
-import hashlib
 import io
 import lzma
 import struct
+import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from flatdiff.errors import DataError
-from flatdiff.images.datasets import Split
-from flatdiff.images.fingerprint import ANY_NAME
+from flatdiff.images.listing import FORMATS
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-# What the suffixes say; Pillow knows some that run programs.
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-HELD_OUT_EVERY = 10  # of a collection without a split of its own
-MAX_FILE_BYTES = 64 << 20  # of one image
 MAX_PIXELS = 64 << 20  # of one image; a quarter of a gigabyte in memory
 MAX_ASPECT = 50  # of its sides: a line, enlarged to a network's size, would be as long as it likes
 # What Pillow and zipfile raise, by format and by the byte that is wrong.
@@ -63,9 +55,6 @@ REMARKS: dict[str, str] = {
     "colour": "are in colour and became grey",
 }
 
-# A name, always the same for the same image, and how to get its bytes.
-ImageFile = tuple[str, Callable[[], bytes]]
-
 
 @dataclass(frozen=True)
 class Pixels:
@@ -84,7 +73,11 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         channels: 1 or 3.
     """
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with (
+            warnings.catch_warnings(),
+            Image.open(io.BytesIO(content), formats=_formats()) as image,
+        ):
+            warnings.simplefilter("ignore")  # of a file's odd entries; what matters is a remark
             _refuse_shape(*image.size)
             remarks = tuple(_remarks(image, image_size, channels))
             upright = ImageOps.exif_transpose(_eight_bits(image))
@@ -94,6 +87,13 @@ def read_pixels(content: bytes, image_size: int, channels: int) -> Pixels | None
         return None
     shaped = values.reshape(image_size, image_size, channels).transpose(2, 0, 1)
     return Pixels(shaped, remarks)
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    """Those that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
 
 
 def _refuse_shape(width: int, height: int) -> None:
@@ -122,7 +122,7 @@ def _remarks(image: Image.Image, image_size: int, channels: int) -> Iterator[str
     mode = image.mode
     grey = mode in ("1", "L", "LA", "La") or mode.startswith(("I", "F"))
     found = {
-        "animated": getattr(image, "n_frames", 1) > 1,
+        "animated": image.format != "MPO" and getattr(image, "n_frames", 1) > 1,
         "alpha": image.has_transparency_data,
         "palette": mode in ("P", "PA"),
         "cmyk": mode == "CMYK",
@@ -138,70 +138,3 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     if not image.mode.startswith("I"):
         return image
     return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-
-
-def collection(root: Path, split: Split) -> Iterator[ImageFile]:
-    """The image files of one split of a folder or a zip, in one fixed order.
-
-    Nothing is looked at before the first is asked for.
-
-    Raises:
-        DataError: it is neither, or its list of files cannot be read.
-    """
-    try:
-        for name, content in _zipped(root) if root.is_file() else _below(root):
-            if is_held_out(name) == (split == "held_out"):
-                yield name, content
-    except OSError as error:
-        raise DataError(f"{root} cannot be read: {error}") from None
-
-
-def _below(folder: Path) -> Iterator[ImageFile]:
-    if not folder.is_dir():
-        raise DataError(f"{folder} is neither a folder nor a zip of images")
-    for path in image_paths(folder):
-        yield path.relative_to(folder).as_posix(), partial(_read, path)
-
-
-def image_paths(root: Path) -> Iterator[Path]:
-    """Every image file below a folder, in one fixed order."""
-    return iter(sorted(p for p in root.rglob("*") if is_image(p.name) and p.is_file()))
-
-
-def is_image(name: str) -> bool:
-    """By its suffix; a dot in front hides a file, as macOS has them in its zips."""
-    base = name.rsplit("/", 1)[-1]
-    return base.lower().endswith(IMAGE_SUFFIXES) and not base.startswith("._")
-
-
-def is_held_out(name: str) -> bool:
-    """By the name's own hash, so that adding an image never moves another one."""
-    return hashlib.sha256(name.encode("utf-8", ANY_NAME)).digest()[0] < 256 // HELD_OUT_EVERY
-
-
-def _read(path: Path) -> bytes:
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise ValueError("too large for an image")
-    return path.read_bytes()
-
-
-def _zipped(path: Path) -> Iterator[ImageFile]:
-    with _opened(path) as archive:
-        for info in sorted(archive.infolist(), key=lambda info: info.filename):
-            if is_image(info.filename) and not info.is_dir():
-                yield info.filename, partial(_unpacked, archive, info)
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is neither a folder nor a zip of images")
-    try:
-        return zipfile.ZipFile(path)
-    except UNREADABLE_ERRORS as error:
-        raise DataError(f"{path} is a damaged zip: {error}; get it again") from None
-
-
-def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    if info.file_size > MAX_FILE_BYTES:
-        raise ValueError("too large for an image")
-    return archive.read(info)

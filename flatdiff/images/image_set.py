@@ -1,7 +1,7 @@
 """An image set is the real images of one split of a dataset as a tensor, all of one size."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pkgutil import resolve_name
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from flatdiff.errors import DataError
 from flatdiff.images.datasets import Dataset, Split, dataset_of
+from flatdiff.images.listing import in_short
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class ImageSet:
     values: Tensor  # (N, C, H, W), uint8
     white: int  # the integer that becomes +1; 0 becomes -1
     labels: Int[Tensor, " n"] | None = None
+    classes: tuple[str, ...] = ()  # names of labels 0, 1, ..
+    sha256: str = ""  # of a collection's pixels and labels; "": a published set's name says it
 
     def __len__(self) -> int:
         return len(self.values)
@@ -48,15 +51,20 @@ class ImageSet:
         """What a network of so many classes is told; None where it is unconditional.
 
         Raises:
-            DataError: the images have no labels, or more classes than the network knows.
+            DataError: the images have no labels, or another number of classes.
         """
         if num_classes is None:
             return None
         if self.labels is None:
-            raise DataError("the network wants class labels, and these images have none")
-        classes = int(self.labels.max()) + 1
-        if classes > num_classes:
-            raise DataError(f"the network knows {num_classes} classes, the images have {classes}")
+            raise DataError(
+                "the network wants class labels, and these images have none: they are told by "
+                "subfolders, or by names up to the first _ (cat_01.png)"
+            )
+        if len(self.classes) != num_classes:
+            raise DataError(
+                f"the network knows {num_classes} classes, the images have {len(self.classes)} "
+                f"({in_short(self.classes)})"
+            )
         return self.labels[indices]
 
 
@@ -83,13 +91,14 @@ def load_images(dataset: str, split: Split, image_size: int, channels: int) -> I
     expected, got = (channels, image_size, image_size), tuple(found.values.shape[1:])
     if got != expected:
         raise DataError(f"the network expects images of (C, H, W) {expected}; {dataset} has {got}")
-    _require_labels_named(known, found)
-    return found
+    return _with_classes(known, found)
 
 
-def _require_labels_named(dataset: Dataset, found: ImageSet) -> None:
-    """Assert that the loader's labels are those that the record names."""
+def _with_classes(dataset: Dataset, found: ImageSet) -> ImageSet:
+    """With the record's names of labels, where the loader has none of its own."""
+    found = found if found.classes else replace(found, classes=dataset.label_names)
     num_labels = 0 if found.labels is None else int(found.labels.max()) + 1
-    names = len(dataset.label_names)
+    names = len(found.classes)
     assert (names > 0) == (num_labels > 0), f"{dataset.name}: label_names and loader disagree"
     assert num_labels <= names, f"{dataset.name} has {num_labels} labels and {names} label_names"
+    return found

@@ -15,8 +15,9 @@ import torch
 from flatdiff.errors import DataError
 from flatdiff.images.cache import Source, prepare
 from flatdiff.images.datasets import CIFAR10_BYTES, Dataset, Split, datasets_home
-from flatdiff.images.image_files import UNREADABLE_SENTENCE, ImageFile, collection
+from flatdiff.images.image_files import UNREADABLE_SENTENCE
 from flatdiff.images.image_set import ImageSet, Wanted
+from flatdiff.images.listing import ImageFile, listing
 from flatdiff.images.lsun import lsun_images
 from flatdiff.system.download import Published, fetch
 
@@ -105,16 +106,20 @@ def ffhq64(dataset: Dataset, wanted: Wanted) -> ImageSet:
 
 
 def folder(dataset: Dataset, wanted: Wanted) -> ImageSet:
-    """A folder or zip of images, scaled to the wanted size; one in ten is held out.
+    """A folder, zip or npz of images, scaled to the wanted size; one in ten is held out.
 
-    They have no labels: guided-diffusion takes a file's name up to its first "_" for one, and the
-    cache keeps no names. Labels of a folder begin there, with names in `cache.Prepared`.
+    Their classes are told by subfolders or names, as `listing.class_names` has them.
 
     Raises:
         DataError: it is not there, empty or damaged, or may not be read here.
     """
     root = dataset.root()
-    return _prepared(dataset, wanted, collection(root, wanted.split), str(root))
+    return _prepared(dataset, wanted, _listed(root, wanted.split), str(root))
+
+
+def _listed(root: Path, split: Split) -> Iterator[ImageFile]:
+    """Nothing is looked at before the first is asked for: mostly, none ever is."""
+    yield from listing(root).of(split)
 
 
 def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name: str) -> ImageSet:
@@ -124,7 +129,10 @@ def _prepared(dataset: Dataset, wanted: Wanted, files: Iterable[ImageFile], name
     for sentence in found.census.sentences():
         if found.fresh or UNREADABLE_SENTENCE in sentence:
             log.warning("%s, %s: %s", name, wanted.split, sentence)
-    return ImageSet(torch.from_numpy(found.values), 255)
+    labels = None if found.labels is None else torch.from_numpy(found.labels).long()
+    census = found.census
+    values = torch.from_numpy(found.values)
+    return ImageSet(values, 255, labels, census.classes, census.sha256)
 
 
 def _told(name: str, files: Iterable[ImageFile]) -> Iterator[ImageFile]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.errors import DataError
-from flatdiff.images.image_files import MAX_FILE_BYTES, ImageFile
+from flatdiff.images.listing import MAX_FILE_BYTES, ImageFile
 from flatdiff.system.child_process import name_of_signal
 from flatdiff.system.files import PROJECT_ROOT
 
@@ -42,7 +42,7 @@ def lsun_images(folder: Path) -> Iterator[ImageFile]:
     if done.returncode:
         raise DataError(done.stderr.strip())
     for key, value in _entries(folder):
-        yield key.decode("ascii", "replace"), partial(_image, value)
+        yield ImageFile(key.decode("ascii", "replace"), partial(_image, value))
 
 
 def _image(value: memoryview) -> bytes:

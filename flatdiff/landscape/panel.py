@@ -5,9 +5,9 @@ Its recipe is a few integers and a dataset's fingerprint; the tensors are drawn 
 every point, drowns what flatness does to it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flatdiff.images.datasets import Split, dataset_fingerprint
+from flatdiff.images.datasets import FOLDER, Split, dataset_fingerprint, is_folder
 from flatdiff.settings import digest, require, require_seed, require_text
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
@@ -35,6 +35,11 @@ class Panel:
 
 
 def panel_digest(panel: Panel, *, fresh: bool = False) -> str:
-    """SHA-256 over the recipe and the dataset's fingerprint: same digest, same tensors."""
+    """SHA-256 over the recipe and the dataset's fingerprint: same digest, same tensors.
+
+    Images of a folder are known by their fingerprint alone, wherever it lies.
+    """
     data = dataset_fingerprint(panel.dataset, fresh=fresh)
+    if is_folder(panel.dataset):
+        panel = replace(panel, dataset=FOLDER)
     return digest({"version": PANEL_VERSION, "panel": panel, "data": data})

@@ -7,6 +7,7 @@ from html import escape
 import pandas as pd
 
 from flatdiff.checkpoints.differences import differences
+from flatdiff.images.listing import few_held_out
 from flatdiff.measures import MEASURES
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.reports.measured import Measured, origins, provenance_text
@@ -95,6 +96,8 @@ def _chapter(number: int, chapter: Chapter, view: View, figures: Figures) -> Ite
     )
     yield table_of(SECTIONS[first.measure].reading(results))
     yield f"<p class=note>{escape(SECTIONS[first.measure].caveat)}</p>"
+    if few := few_held_out(first.request.panel.dataset):
+        yield f"<p class=note>{escape(few.capitalize())}.</p>"
     yield folded("Numbers", _numbers(SECTIONS[first.measure].numbers(results)))
     requests = [item.request for item in items]
     yield folded("Command line and Python", code(command_line(requests), python_snippet(requests)))

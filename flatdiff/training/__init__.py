@@ -9,6 +9,7 @@ timestep_sampler  uniform, or by the losses of late
 execution         how steps are computed: time and memory, not what
 world             several processes that train one run
 run               a run on disk: saved, resumed, three checkpoints at its end
+resumable         what must be equal for a run to go on
 run_folder        what lies in a run's folder, and what it says of the run
 run_options       what somebody chooses for a run; its command line
 run_history       losses and endings, line by line

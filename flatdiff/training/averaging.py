@@ -25,6 +25,24 @@ def update_averages(
         _take_in(AVERAGES[kind], averaged, model, recipe, step)
 
 
+def averages_begun_anew(before: Recipe, after: Recipe, step: int) -> set[WeightKind]:
+    """Averages in which no weights up to a step have a place, as a recipe has it that goes on.
+
+    One whose shares were others is in neither: what it holds is not what it would have held.
+
+    Args:
+        before: the recipe of the run so far.
+        after: the one by which it goes on.
+        step: that it has reached.
+    """
+    return {
+        kind
+        for kind, average in AVERAGES.items()
+        if all(average.share(after, n) is None for n in range(step + 1))
+        and any(average.share(before, n) is not None for n in range(step + 1))
+    }
+
+
 def _take_in(
     average: Average, averaged: AveragedModel, model: nn.Module, recipe: Recipe, step: int
 ) -> None:

@@ -6,7 +6,7 @@ a run continued from any step has the bits of one that was never stopped.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -155,15 +155,23 @@ def tensors_of(state: TrainingState) -> dict[str, Tensor]:
     return tensors | {f"sampler/{n}": value for n, value in state.sampler.tensors().items()}
 
 
-def restore(state: TrainingState, tensors: dict[str, Tensor]) -> None:
+def restore(
+    state: TrainingState, tensors: dict[str, Tensor], anew: Collection[WeightKind] = ()
+) -> None:
     """Fill a fresh state.
+
+    Args:
+        state: of the recipe that goes on.
+        tensors: as `tensors_of` gave them.
+        anew: averages that begin again; they stay as they are in a fresh state.
 
     Raises:
         KeyError: a tensor is missing.
         RuntimeError: one has another shape.
     """
     for part, module in _parts(state).items():
-        module.load_state_dict(_below(f"{part}/", tensors))
+        if part not in anew:
+            module.load_state_dict(_below(f"{part}/", tensors))
     state.sampler.restore(_below("sampler/", tensors))
     adam = state.optimizer.state_dict()
     indices = {int(name.split("/")[0]) for name in _below("adam/", tensors)}

@@ -12,7 +12,6 @@ import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -38,6 +37,7 @@ from flatdiff.training.loop import (
     train,
     weights_of,
 )
+from flatdiff.training.resumable import require_resumable
 from flatdiff.training.run_folder import RunFolder
 from flatdiff.training.world import ALONE, World, launched
 from flatdiff.version import __version__
@@ -57,6 +57,7 @@ class Run:
     keep_every_steps: int | None = None  # raw weights become checkpoints of their own; None: never
     execution: Execution = field(default_factory=Execution)
     world: World = ALONE  # of processes that train it together; only the first one writes
+    images: str = ""  # SHA-256 of what is trained on; "" where the dataset's name says it
 
     @property
     def state_file(self) -> Path:
@@ -105,6 +106,7 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
     flags = run.recipe.flags
     shards_of_process(run.recipe, run.execution, run.world.size)  # before there is a state
     data = load_images(run.recipe.dataset, "train", flags.image_size, flags.in_channels)
+    run = dataclasses.replace(run, images=data.sha256)
     state, history = _start(run, resume)
     try:
         for record in train(state, run.recipe, data, run.execution, run.world):
@@ -151,6 +153,7 @@ def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:
         "recipe": canonical_json(run.recipe),
         "environment": canonical_json(_environment(run)),
         "history": canonical_json(history),
+        "images": canonical_json(run.images),
     }
     metadata["sha256"] = canonical_json(_digest(tensors, metadata))
     atomic_write(run.state_file, save(tensors, metadata))
@@ -166,11 +169,13 @@ def load_state(run: Run, state: TrainingState) -> LossHistory:
     try:
         with safe_open(run.state_file, "pt") as file:  # restored to wherever each tensor lives
             metadata = file.metadata() or {}
-            _refuse_differences(run, metadata)
+            anew = require_resumable(
+                run.state_file, metadata, run.recipe, run.images, _environment(run)
+            )
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if not _is_whole(tensors, metadata):
             raise ValueError("its content is not what was written")
-        restore(state, tensors)
+        restore(state, tensors, anew)
         state.step = int(metadata["step"])
         return LossHistory(**json.loads(metadata["history"]))
     except (SafetensorError, KeyError, RuntimeError, ValueError, TypeError, OSError) as error:
@@ -189,35 +194,6 @@ def _is_whole(tensors: dict[str, Tensor], metadata: dict[str, str]) -> bool:
         return json.loads(metadata["digest"]) == hashlib.sha256(save(tensors)).hexdigest()
     entries = {name: text for name, text in metadata.items() if name != "sha256"}
     return json.loads(metadata["sha256"]) == _digest(tensors, entries)
-
-
-def _refuse_differences(run: Run, metadata: dict[str, str]) -> None:
-    rows = [
-        *_differences(_recipe_in(metadata), json.loads(canonical_json(run.recipe))),
-        *_differences(json.loads(metadata["environment"]), _environment(run)),
-    ]
-    if rows:
-        raise TrainingError(
-            f"{run.state_file} cannot be resumed: it would not give the weights of one "
-            "uninterrupted run. Different:\n" + "\n".join(rows)
-        )
-
-
-def _recipe_in(metadata: dict[str, str]) -> dict[str, Any]:
-    """As saved; a setting that an older program did not have is as it was before there was one."""
-    saved = Recipe.from_json(json.loads(metadata["recipe"]))
-    return json.loads(canonical_json(saved))
-
-
-def _differences(theirs: dict[str, Any], ours: dict[str, Any], prefix: str = "") -> list[str]:
-    rows: list[str] = []
-    for name in sorted(theirs.keys() | ours.keys()):
-        a, b = theirs.get(name), ours.get(name)
-        if isinstance(a, dict) and isinstance(b, dict):
-            rows += _differences(a, b, f"{prefix}{name}.")
-        elif a != b:
-            rows.append(f"  {prefix}{name}: saved {a!r}, now {b!r}")
-    return rows
 
 
 def _last_good(run: Run) -> str:
@@ -260,7 +236,7 @@ def _card(
         digest=digest,
         recipe=run.recipe,
         command=run.command,
-        environment=_environment(run),
+        environment=_environment(run) | ({"images": run.images} if run.images else {}),
         loss_history=history,
     )
 

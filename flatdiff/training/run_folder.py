@@ -131,7 +131,15 @@ class RunFolder:
         """
         self.refuse_start(resume)
         if not (resume and self.options_file.exists()):
-            atomic_write(self.options_file, options.to_json().encode())
+            self.keep(options)
+
+    def keep(self, options: RunOptions) -> None:
+        """By these options the run is continued, from a page or a command.
+
+        Raises:
+            FlatdiffError: the folder cannot be written.
+        """
+        atomic_write(self.options_file, options.to_json().encode())
 
 
 @dataclass(frozen=True)

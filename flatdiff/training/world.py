@@ -8,15 +8,21 @@ import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
 
 from flatdiff.errors import TrainingError
 
 # What torch's backends put into an error of theirs; a bug of ours is no lost connection.
 LOST = ("gloo", "nccl", "connection", "socket")
+VARIABLES = {"RANK": "0", "WORLD_SIZE": "1"}  # and what they are where nobody has set them
+ALONE_HINT = "unset RANK and WORLD_SIZE to train alone"
+MEETING_S = 60  # until all processes are there
 
 
 @dataclass(frozen=True)
@@ -57,9 +63,31 @@ ALONE = World()
 
 
 def launched() -> World:
-    """As torchrun's variables say, before anybody has met; alone without them."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    return World(int(os.environ.get("RANK", "0")), size) if size > 1 else ALONE
+    """As torchrun's variables say, before anybody has met; alone without them.
+
+    Raises:
+        TrainingError: they say what cannot be.
+    """
+    words = {name: os.environ.get(name, default) for name, default in VARIABLES.items()}
+    try:
+        rank, size = (int(word) for word in words.values())
+    except ValueError:
+        rank, size = -1, -1
+    if not 0 <= rank < size:
+        said = ", ".join(f"{name}={word}" for name, word in words.items())
+        raise TrainingError(
+            f"{said} is set, which says nothing of processes that train together; {ALONE_HINT}"
+        )
+    return World(rank, size) if size > 1 else ALONE
+
+
+def waiting(world: World) -> str:
+    """What is waited for where processes meet, and how not to."""
+    place = f"{os.environ.get('MASTER_ADDR', '?')}:{os.environ.get('MASTER_PORT', '?')}"
+    return (
+        f"process {world.rank} of {world.size} waits for the others at {place}, for {MEETING_S} s "
+        f"at most; {ALONE_HINT}"
+    )
 
 
 @contextlib.contextmanager
@@ -67,15 +95,17 @@ def joined(device: torch.device) -> Iterator[World]:
     """Meet the others that torchrun has started; alone at once where there are none.
 
     Raises:
-        TrainingError: another process has ended before its time.
+        TrainingError: the others did not come, or one has ended before its time.
     """
     world = launched()
     if world.size == 1:
         yield world
         return
+    store = _met(world)
     try:
         # Losses and gradients are where the network is; answers to `any` are on the processor.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+        backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, store=store, rank=world.rank, world_size=world.size)
         yield world
     except RuntimeError as error:
         if not any(word in str(error).lower() for word in LOST):
@@ -86,3 +116,14 @@ def joined(device: torch.device) -> Iterator[World]:
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()
+
+
+def _met(world: World) -> Store:
+    """Where the processes leave word for each other, as soon as it can be reached."""
+    try:
+        store, _, _ = next(rendezvous("env://", timeout=timedelta(seconds=MEETING_S)))
+    except (RuntimeError, ValueError, KeyError) as error:
+        why = str(error).splitlines()[0] if isinstance(error, ValueError) else "they did not come"
+        raise TrainingError(f"{waiting(world)}: {why}") from None
+    store.set_timeout(dist.default_pg_timeout)
+    return PrefixStore("flatdiff", store)

@@ -1,16 +1,18 @@
 """Checkpoints: what is there to measure?"""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import streamlit as st
 
-from flatdiff.checkpoints.card import Card, card_ids
+from flatdiff.checkpoints.card import Card, card_ids, list_cards
 from flatdiff.checkpoints.collection import METHOD_PLANE, bundled_path
 from flatdiff.engine.engine import shared_engine
+from flatdiff.images.datasets import is_folder
 from flatdiff.system.access import Action, may
 from pages.gallery.adding import add_dialog
 from pages.gallery.detail import show_detail
-from pages.gallery.dialogs import SAID, delete_dialog
+from pages.gallery.dialogs import SAID, delete_dialog, images_dialog
 from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
 from pages.gallery.known import gallery_requests, known_of
@@ -57,12 +59,23 @@ def training(cards: list[Card]) -> None:
     show_histories(runs[:MAX_RUNS])
 
 
+def without_images(root: Path, reasons: Mapping[str, str]) -> list[Card]:
+    """Checkpoints that are whole, and whose folder of images is not where it was; one a folder."""
+    cards = [card for card in list_cards(root) if isinstance(card, Card) and card.id in reasons]
+    return list({card.dataset: card for card in cards if is_folder(card.dataset)}.values())
+
+
 def broken_ones(reasons: Mapping[str, str]) -> None:
-    """A way to be rid of what every page leaves out."""
+    """A way to mend what every page leaves out, or to be rid of it."""
     if not (may(Action.DELETE) and reasons):
         return
+    root = shared_engine().root
     with st.container(horizontal=True):
-        for name in filter(set(card_ids(shared_engine().root)).__contains__, reasons):
+        for card in without_images(root, reasons):
+            said = f"Where are the images of {plain(card.id)}?"
+            if st.button(said, key=f"images-{card.id}", icon=":material/drive_file_move:"):
+                images_dialog(card)
+        for name in filter(set(card_ids(root)).__contains__, reasons):
             if st.button(f"Delete {plain(name)}", key=f"broken-{name}", icon=":material/delete:"):
                 delete_dialog(name, bundled_path(shared_engine().root, name))
 

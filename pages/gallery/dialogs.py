@@ -3,9 +3,15 @@
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.collection import delete_checkpoint, rename_checkpoint
+from flatdiff.checkpoints.collection import (
+    delete_checkpoint,
+    rename_checkpoint,
+    rename_dataset,
+)
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.images.datasets import dataset_fingerprint
+from flatdiff.images.named import dataset_name
 from pages.gallery.listing import open_checkpoint
 from pages.shared.choose import plain
 
@@ -25,6 +31,28 @@ def rename_dialog(card: Card) -> None:
             st.error(plain(str(error)))
             return
         finish(new, f"{plain(card.id)} is now called {plain(new)}.")
+
+
+@st.dialog("Where are its images?")
+def images_dialog(card: Card) -> None:
+    """Ask for the folder in which the images lie now."""
+    st.markdown(f"**{plain(card.id)}** was trained on {plain(card.dataset)}.")
+    new = st.text_input("The same images are in", key="new_dataset", help="A folder, zip or npz.")
+    st.caption(
+        "All checkpoints of these images are named anew. Results are known by the images: where "
+        "they are the same, all are found again."
+    )
+    if st.button("Save", key="confirm", type="primary", disabled=not new):
+        engine = shared_engine()
+        try:
+            name = dataset_name(new)
+            dataset_fingerprint(name, fresh=True)  # it is there, and may be read
+            named = rename_dataset(engine.root, engine.store.require_idle, card.dataset, name)
+        except FlatdiffError as error:
+            st.error(plain(str(error)))
+            return
+        count = f"{len(named)} checkpoint{'s' if len(named) > 1 else ''}"
+        finish(card.id, f"The images of {count} are in {plain(name)}.")
 
 
 @st.dialog("Delete")

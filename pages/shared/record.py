@@ -8,6 +8,7 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
+from flatdiff.images.listing import few_held_out
 from flatdiff.reports.formats import formats_for
 from flatdiff.reports.measured import Measured, measured, origins
 from flatdiff.reports.report import to_html
@@ -60,6 +61,8 @@ def record(handles: Sequence[Handle], view: View | None = None) -> None:
     requests = [handle.request for handle in handles]
     measure = requests[0].measure
     about(measure)
+    if few := few_held_out(requests[0].panel.dataset):
+        st.caption(f":material/warning: {few.capitalize()}.")
     known = [handle for handle in handles if handle.job() is not None]
     if not known:
         return

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import lmdb
+import numpy as np
 from PIL import Image
 
 from flatdiff.images.cache import Source, prepare
-from flatdiff.images.image_files import collection, read_pixels
+from flatdiff.images.image_files import read_pixels
+from flatdiff.images.listing import listing
 from flatdiff.images.lsun import FILE, lsun_images
 from tests.campaigns.parser import Desk, Parser, zipped
 
@@ -31,11 +33,14 @@ def image_parsers(desk: Desk) -> list[Parser]:
         source = Source(
             name="theirs", fingerprint=str(next(numbers)), split="train", image_size=8, channels=3
         )
-        return prepare(source, collection(path, "train")).values.shape
+        return prepare(source, listing(path).of("train")).values.shape
+
+    def read_array(content: bytes) -> Any:
+        return [len(file.read()) for file in listing(desk.put("images.npz", content)).files]
 
     def read_database(content: bytes) -> Any:
         path = desk.put(f"lsun/{FILE}", content)
-        return [len(read()) for _, read in lsun_images(path.parent)]
+        return [len(file.read()) for file in lsun_images(path.parent)]
 
     return [
         Parser(name="LSUN database, by a child", valid=[database(images)], read=read_database),
@@ -46,7 +51,19 @@ def image_parsers(desk: Desk) -> list[Parser]:
             more_mb=IMAGE_MB,
         ),
         Parser(name="archive of images", valid=archives, read=read_collection, more_mb=IMAGE_MB),
+        Parser(name="array of images", valid=arrays(), read=read_array, more_mb=IMAGE_MB),
     ]
+
+
+def arrays() -> list[bytes]:
+    """As `numpy.savez` writes them, with labels and without."""
+    images, written = np.zeros((4, 5, 6, 3), np.uint8), []
+    for more in ((), (np.arange(4),)):
+        for save in (np.savez, np.savez_compressed):
+            buffer = io.BytesIO()
+            save(buffer, images, *more)
+            written.append(buffer.getvalue())
+    return written
 
 
 def database(images: Mapping[str, bytes]) -> bytes:
@@ -65,7 +82,7 @@ def encoded() -> list[tuple[str, str, bytes]]:
     for mode in MODES:
         image = Image.effect_noise((12, 9), 60).convert("L" if mode == "I;16" else mode)
         image = image.convert("I;16") if mode == "I;16" else image
-        for suffix in ("png", "jpeg", "webp", "bmp"):
+        for suffix in ("png", "jpeg", "webp", "bmp", "gif", "tiff", "ppm", "avif", "tga", "mpo"):
             buffer = io.BytesIO()
             try:
                 image.save(buffer, suffix)

@@ -2,17 +2,19 @@
 
 import errno
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from flatdiff.checkpoints.card import card_ids, read_card
+from flatdiff.checkpoints.card import card_ids, read_card, write_card
 from flatdiff.checkpoints.collection import (
     bundled_path,
     delete_checkpoint,
     free_folder,
     publish,
     rename_checkpoint,
+    rename_dataset,
     staged,
 )
 from flatdiff.engine.store import CANCELLED, QUEUED, Store
@@ -48,6 +50,20 @@ def test_a_new_name_for_the_same_checkpoint(root: Path, store: Store, new: str) 
     renamed = read_card(root, new)
     assert renamed.id == new
     assert make_request("samples", renamed, SamplesSettings()).key == key
+
+
+def test_images_are_named_anew(root: Path, store: Store) -> None:
+    """In every card that names them, and in no other; the weights are left alone."""
+    card = read_card(root, "tiny/adm")
+    write_card(root / "tiny" / "adm", replace(card, dataset="folder:/old"))
+    weights = (root / "tiny" / "adm" / "weights.safetensors").read_bytes()
+    named = rename_dataset(root, store.require_idle, "folder:/old", "folder:/new")
+    assert named == ("tiny/adm",)
+    assert read_card(root, "tiny/adm") == replace(card, dataset="folder:/new")
+    assert read_card(root, "tiny/sam").dataset == card.dataset
+    assert (root / "tiny" / "adm" / "weights.safetensors").read_bytes() == weights
+    with pytest.raises(FlatdiffError, match="no checkpoint was trained on 'folder:/old'"):
+        rename_dataset(root, store.require_idle, "folder:/old", "folder:/new")
 
 
 NAMES = {

@@ -123,5 +123,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     """A pipe that nobody writes to would hang a reader for ever."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, tmp_path / "absent"):
-        with pytest.raises(CheckpointError, match="no (such )?file"):
+        with pytest.raises(CheckpointError, match=r"no (such )?file"):
             read_header(path)

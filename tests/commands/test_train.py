@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from flatdiff.checkpoints.card import read_card
 from flatdiff.commands.train import STOPPED, TrainOptions, train
 from flatdiff.diffusion.devices import pick_device
-from flatdiff.errors import TrainingError
+from flatdiff.errors import DataError, TrainingError
 from flatdiff.training import run as module
 from flatdiff.training.loop import pick_precision
 from flatdiff.training.run import Run
 from flatdiff.training.run_folder import RunFolder, read_run
+from tests.images.test_image_files import paint
 from tests.tiny import file_digests, finished
 
 
@@ -117,3 +119,38 @@ def test_changed_options_are_refused_and_not_kept(tmp_path: Path) -> None:
     assert "learning_rate" in read_run(folder).reason
     assert train(options(tmp_path / "mine", steps=2, resume=True)) == 0
     assert read_run(folder).state == "done"
+
+
+def test_images_are_looked_at_before_anything_is_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One image: the cause and the way out, and no folder of a run."""
+    paint(tmp_path / "images", 1)
+    with pytest.raises(DataError, match=r"no image .* 1 in all; add some, 50 or more"):
+        train(options(tmp_path / "family", dataset=f"{tmp_path}/images/"))
+    assert not (tmp_path / "family").exists()
+    paint(tmp_path / "images", 60)
+    train(options(tmp_path / "family", dataset=f"{tmp_path}/images/"))
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/images: 60 images" in said
+    assert "are held out; every error bar rests on them" in said
+    assert read_card(tmp_path, "family/adm").dataset == f"folder:{tmp_path}/images"
+
+
+def test_a_finished_run_is_given_more_steps(tmp_path: Path) -> None:
+    """And a page that continues it later does so for as many."""
+    out = tmp_path / "family"
+    train(options(out, swa_start_step=10))
+    train(options(out, steps=18, swa_start_step=10, resume=True))
+    assert read_card(tmp_path, "family/adm").step == 18
+    kept = read_run(RunFolder.of(out, "adm")).options
+    assert kept is not None
+    assert kept.steps == 18
+
+
+def test_torchrun_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the file from which its table of failures is made."""
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "error.json"))
+    with pytest.raises(DataError, match="absent"):
+        train(options(tmp_path / "family", dataset=f"folder:{tmp_path}/absent"))
+    assert "absent is neither a folder" in (tmp_path / "error.json").read_text("utf-8")

@@ -11,6 +11,7 @@ from flatdiff.errors import DataError
 from flatdiff.images import cache
 from flatdiff.images.cache import Source, prepare
 from flatdiff.images.image_set import load_images
+from flatdiff.images.listing import ImageFile
 from tests.images.test_image_files import paint, values_of
 
 
@@ -37,7 +38,7 @@ def test_each_kind_has_a_sentence_and_a_count(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted by hand from `every_kind`, with all images in one split."""
-    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.listing.is_held_out", lambda _: False)
     every_kind(tmp_path / "all")
     assert len(values_of(tmp_path / "all", channels=3)) == 69
     said = [
@@ -106,7 +107,7 @@ def test_refusal_is_kept_as_long_as_the_files_are(
 ) -> None:
     """Asked twice, looked through once, with no pixels kept; mended files are looked at again."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.listing.is_held_out", lambda _: False)
     paint(tmp_path / "a", 20)
     for i in range(20):
         (tmp_path / "a" / f"bad{i}.png").write_bytes(b"no image")
@@ -141,8 +142,8 @@ def test_refusal_that_time_may_heal_is_not_kept(
         raise PermissionError("not now")
 
     with pytest.raises(DataError, match="1 of 1 images in lsun_tower cannot be read"):
-        prepare(source, [("a", failing)])
-    assert prepare(source, [("a", content.getvalue)]).values.tolist() == [[[[7] * 8] * 8]]
+        prepare(source, [ImageFile("a", failing)])
+    assert prepare(source, [ImageFile("a", content.getvalue)]).values.tolist() == [[[[7] * 8] * 8]]
 
 
 def test_prepared_images_need_no_list_of_files(
@@ -152,7 +153,7 @@ def test_prepared_images_need_no_list_of_files(
     paint(tmp_path, 50)
     first = values_of(tmp_path).copy()
     monkeypatch.setattr(
-        "flatdiff.images.image_files.image_paths", lambda _: pytest.fail("the folder was listed")
+        "flatdiff.images.loaders.listing", lambda _: pytest.fail("the folder was listed")
     )
     assert np.array_equal(values_of(tmp_path), first)
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from flatdiff.errors import DataError
 from flatdiff.images.datasets import dataset_fingerprint, dataset_of
 from flatdiff.images.image_set import load_images
+from flatdiff.landscape.panel import Panel, panel_digest
 
 
 def fingerprint(folder: Path) -> str:
@@ -19,10 +21,10 @@ def fingerprint(folder: Path) -> str:
 
 
 def test_fingerprint_of_a_folder_changes_with_its_files(tmp_path: Path) -> None:
-    """Added, resized, renamed, touched: five states, five fingerprints; none is remembered."""
+    """Empty, added, changed in place, resized, renamed: five fingerprints; none is remembered."""
     seen = [fingerprint(tmp_path)]
     file = tmp_path / "a.png"
-    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
+    for content, time in ((b"1", 1), (b"2", 2), (b"12", 3)):
         file.write_bytes(content)
         os.utime(file, ns=(time, time))
         seen.append(fingerprint(tmp_path))
@@ -41,16 +43,43 @@ def test_fingerprint_of_a_folder_does_not_depend_on_its_place(tmp_path: Path) ->
     assert fingerprint(tmp_path / "new") == before
 
 
-def test_copy_is_the_same_data_where_it_keeps_the_times(tmp_path: Path) -> None:
-    """As docs/machines.md says of another machine."""
+def test_copy_is_the_same_data(tmp_path: Path) -> None:
+    """With its times or with new ones, wherever it lies; read again only where something moved."""
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "a.png").write_bytes(b"1")
     os.utime(tmp_path / "here" / "a.png", ns=(1, 1_234_567_891))
     shutil.copytree(tmp_path / "here", tmp_path / "kept")
     shutil.copytree(tmp_path / "here", tmp_path / "new", copy_function=shutil.copyfile)
     here, kept, new = (fingerprint(tmp_path / name) for name in ("here", "kept", "new"))
-    assert here == kept
-    assert here != new
+    assert here == kept == new
+
+
+def test_bytes_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Afterwards names, sizes and times are enough; of a large collection they always are."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path / "home"))
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "a.png").write_bytes(b"1")
+    before = fingerprint(tmp_path / "a")
+    with monkeypatch.context() as patch:
+        patch.setattr("flatdiff.images.fingerprint.sha256_of", lambda _: pytest.fail("read again"))
+        assert fingerprint(tmp_path / "a") == before
+        patch.setattr("flatdiff.images.fingerprint.MAX_READ_BYTES", 0)
+        os.utime(tmp_path / "a" / "a.png", ns=(1, 1))
+        by_time = fingerprint(tmp_path / "a")
+    assert by_time != before
+    assert fingerprint(tmp_path / "a") == before
+
+
+def test_results_of_a_folder_move_with_it(tmp_path: Path) -> None:
+    """The digest of a panel has no path in it, and another image changes it."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a.png").write_bytes(b"1")
+    before = panel_digest(Panel(dataset=f"folder:{tmp_path}/old"), fresh=True)
+    (tmp_path / "old").rename(tmp_path / "new")
+    panel = Panel(dataset=f"folder:{tmp_path}/new")
+    assert panel_digest(panel, fresh=True) == before
+    (tmp_path / "new" / "a.png").write_bytes(b"2")
+    assert panel_digest(panel, fresh=True) != before
 
 
 def test_absent_folder_is_refused(tmp_path: Path) -> None:
@@ -59,14 +88,16 @@ def test_absent_folder_is_refused(tmp_path: Path) -> None:
         fingerprint(tmp_path / "absent")
 
 
-def test_zip_is_known_by_size_and_time(tmp_path: Path) -> None:
-    """Three states of one file."""
-    file, seen = tmp_path / "a.zip", set()
-    for content, time in ((b"1", 1), (b"12", 1), (b"12", 2)):
-        file.write_bytes(content)
-        os.utime(file, ns=(time, time))
-        seen.add(fingerprint(file))
-    assert len(seen) == 3
+def test_zip_is_known_by_what_is_in_it(tmp_path: Path) -> None:
+    """Packed again at another time it is the same; another image is another zip."""
+    seen = []
+    for content, level in ((b"1" * 99, 0), (b"1" * 99, 9), (b"2" * 99, 0)):
+        with zipfile.ZipFile(
+            tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED, True, level
+        ) as archive:
+            archive.writestr("a.png", content)
+        seen.append(fingerprint(tmp_path / "a.zip"))
+    assert seen[0] == seen[1] != seen[2]
 
 
 def test_change_is_seen_after_a_while(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 
 from flatdiff.errors import DataError
-from flatdiff.images.image_files import centre_square, image_paths
+from flatdiff.images.image_files import centre_square
 from flatdiff.images.image_set import load_images
+from flatdiff.images.listing import listing
 
 
 def paint(folder: Path, count: int, suffix: str = ".png") -> None:
@@ -161,7 +162,7 @@ def test_paths_come_in_one_order(tmp_path: Path) -> None:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"")
-    names = [path.relative_to(tmp_path).as_posix() for path in image_paths(tmp_path)]
+    names = [file.name for file in listing(tmp_path).files]
     assert names == ["B.png", "a.jpg", "b.PNG", "c/a.webp"]
 
 

@@ -28,8 +28,8 @@ def test_only_what_the_suffixes_say_is_opened(monkeypatch: pytest.MonkeyPatch) -
         EpsImagePlugin, "Ghostscript", lambda *_, **__: pytest.fail("a program was run")
     )
     assert read_pixels(eps, 8, 3) is None
-    assert read_pixels(encoded(Image.new("RGB", (8, 8)), "TIFF"), 8, 3) is None
-    for name in ("PNG", "JPEG", "WEBP", "BMP", "MPO"):
+    assert read_pixels(encoded(Image.new("RGB", (8, 8)), "PCX"), 8, 3) is None
+    for name in ("PNG", "JPEG", "WEBP", "BMP", "MPO", "GIF", "TIFF", "PPM", "TGA", "JPEG2000"):
         assert read_pixels(encoded(Image.new("RGB", (8, 8)), name), 8, 3) is not None
 
 
@@ -38,8 +38,8 @@ def test_file_too_large_for_an_image_is_left_out(
     as_zip: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One of sixty has more bytes than an image may have; it is a sound picture all the same."""
-    monkeypatch.setattr("flatdiff.images.image_files.MAX_FILE_BYTES", 5000)
-    monkeypatch.setattr("flatdiff.images.image_files.is_held_out", lambda _: False)
+    monkeypatch.setattr("flatdiff.images.listing.MAX_FILE_BYTES", 5000)
+    monkeypatch.setattr("flatdiff.images.listing.is_held_out", lambda _: False)
     paint(tmp_path / "a", 60)
     noise = np.random.default_rng(0).integers(256, size=(90, 90), dtype=np.uint8)
     Image.fromarray(noise).save(tmp_path / "a" / "0007.png")
@@ -118,7 +118,7 @@ def test_folder_that_cannot_be_listed_is_to_blame_itself(
     def broken(_: Path) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("flatdiff.images.image_files.image_paths", broken)
+    monkeypatch.setattr("flatdiff.images.listing._below", broken)
     paint(tmp_path / "pictures", 5)
     with pytest.raises(DataError, match=r"pictures cannot be read: .*Input/output error"):
         values_of(tmp_path / "pictures")

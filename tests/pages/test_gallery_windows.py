@@ -58,6 +58,22 @@ def test_rename_asks_until_the_name_can_be(engine: Engine) -> None:  # noqa: F81
     assert page.session_state[OPENED] == "flat/<b>sam"
 
 
+def test_images_that_moved_are_named_anew(engine: Engine, tmp_path: Path) -> None:  # noqa: F811
+    """Where they are not is said; where they are, the checkpoint can be measured again."""
+    card = read_card(engine.root, "tiny/sam")
+    write_card(engine.root / card.id, dataclasses.replace(card, dataset="folder:/nowhere"))
+    assert "neither a folder nor a zip" in sorted_out(engine.root)[1]["tiny/sam"]
+    page = window(f"dialogs.images_dialog({CARD})")
+    page.text_input(key="new_dataset").set_value("/nowhere/else")
+    press(page.run(), "Save")
+    assert "neither a folder nor a zip" in page.error[0].value
+    page.text_input(key="new_dataset").set_value(f"{tmp_path}")
+    press(page.run(), "Save")
+    assert "The images of 1 checkpoint" in page.success[0].value
+    assert read_card(engine.root, "tiny/sam").dataset == f"folder:{tmp_path}"
+    assert "tiny/sam" not in sorted_out(engine.root)[1]
+
+
 @pytest.mark.parametrize("bundled", ["", "checkpoints/digits/sam"])
 def test_delete_says_whether_it_can_come_back(engine: Engine, bundled: str) -> None:  # noqa: F811
     """One that is being measured stays; then it is gone."""

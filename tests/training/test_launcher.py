@@ -145,11 +145,9 @@ def test_child_that_cannot_begin_says_why(tmp_path: Path) -> None:
     """A dataset that is not there: the reason is the command line's sentence."""
     absent = tmp_path / "absent"
     options = dataclasses.replace(options_of(tmp_path), dataset=f"folder:{absent}")
-    launcher.start(tmp_path, options)
-    run = wait_for(tmp_path, at_rest)
-    assert run.state == "failed"
-    assert str(absent) in run.reason
-    assert launcher.resume_flags(run) == [], "nothing was saved, so it begins anew"
+    with pytest.raises(TrainingError, match=r"absent is neither a folder nor a zip"):
+        launcher.start(tmp_path, options)
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 @pytest.mark.parametrize("name", ["", "..", "../x", "a/b", "/etc", "x" * 41, ".hidden", "a\n"])

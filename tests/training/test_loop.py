@@ -28,7 +28,7 @@ def numbered_images(count: int) -> ImageSet:
     """Image i is i everywhere but in one corner, which is black; its label is i % 10."""
     values = torch.arange(count, dtype=torch.uint8)[:, None, None, None].repeat(1, 1, 8, 8)
     values[:, :, 0, 0] = 0
-    return ImageSet(values, 100, torch.arange(count) % 10)
+    return ImageSet(values, 100, torch.arange(count) % 10, tuple("0123456789"))
 
 
 def indices_of(x_start: Tensor) -> list[int]:

@@ -57,7 +57,7 @@ def changed(recipe: Recipe, name: str, value: object) -> Recipe:
         ("learning_rate", 2e-4),
         ("seed", 1),
         ("batch_size", 9),
-        ("steps", 13),
+        ("steps", 11),
         ("ema_decay", 0.5),
         ("swa_every_steps", 7),
         ("precision", "bfloat16"),

@@ -23,7 +23,7 @@ from flatdiff.training.loop import new_state
 from flatdiff.training.run import Run
 from flatdiff.training.run_folder import RunFolder, read_run
 from flatdiff.training.run_options import RunOptions
-from flatdiff.training.world import World
+from flatdiff.training.world import World, joined
 from tests.tiny import CPU, TESTS, TINY, command_line, finished, tiny_recipe
 
 # Ranks are forked from one process, so that torch is imported once, with what its optimizers
@@ -192,6 +192,31 @@ def test_rows_of_all_are_the_batch() -> None:
     """In the order of ranks."""
     rows = [row for rank in range(3) for row in World(rank, 3).rows(12)]
     assert rows == list(range(12))
+
+
+LEFT_OVER = {
+    "another process that never comes": (
+        {"RANK": "1", "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"},
+        r"process 1 of 2 waits for the others at 127.0.0.1:1, for 1 s at most; unset RANK and "
+        "WORLD_SIZE to train alone: they did not come",
+    ),
+    "no place to meet": ({"RANK": "1", "WORLD_SIZE": "2"}, "MASTER_ADDR expected, but not set"),
+    "no number": ({"RANK": "x", "WORLD_SIZE": "2"}, "RANK=x, WORLD_SIZE=2 is set"),
+    "a rank too many": ({"RANK": "2", "WORLD_SIZE": "2"}, "RANK=2, WORLD_SIZE=2 is set"),
+}
+
+
+@pytest.mark.parametrize("name", LEFT_OVER)
+def test_variables_that_a_shell_still_has(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody comes: that is waited for as long as is said, and no longer."""
+    variables, word = LEFT_OVER[name]
+    for variable in ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    monkeypatch.setattr("flatdiff.training.world.MEETING_S", 1)
+    with pytest.raises(TrainingError, match=word), joined(CPU):
+        pass
 
 
 @pytest.mark.slow
