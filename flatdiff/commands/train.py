@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_of, is_folder, known_names
 from flatdiff.images.listing import listing
@@ -80,9 +81,11 @@ def _lead(options: TrainOptions) -> int:
 
 
 def _named(options: TrainOptions) -> TrainOptions:
-    """With the dataset's own name for what somebody wrote."""
+    """With the dataset's own name for what somebody wrote, and the method that a command says."""
+    method = read_command(options.flags).method_beside(options.method) or options.method
     written = options.dataset
-    return options if written is None else replace(options, dataset=dataset_name(written))
+    named = None if written is None else dataset_name(written)
+    return replace(options, dataset=named, method=method)
 
 
 def _with_images(options: TrainOptions) -> TrainOptions:
@@ -92,6 +95,9 @@ def _with_images(options: TrainOptions) -> TrainOptions:
         DataError: there are none, or none to train on, or none held out.
     """
     options = _named(options)
+    if passed_over := read_command(options.flags).passed_over:
+        names = ", ".join(f"--{flag}" for flag in passed_over)
+        print(f"passed over, as it says nothing of the network: {names}", file=sys.stderr)
     name = options.recipe().dataset
     if is_folder(name):
         found = listing(dataset_of(name).root())

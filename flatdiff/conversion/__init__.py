@@ -12,7 +12,6 @@ foreign_weights  tensors of a foreign file, one at a time
 foreign_file     which sets of weights lie in a file, told once by its header
 other_models     files of other networks, refused by name
 inferred_flags   what shapes say of flags
-pasted_command   flags among all that a command of training or sampling says
 published        presets of networks whose weights were given away
 card_draft       the checkpoints of a file, as far as names, shapes and a person tell them
 origin           what a card says of the file it came from, and of the images

@@ -13,12 +13,12 @@ from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, shortened
+from flatdiff.checkpoints.pasted_command import PastedCommand, read_command
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.origin import images_told, origin_of
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
-from flatdiff.conversion.pasted_command import PastedCommand, read_command
 from flatdiff.conversion.published import GUIDED, NETWORKS
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError

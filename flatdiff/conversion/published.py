@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.checkpoints.recipe import PRESETS
-from flatdiff.conversion.pasted_command import read_command
 from flatdiff.diffusion.flags import DEFAULT_CHANNEL_MULT, AdmFlags
 
 GUIDED = AdmFlags()

@@ -6,6 +6,7 @@ image_set       ImageSet, load_images: one split as a tensor
 loaders         how each dataset's images are read
 named           the name of a dataset, from what a person writes
 listing         what lies in a folder, zip or npz: images, classes, and what is passed over
+classes         of images, by their folders or names
 array_file      images in one array of NumPy
 image_files     a file's bytes to pixels
 lsun            LSUN's databases, image by image, walked through in a process of its own first

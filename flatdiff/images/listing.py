@@ -5,7 +5,6 @@ was found; the images are handed out with a way to get at their bytes (`ImageFil
 """
 
 import hashlib
-import os
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from flatdiff.errors import DataError
 from flatdiff.images.array_file import ARRAYS, BROKEN_ARCHIVE, as_ppm, read_arrays
+from flatdiff.images.classes import class_of_each
 from flatdiff.images.datasets import Split, dataset_fingerprint, dataset_of, is_folder
 from flatdiff.images.fingerprint import ANY_NAME
 from flatdiff.system.foreign_json import as_text
@@ -157,6 +157,23 @@ def few_held_out(dataset: str) -> str:
     return _few_held_out(dataset_of(dataset).root(), dataset_fingerprint(dataset))
 
 
+def classes_of(dataset: str) -> tuple[str, ...]:
+    """Names of labels 0, 1, ..; () where the images have none.
+
+    Raises:
+        DataError: no such dataset, or it is a folder that is not there or may not be read here.
+    """
+    known = dataset_of(dataset)
+    if not is_folder(dataset):
+        return known.label_names
+    return _classes_of(known.root(), dataset_fingerprint(dataset))
+
+
+@lru_cache(maxsize=32)
+def _classes_of(root: Path, _fingerprint: str) -> tuple[str, ...]:
+    return listing(root).classes
+
+
 @lru_cache(maxsize=32)
 def _few_held_out(root: Path, _fingerprint: str) -> str:
     return listing(root).few_held_out()
@@ -176,52 +193,10 @@ def is_held_out(name: str) -> bool:
     return hashlib.sha256(name.encode("utf-8", ANY_NAME)).digest()[0] < 256 // HELD_OUT_EVERY
 
 
-def class_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The classes that images are sorted into, in the order of labels; () where there are none.
-
-    By the folders that they lie in, as torchvision's ImageFolder; else by their names up to the
-    first "_", as guided-diffusion. One class, or one for every two images, is none.
-
-    >>> class_names(["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"])
-    ('cat', 'dog')
-    >>> class_names(["cat_1.png", "dog_1.png", "cat_2.png", "dog_2.png"])
-    ('cat', 'dog')
-    >>> class_names(["1.png", "2.png", "3.png"])
-    ()
-    """
-    return tuple(sorted(set(_class_of_each(names))))
-
-
 def in_short(words: Sequence[str]) -> str:
     """The first few of them, in a sentence."""
     more = f" and {len(words) - SHOWN:,} more" if len(words) > SHOWN else ""
     return as_text(", ".join(words[:SHOWN])) + more
-
-
-def _class_of_each(names: Sequence[str]) -> list[str]:
-    """Of each image, by the first rule that gives classes; [] where none does."""
-    short = _without_common_folder(names)
-    for rule in (_folder_of, _beginning_of):
-        found = [rule(name) for name in short]
-        if "" not in found and 2 <= len(set(found)) <= max(2, len(names) // 2):
-            return found
-    return []
-
-
-def _folder_of(name: str) -> str:
-    return name.split("/")[0] if "/" in name else ""
-
-
-def _beginning_of(name: str) -> str:
-    base = PurePosixPath(name).name
-    return base.split("_")[0] if "_" in base else ""
-
-
-def _without_common_folder(names: Sequence[str]) -> list[str]:
-    """A zip often holds one folder that holds everything."""
-    folders = {str(PurePosixPath(name).parent) for name in names}
-    shared = os.path.commonpath(folders) if folders and "." not in folders else ""
-    return [name.removeprefix(f"{shared}/") if shared else name for name in names]
 
 
 def _is_hidden(name: str) -> bool:
@@ -242,7 +217,7 @@ def _listed(root: Path, files: Iterator[ImageFile]) -> Listing:
 def _sorted(files: Sequence[ImageFile]) -> list[ImageFile]:
     """In the order of their names, each with its class."""
     files = sorted(files, key=lambda file: file.name)
-    found = _class_of_each([file.name for file in files])
+    found = class_of_each([file.name for file in files])
     classes = tuple(sorted(set(found)))
     if not classes:
         return files

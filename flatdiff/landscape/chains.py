@@ -5,7 +5,7 @@ and how far they stray from the image they began with. The same seed feeds every
 every rounding of its weights the same images, the same x_T and the same noises.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from flatdiff.diffusion.sampling import (
     last_sample,
     to_uint8,
 )
+from flatdiff.errors import DataError
 from flatdiff.images.image_set import ImageSet
 
 # (x_t (B, C, H, W), timesteps (B,), labels (B,) or None) -> (B, C or 2C, H, W).
@@ -39,9 +40,22 @@ class Chains:
         self.network = network
         self.device = device
 
-    def sample(self, num_images: int, num_sampling_steps: int, seed: int) -> NDArray[np.uint8]:
-        """Images of the ancestral chain from N(0, I), (num_images, H, W, C)."""
-        images = to_uint8(last_sample(self.from_noise(num_images, num_sampling_steps, seed)))
+    def sample(
+        self, num_images: int, num_sampling_steps: int, seed: int, labels: Sequence[int] = ()
+    ) -> NDArray[np.uint8]:
+        """Images of the ancestral chain from N(0, I), (num_images, H, W, C).
+
+        Args:
+            num_images: how many.
+            num_sampling_steps: T'.
+            seed: of x_T and all noises.
+            labels: of the images' classes, one each; none: random ones, where there are any.
+
+        Raises:
+            DataError: the network knows no such class.
+        """
+        chain = self.from_noise(num_images, num_sampling_steps, seed, labels=labels)
+        images = to_uint8(last_sample(chain))
         return images.permute(0, 2, 3, 1).cpu().numpy()
 
     def sampling_eps_norms(
@@ -80,15 +94,22 @@ class Chains:
         return np.sqrt(1 - self._process(num_sampling_steps).alphas_cumprod)
 
     def from_noise(
-        self, num_images: int, num_sampling_steps: int, seed: int, eps_scale: float = 1.0
+        self,
+        num_images: int,
+        num_sampling_steps: int,
+        seed: int,
+        eps_scale: float = 1.0,
+        labels: Sequence[int] = (),
     ) -> Iterator[SamplerStep]:
-        """The ancestral chain from N(0, I), of random classes where the network knows any."""
+        """The ancestral chain from N(0, I), of these classes, or of random ones."""
+        _require_known(labels, self.flags.num_classes or 0)
         generator = _generator(seed)
         shape = (num_images, *self.flags.image_shape)
         x_T = torch.randn(shape, generator=generator).to(self.device)
         y = None
         if self.flags.num_classes is not None:
             y = torch.randint(self.flags.num_classes, (num_images,), generator=generator)
+            y = torch.tensor(labels) if labels else y
         process, noises = self._process(num_sampling_steps), gaussian_noises(x_T, generator)
         return ancestral_steps(process, self._told(y), x_T, noises, eps_scale=eps_scale)
 
@@ -105,6 +126,12 @@ class Chains:
         """The network with its labels bound."""
         labels = None if y is None else y.to(self.device)
         return lambda x_t, timesteps: self.network(x_t, timesteps, labels)
+
+
+def _require_known(labels: Sequence[int], num_classes: int) -> None:
+    if any(label >= num_classes for label in labels):
+        known = f"0 to {num_classes - 1}" if num_classes else "none: it is unconditional"
+        raise DataError(f"the network knows no class {max(labels)}; its labels are {known}")
 
 
 def _generator(seed: int) -> torch.Generator:

@@ -4,6 +4,7 @@
 (and the pages that import them) never load it. Answers are NumPy arrays.
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -26,7 +27,9 @@ Vector = Any  # of theta's length, wherever the weights live; a measure only han
 class MeasurableChains(Protocol):
     """Sampling and its errors; see `chains.Chains`."""
 
-    def sample(self, num_images: int, num_sampling_steps: int, seed: int) -> NDArray[np.uint8]: ...
+    def sample(
+        self, num_images: int, num_sampling_steps: int, seed: int, labels: Sequence[int] = ()
+    ) -> NDArray[np.uint8]: ...
 
     def sampling_eps_norms(
         self, num_images: int, num_sampling_steps: int, seed: int, eps_scale: float = 1.0

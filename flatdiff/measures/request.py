@@ -64,7 +64,7 @@ class Request:
                 "checkpoint": self.checkpoint_digest,
                 "architecture": self.architecture,
                 "panel": panel_digest(self.panel),
-                "settings": asdict(self.settings),
+                "settings": decisive(self.settings),
                 "partners": [partner.digest for partner in self.partners],
             }
         )
@@ -130,6 +130,19 @@ class Request:
                 from_mapping(Partner, partner, "partner") for partner in values["partners"]
             ),
         )
+
+
+def decisive(settings: Any) -> dict[str, Any]:
+    """What of a settings record enters a key.
+
+    A setting that was added later is left out where it has its default, by which the numbers are
+    those that they were before there was one: results keep their keys.
+    """
+    kept = asdict(settings)
+    for entry in dataclasses.fields(settings):
+        if entry.metadata.get("later") and getattr(settings, entry.name) == entry.default:
+            del kept[entry.name]
+    return kept
 
 
 def make_request(

@@ -5,7 +5,7 @@ that a difference between two images is the weights' alone (paper Fig. 2 and 4).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,16 +32,31 @@ class SamplesSettings(SchemeOptions):
     num_sampling_steps: int = 50  # T'
     bits: tuple[int, ...] = (32, 8)
     seed: int = 0
+    # Labels of a class-conditional network, each for an equal share of the images, in this order;
+    # empty: random ones.
+    classes: tuple[int, ...] = field(default=(), metadata={"later": True})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "bits", reference_first(self.bits))
+        object.__setattr__(self, "classes", tuple(self.classes))
+        whole = all(isinstance(label, int) and label >= 0 for label in self.classes)
+        require(whole, "classes", "integers of at least 0", self.classes)
         images, steps = self.num_images, self.num_sampling_steps
         fits = isinstance(images, int) and 1 <= images <= 10_000
         require(fits, "num_images", "an integer in [1, 10000]", images)
         fits = isinstance(steps, int) and 2 <= steps <= 4000
         require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
         require_seed("seed", self.seed)
+
+    def labels(self, images: range) -> tuple[int, ...]:
+        """Of some of the images, by their places; () where classes are random.
+
+        >>> SamplesSettings(num_images=6, classes=(3, 5)).labels(range(1, 5))
+        (3, 3, 5, 5)
+        """
+        shares = [i * len(self.classes) // self.num_images for i in images]
+        return tuple(self.classes[share] for share in shares) if self.classes else ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,8 @@ def _evaluate(subject: "Measurable", settings: SamplesSettings, item: Item) -> A
     _, k, size, bits = item
     seed = stream_seed(settings.seed, k)
     with subject.quantized(settings.at(bits)):
-        return {"images": subject.chains.sample(size, settings.num_sampling_steps, seed)}
+        labels = settings.labels(range(k * IMAGES_A_CHUNK, k * IMAGES_A_CHUNK + size))
+        return {"images": subject.chains.sample(size, settings.num_sampling_steps, seed, labels)}
 
 
 def _assemble(settings: SamplesSettings, done: Mapping[int, Arrays]) -> SamplesResult:

@@ -16,7 +16,7 @@ from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.errors import EngineError
 from flatdiff.landscape.panel import panel_digest
-from flatdiff.measures.request import Request
+from flatdiff.measures.request import Request, decisive
 from flatdiff.views.style import Series
 
 
@@ -65,7 +65,7 @@ def measured(handle: Handle) -> Measured:
         "key": request.key,
         "panel": asdict(request.panel),
         "panel_digest": panel_digest(request.panel),
-        "settings": asdict(request.settings),
+        "settings": decisive(request.settings),
         "state": job.state,
         "evaluations": [job.num_done, job.num_items],
         "environment": json.loads(job.environment or "{}"),

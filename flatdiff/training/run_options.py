@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.checkpoints.recipe import (
     BaseMethod,
     Precision,
@@ -16,6 +17,8 @@ from flatdiff.checkpoints.recipe import (
     TimestepSamplerName,
     make_recipe,
 )
+from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.images.listing import classes_of
 from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.system.foreign_json import record_from_json
 from flatdiff.training.execution import Execution, shards_of_process
@@ -53,6 +56,9 @@ class RunOptions:
     """First step whose weights enter the SWA mean."""
     swa_every_steps: int | None = None
     """How often weights enter it afterwards."""
+    flags: str = ""
+    """Of another network than the preset's, in guided-diffusion's spelling; a whole command too.
+    What they leave out is the preset's."""
     dataset: str | None = None
     """Other images than the preset's: a key of `images.datasets.DATASETS`, or folder:<path>."""
     precision: Precision | Literal["auto"] = "auto"
@@ -92,14 +98,16 @@ class RunOptions:
 
         Raises:
             SettingsError: no such preset, or a setting is out of range.
+            DataError: a class-conditional network, and a folder that is not there.
         """
         own = {field.name for field in fields(RunOptions)}
         shared = {field.name for field in fields(Recipe)} & own
-        changes = {name: getattr(self, name) for name in shared - {"preset", "method"}}
+        changes = {name: getattr(self, name) for name in shared - {"preset", "method", "flags"}}
         changes["precision"] = native_precision if self.precision == "auto" else self.precision
         if self.method == "sam" and self.sam_shards is None:
             changes["sam_shards"] = processes
-        return make_recipe(self.preset, self.method, **changes)
+        recipe = make_recipe(self.preset, self.method, **changes)
+        return replace(recipe, flags=network_flags(recipe.flags, self.flags, recipe.dataset))
 
     def execution(self) -> Execution:
         """How steps are computed.
@@ -160,3 +168,24 @@ class RunOptions:
             return options
 
         return record_from_json(text, made)
+
+
+def network_flags(base: AdmFlags, text: str, dataset: str) -> AdmFlags:
+    """The flags of a network that is to be trained.
+
+    Args:
+        base: for what the text leaves out.
+        text: as `pasted_command.read_command` takes it; "" changes nothing.
+        dataset: whose classes a class-conditional network learns.
+
+    Raises:
+        SettingsError: a flag is unknown or out of range, or the images have no classes.
+        DataError: the images are asked for their classes, and are not there.
+    """
+    given = read_command(text).flags
+    conditional = given.pop("class_cond", base.num_classes is not None)
+    classes = classes_of(dataset) if conditional else ()
+    told = "images of classes: in subfolders, or named as cat_01.png"
+    require(bool(classes) == conditional, "class_cond", told, dataset)
+    own = {name: value for name, value in base.to_json().items() if name != "num_classes"}
+    return AdmFlags.from_guided_diffusion({**own, **given}, len(classes) or None)

@@ -1,29 +1,39 @@
 """Samples as grids, a bit width beside the other."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import pandas as pd
 
 from flatdiff.images.grid import image_grid
-from flatdiff.measures.samples import SamplesResult
+from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series
 
+MAX_COLUMNS = 16  # that a screen has room for
 
-def samples_pictures(series: Sequence[Series], _settings: Any, _view: View) -> Iterator[Picture]:
-    """A grid for every bit width."""
+
+def samples_pictures(
+    series: Sequence[Series], settings: SamplesSettings, _view: View
+) -> Iterator[Picture]:
+    """A grid for every bit width; a row a class where each has as many images as the others."""
     for entry in series:
         for k, (bits, grid) in enumerate(zip(entry.result.bits, entry.result.images, strict=True)):
             change = with_error(entry.result.pixel_change[k], entry.result.pixel_change_stderr[k])
             yield Picture(
                 key=f"grid-{entry.title}-{bits}",
-                content=image_grid(grid, GRID_COLUMNS),
+                content=image_grid(grid, grid_columns(settings)),
                 alt=f"{len(grid)} samples of {entry.title} at {bits} bits",
                 heading=f"{entry.title}, {bits} bits",
                 caption=f"Mean change of a pixel: {change} of 255." if k else "",
                 row=entry.title,
             )
+
+
+def grid_columns(settings: SamplesSettings) -> int:
+    """How many images stand in a row."""
+    share, rest = divmod(settings.num_images, max(1, len(settings.classes)))
+    a_class_a_row = settings.classes and not rest and share <= MAX_COLUMNS
+    return share if a_class_a_row else GRID_COLUMNS
 
 
 def pixel_change_rows(result: SamplesResult) -> list[Row]:

@@ -11,6 +11,9 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
+from flatdiff.images.datasets import dataset_of, is_folder
+from flatdiff.images.listing import listing
+from flatdiff.images.named import dataset_name
 from flatdiff.measures.request import architecture_of
 from flatdiff.system.processor import num_cores
 from flatdiff.training import launcher
@@ -85,13 +88,34 @@ def choose_runs(root: Path) -> list[RunOptions]:
     return options_of(root, name, methods, settings)
 
 
+def say_images(text: str) -> str:
+    """Say what lies in the place that somebody named; returns the dataset's name.
+
+    Raises:
+        DataError: there is nothing to train on, or nothing held out, or it may not be read here.
+    """
+    name = dataset_name(text)
+    if is_folder(name):
+        found = listing(dataset_of(name).root())
+        found.require_both_splits()
+        st.caption(plain(found.sentence()))
+        if few := found.few_held_out():
+            st.caption(f":material/warning: {plain(few.capitalize())}.")
+    return name
+
+
 def options_of(
     root: Path, name: str, methods: Sequence[BaseMethod], settings: dict[str, Any]
 ) -> list[RunOptions]:
     """One run a method; a sentence and none where a setting is impossible."""
     try:
         out = launcher.family_folder(root, name)
-        return [RunOptions(out=out, method=m, **settings_of(m, settings)) for m in methods]
+        if (images := settings.get("dataset")) is not None:
+            settings = settings | {"dataset": say_images(images)}
+        chosen = [RunOptions(out=out, method=m, **settings_of(m, settings)) for m in methods]
+        for options in chosen:
+            options.recipe()
+        return chosen
     except FlatdiffError as error:
         st.warning(plain(str(error)))
         return []

@@ -66,7 +66,29 @@ def more_settings(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, An
         with left:
             chosen = _of_steps(base, methods)
         with right:
-            return chosen | _of_averages(base) | _of_files()
+            chosen |= _of_averages(base) | _of_files()
+        return chosen | _of_network(base)
+
+
+def _of_network(base: Recipe) -> dict[str, Any]:
+    """Own images, and an own network for them."""
+    images = st.text_input(
+        "Images",
+        placeholder=base.dataset,
+        key="images",
+        bind="query-params",
+        help="The path of a folder, zip or npz of images on this machine; left empty: "
+        f"{base.dataset}.",
+    )
+    flags = st.text_input(
+        "Flags",
+        placeholder="--image_size 32 --num_channels 64 --channel_mult 1,2,2",
+        key="flags",
+        bind="query-params",
+        help="Of another network than the preset's, in guided-diffusion's spelling, or a whole "
+        "command of it; what they leave out is the preset's.",
+    )
+    return {"dataset": (images or "").strip() or None, "flags": (flags or "").strip()}
 
 
 def _of_steps(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, Any]:

@@ -1,7 +1,12 @@
 """Samples: what do rounded weights draw from the same noise?"""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import streamlit as st
 
+from flatdiff.checkpoints.card import Card
+from flatdiff.images.listing import classes_of
 from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
@@ -11,6 +16,27 @@ from pages.shared.draw import draw_all
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+
+MOST_CLASSES = 8  # that are chosen before anybody does
+
+
+def choose_classes(cards: Sequence[Card]) -> tuple[int, ...]:
+    """Labels of what a class-conditional network shall draw; () where there is none."""
+    if not cards or not all(card.flags.num_classes for card in cards):
+        return ()
+    known = min(card.flags.num_classes or 0 for card in cards)
+    names = classes_of(cards[0].dataset)
+    chosen = st.multiselect(
+        "Classes",
+        range(known),
+        default=range(min(known, MOST_CLASSES)),
+        format_func=lambda label: names[label] if label < len(names) else str(label),
+        key="classes",
+        bind="query-params",
+        help="A row each where their number divides the number of images; none: random ones.",
+    )
+    return tuple(chosen)
+
 
 st.title("Samples")
 st.markdown(
@@ -32,6 +58,7 @@ options = choose_options()
 settings = SamplesSettings(
     num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed, **options
 )
+settings = replace(settings, classes=choose_classes(cards))
 handles = job_panel([make_request("samples", card, settings) for card in cards])
 ready = SECTIONS["samples"].ready
 series = [entry for entry in series_of(cards, handles) if ready(entry.result)]

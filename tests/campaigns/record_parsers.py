@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flatdiff.checkpoints.card import CARD_FILE, read_card
-from flatdiff.conversion.pasted_command import read_command
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.measures import MEASURES
 from flatdiff.measures.request import Request, make_request

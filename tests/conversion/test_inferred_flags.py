@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.checkpoints.weights_file import network_shapes
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
-from flatdiff.conversion.pasted_command import read_command
 from flatdiff.conversion.published import GUIDED, NETWORKS, published_flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, SettingsError

@@ -12,8 +12,9 @@ import torch
 from PIL import Image
 
 from flatdiff.errors import DataError
+from flatdiff.images.classes import class_names
 from flatdiff.images.image_set import ImageSet, load_images
-from flatdiff.images.listing import FORMATS_BY_SUFFIX, class_names, listing
+from flatdiff.images.listing import FORMATS_BY_SUFFIX, listing
 from flatdiff.images.named import dataset_name
 from tests.images.test_image_files import paint, values_of
 

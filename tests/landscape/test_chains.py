@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from flatdiff.errors import DataError
 from tests.subjects import digits_subject
 from tests.tiny import TINY
 
@@ -82,3 +83,16 @@ def test_a_conditional_network_is_told_classes() -> None:
         chains.errors(3, 3, 0),
     ):
         assert np.isfinite(norms).all()
+
+
+def test_samples_of_chosen_classes() -> None:
+    """The same noise: images of one class are the same, those of another class are others."""
+    chains = digits_subject(flags=dataclasses.replace(TINY, num_classes=10)).chains
+    mixed, zeros, ones = (chains.sample(4, 3, 0, y) for y in ((0, 0, 1, 1), [0] * 4, [1] * 4))
+    assert np.array_equal(mixed, np.concatenate([zeros[:2], ones[2:]]))
+    assert not np.array_equal(zeros, ones)
+    assert np.array_equal(chains.sample(4, 3, 0), chains.sample(4, 3, 0))
+    with pytest.raises(DataError, match="no class 10; its labels are 0 to 9"):
+        chains.sample(1, 3, 0, [10])
+    with pytest.raises(DataError, match="none: it is unconditional"):
+        digits_subject().chains.sample(1, 3, 0, [0])

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
+from flatdiff.measures.request import decisive
 from flatdiff.measures.samples import MEASURE, SamplesSettings
 from flatdiff.system.arrays import Arrays
+from flatdiff.views.base import GRID_COLUMNS
+from flatdiff.views.samples import grid_columns
 from tests.subjects import computed, constant_network, digits_subject
 
 SETTINGS = SamplesSettings(num_images=11, bits=(8, 4))
@@ -78,3 +81,19 @@ def test_rounding_a_real_network_changes_pixels() -> None:
     assert change.mean() > 0
     per_image = change.reshape(3, -1).mean(axis=1)
     assert result.pixel_change_stderr[1] == pytest.approx(per_image.std(ddof=1) / 3**0.5)
+
+
+def test_classes_have_equal_shares_in_order() -> None:
+    """Across chunks of eight; a grid has a row a class where they share evenly."""
+    settings = SamplesSettings(num_images=12, classes=(7, 2, 5))
+    shares = settings.labels(range(8)), settings.labels(range(8, 12))
+    assert shares == ((7,) * 4 + (2,) * 4, (5,) * 4)
+    assert grid_columns(settings) == 4
+    assert grid_columns(SamplesSettings(num_images=11, classes=(7, 2, 5))) == GRID_COLUMNS
+    assert SETTINGS.labels(range(8)) == ()
+
+
+def test_results_from_before_there_were_classes_keep_their_key() -> None:
+    """The setting enters a key only where it is chosen."""
+    assert "classes" not in decisive(SETTINGS)
+    assert decisive(SamplesSettings(classes=(1,)))["classes"] == (1,)

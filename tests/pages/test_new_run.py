@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.commands.train import TrainOptions
 from flatdiff.training.run_options import RunOptions
+from tests.images.test_image_files import paint
 from tests.pages.test_pages import opened, texts
 from tests.pages.test_train import PAGE, press
 
@@ -148,3 +149,23 @@ def test_bad_input_is_a_sentence_and_nothing_starts(
     assert sentence.replace("\\", "") in texts(shown).replace("\\", "")
     assert next(b for b in shown.button if b.label == "Start").disabled
     assert list(root.iterdir()) == []
+
+
+def test_own_images_and_an_own_network(
+    root: Path, started: list[RunOptions], tmp_path: Path
+) -> None:
+    """What lies there is said before Start; a wrong place or flag is said, and nothing starts."""
+    paint(tmp_path / "images", 60)
+    shown = chosen_methods(opened(PAGE), "adm")
+    shown.text_input(key="images").set_value(f"{tmp_path}/nowhere").run()
+    assert "there is no such file" in texts(shown)
+    assert shown.button(key="start_runs").disabled
+    shown.text_input(key="images").set_value(f"'{tmp_path}/images/'").run()
+    assert "60 images" in texts(shown)
+    shown.text_input(key="flags").set_value("--num_chanels 64").run()
+    assert "did you mean" in texts(shown)
+    shown.text_input(key="flags").set_value("--num_channels 64").run()
+    press(shown, "Start")
+    (options,) = started
+    assert options.dataset == f"folder:{tmp_path}/images"
+    assert options.recipe().flags.num_channels == 64

@@ -1,10 +1,12 @@
 """Options of a run: as flags, as a file, as a recipe, always the same."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tyro
 
+from flatdiff.__main__ import _joined
 from flatdiff.checkpoints.recipe import make_recipe
 from flatdiff.commands.train import TrainOptions
 from flatdiff.errors import SettingsError
@@ -29,13 +31,14 @@ CHANGED = RunOptions(
     accumulate=2,
     recompute_activations=True,
     channels_last=True,
+    flags="--num_channels 64 --dropout 0.2",
 )
 
 
 @pytest.mark.parametrize("options", [RunOptions(out=Path("a b")), CHANGED])
 def test_flags_are_read_back_by_the_command_line(options: RunOptions) -> None:
     """What we write is parsed by tyro."""
-    read = tyro.cli(TrainOptions, args=[*options.arguments(), "--resume"])
+    read = tyro.cli(TrainOptions, args=_joined([*options.arguments(), "--resume"]))
     assert read.resume
     for name in RunOptions.__dataclass_fields__:
         assert getattr(read, name) == getattr(options, name)
@@ -59,7 +62,7 @@ def test_file_keeps_everything_but_the_folder() -> None:
 
 def test_recipe_is_the_presets_with_the_changes() -> None:
     """Against `make_recipe`; auto is what the device has."""
-    recipe = CHANGED.recipe("bfloat16")
+    recipe = replace(CHANGED, flags="").recipe("bfloat16")
     assert recipe == make_recipe(
         "digits",
         "sam",
@@ -119,3 +122,32 @@ def test_zero_is_refused_by_name(name: str) -> None:
     changes = {name: 0}
     with pytest.raises(SettingsError, match=f"{name} must be an integer of at least 1; got 0"):
         RunOptions(out=Path("x"), **changes)  # pyright: ignore[reportArgumentType]
+
+
+def test_flags_are_another_network() -> None:
+    """What they leave out is the preset's; classes are those of the images."""
+    plain = RunOptions(out=Path("x"))
+    flags = "python scripts/image_train.py --num_channels 64 --channel_mult 1,2,2 --lr 1e-4"
+    recipe = replace(plain, flags=flags).recipe()
+    assert recipe.flags == replace(plain.recipe().flags, num_channels=64, channel_mult="1,2,2")
+    conditional = replace(plain, flags="--class_cond True").recipe()
+    assert conditional.flags == replace(plain.recipe().flags, num_classes=10)
+
+
+def test_classes_are_those_of_the_images(tmp_path: Path) -> None:
+    """Three by their names; none where there are none."""
+    for folder, letters in (("sorted", "abc"), ("unsorted", "aaa")):
+        (tmp_path / folder).mkdir()
+        for i in range(12):
+            (tmp_path / folder / f"{letters[i % 3]}_{i}.png").touch()
+    place = f"folder:{tmp_path}"
+    options = RunOptions(out=Path("x"), flags="--class_cond True", dataset=f"{place}/sorted")
+    assert options.recipe().flags.num_classes == 3
+    with pytest.raises(SettingsError, match="class_cond must be images of classes"):
+        replace(options, dataset=f"{place}/unsorted").recipe()
+
+
+def test_a_misspelt_flag_is_said() -> None:
+    """Before a run begins."""
+    with pytest.raises(SettingsError, match="did you mean --num_channels"):
+        RunOptions(out=Path("x"), flags="--num_chanels 64").recipe()

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, read_card
+from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.checkpoints.recipe import PRESETS
 from flatdiff.conversion.diagnosis import diagnose as module
 from flatdiff.conversion.diagnosis.candidates import candidates
@@ -25,7 +26,6 @@ from flatdiff.conversion.diagnosis.noisy_images import (
     guess_losses,
     nearest_steps,
 )
-from flatdiff.conversion.pasted_command import read_command
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from safetensors.torch import save
 
-from flatdiff.conversion.pasted_command import (
+from flatdiff.checkpoints.pasted_command import (
     MAX_TEXT,
     SAYS_NOTHING,
     PastedCommand,
