@@ -1,5 +1,6 @@
 """The command line: `flatdiff <command>`; every command's help says what it does."""
 
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -67,6 +68,9 @@ def _listed(names: Sequence[str]) -> Callable[[], int]:
 
 def script() -> None:
     """What `flatdiff` on the command line runs."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an accent must not end a run on an old terminal
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             code = main()

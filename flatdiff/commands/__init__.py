@@ -1,6 +1,7 @@
 """The command line, one file a command: a function whose arguments are its flags.
 
 measure, report, study, statistics    what is measured, and of what
+schema                                what stands in the files
 train, train_features                 making checkpoints, and the network behind proxies
 import_file, download, quantize       files in, and files out
 rename_dataset                        images that lie elsewhere now
@@ -18,6 +19,7 @@ from flatdiff.commands.quantize import quantize
 from flatdiff.commands.reference import reference
 from flatdiff.commands.rename_dataset import rename_dataset
 from flatdiff.commands.report import report
+from flatdiff.commands.schema import schema
 from flatdiff.commands.statistics import statistics
 from flatdiff.commands.study import study
 from flatdiff.commands.train import train
@@ -30,6 +32,7 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "measure": measure_commands(),
     "report": report,
     "study": study,
+    "schema": schema,
     "quantize": quantize,
     "reference": reference,
     "rename-dataset": rename_dataset,

@@ -1,6 +1,7 @@
 """Results as files, and how to get them again.
 
 measured   a result and where it comes from
+schema     what the fields of a file are: types, units, meanings
 formats    HTML, CSV, NPZ, JSON, PNG, VTP, and their registry
 reproduce  the command and the program that make it again
 sheet      everything of some checkpoints, part by part

@@ -15,9 +15,10 @@ Measurements of diffusion checkpoints by flatdiff, each compared on one frozen p
 
 {files}
 
-CSV tables hold their provenance in comment lines that begin with #; JSON and NPZ hold the whole
-result under its field names; .vtp opens in ParaView. Every file names the checkpoint's SHA-256,
-panel, settings, versions, device and time. `sh commands.sh` computes all of it again.
+CSV tables hold their provenance in their last columns; JSON and NPZ hold the whole result under
+its field names, which `flatdiff schema MEASURE` and the NPZ's README explain; .vtp opens in
+ParaView. Every file names the checkpoint's SHA-256, panel, settings, versions, device and time.
+`sh commands.sh` computes all of it again.
 """
 
 

@@ -1,7 +1,7 @@
 """A format is a kind of file that results can be exported to; the registry names every one.
 
 Every file says how it was made: checkpoint digest, panel, settings, versions, device and time.
-JSON and NPZ hold the result record under its field names, CSV its table, PNG the image grids.
+JSON and NPZ hold the result record under its field names (`schema`), CSV its table, PNG the grids.
 """
 
 import csv
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, PngImagePlugin
 
@@ -21,8 +22,9 @@ from flatdiff.images.grid import image_grid
 from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.reports.measured import Measured, plain_data, provenance_text
+from flatdiff.reports.measured import Measured, origin, plain_data, provenance_text
 from flatdiff.reports.report import to_html
+from flatdiff.reports.schema import readme, schema_name, with_unit
 from flatdiff.reports.vtp import to_vtp
 from flatdiff.views import SECTIONS
 
@@ -52,16 +54,25 @@ def to_json(items: Sequence[Measured]) -> bytes:
 
 
 def to_csv(items: Sequence[Measured]) -> bytes:
-    """One table over all checkpoints, below comment lines with the provenance."""
-    header = "".join(f"# {provenance_text(item)}\n" for item in items)
+    """One table over all checkpoints, units in its header, the provenance in its last columns."""
     results = [(item.provenance["checkpoint"], item.result) for item in items]
     table = SECTIONS[items[0].measure].numbers(results)
-    return (header + table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)).encode()
+    sources = pd.DataFrame([_source(item) for item in items]).drop_duplicates("checkpoint")
+    table = table.merge(sources, on="checkpoint", how="left").rename(columns=with_unit)
+    return table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode(errors="replace")
+
+
+def _source(item: Measured) -> dict[str, str]:
+    """What decides the numbers and what computed them, a column each."""
+    known = {name.replace(" ", "_"): text for name, text in origin(item.provenance).items()}
+    known["SHA-256"] = item.provenance["checkpoint_digest"]
+    settings = json.dumps(plain_data(item.provenance["settings"]), allow_nan=False)
+    return {**known, "settings": settings, "key": item.provenance["key"]}
 
 
 def to_npz(items: Sequence[Measured]) -> bytes:
-    """Arrays `<n>/<field>` with the provenance of each as JSON text in `<n>/provenance`."""
-    arrays: dict[str, Any] = {}
+    """Arrays `<n>/<field>`, the provenance of each as JSON in `<n>/provenance`, and a README."""
+    arrays: dict[str, Any] = {"README": np.array(readme(items))}
     for index, item in enumerate(items):
         arrays[f"{index}/provenance"] = np.array(provenance_text(item))
         for name, value in vars(item.result).items():
@@ -116,7 +127,8 @@ def _image_rows(item: Measured) -> list[NDArray[np.uint8]]:
 def _record(item: Measured) -> dict[str, Any]:
     """Without the few fields that are too long for text; NPZ has them."""
     short = [f.name for f in dataclasses.fields(item.result) if f.metadata.get("json", True)]
-    return plain_data({**item.provenance, **{name: getattr(item.result, name) for name in short}})
+    fields = {name: getattr(item.result, name) for name in short}
+    return plain_data({"schema": schema_name(item.measure), **item.provenance, **fields})
 
 
 FORMATS: dict[str, Format] = {

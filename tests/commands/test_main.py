@@ -1,5 +1,6 @@
 """The program itself: what it does with its own streams, whichever command it runs."""
 
+import os
 import subprocess
 import sys
 
@@ -36,3 +37,18 @@ def test_a_kind_of_weights_that_is_none_is_refused_by_the_parser() -> None:
     assert done.returncode == 2
     assert "invalid choice 'emma' for argument '--weights'" in done.stderr + done.stdout
     assert all(kind in done.stderr + done.stdout for kind in WEIGHT_KINDS)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
+def test_printing_never_fails_on_the_terminals_encoding(encoding: str) -> None:
+    """Help has characters that old terminals lack; so has every name of a file."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flatdiff", "import", "Größe-顔.pt", "--name", "a/b"],
+        cwd=TESTS.parent,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "LC_ALL": "C", "PYTHONUTF8": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert b"there is no such file" in done.stderr

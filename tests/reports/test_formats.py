@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,6 +26,7 @@ from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.reports.formats import FORMATS, formats_for
 from flatdiff.reports.measured import measured
 from flatdiff.reports.reproduce import command_line
+from flatdiff.reports.schema import schema_of, with_unit
 from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request
@@ -58,7 +60,8 @@ def test_json_has_every_field_at_the_top(measure: str, count: int | None) -> Non
     result = RESULTS[measure](count)
     record = strict(FORMATS[".json"].export([item(measure, result)]))
     fields = {field.name for field in dataclasses.fields(result)} - ONLY_IN_NPZ
-    assert record.keys() == fields | PROVENANCE.keys()
+    assert record.keys() == fields | PROVENANCE.keys() | {"schema"}
+    jsonschema.validate(record, schema_of(measure))
     assert not fields & PROVENANCE.keys()
     assert all(same(record[name], getattr(result, name)) for name in fields)
     assert record["checkpoint"] == "digits/adm"
@@ -74,10 +77,10 @@ def test_json_of_several_checkpoints_is_a_list() -> None:
 
 @pytest.mark.parametrize("measure", MEASURES)
 def test_csv_through_pandas(measure: str) -> None:
-    """Two checkpoints in one table below their comment lines, to the last digit but one."""
+    """Two checkpoints in one table, read without an option, to the last digit but one."""
     result = RESULTS[measure]()
     content = FORMATS[".csv"].export([item(measure, result, "a/#b"), item(measure, result, "c/d")])
-    table = pd.read_csv(io.BytesIO(content), comment="#")
+    table = pd.read_csv(io.BytesIO(content))
     assert table.columns[0] == "checkpoint"
     half = len(table) // 2
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
@@ -90,9 +93,10 @@ def test_csv_through_pandas(measure: str) -> None:
         "nearby": lambda: [result.relative_distance],
         "sensitivity": lambda: np.sort(result.rise)[::-1],
     }.get(measure, lambda: getattr(result, name))()
-    np.testing.assert_allclose(table[name][:half], expected, rtol=1e-15)
-    comments = [line for line in content.decode().splitlines() if line.startswith("# ")]
-    assert [strict(line[2:].encode())["checkpoint"] for line in comments] == ["a/#b", "c/d"]
+    np.testing.assert_allclose(table[with_unit(name)][:half], expected, rtol=1e-15)
+    assert f'"{"0" * 64}"' in content.decode()
+    assert {strict(text.encode()) == {} for text in table["settings"]} == {True}
+    assert table[["panel", "computed_on", "with", "at", "key"]].notna().to_numpy().all()
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -103,7 +107,7 @@ def test_csv_of_a_result_in_the_making(measure: str) -> None:
         content = FORMATS[".csv"].export(
             [item(measure, RESULTS[measure](0), "a/b"), item(measure, RESULTS[measure](), "c/d")]
         )
-    table = pd.read_csv(io.BytesIO(content), comment="#")
+    table = pd.read_csv(io.BytesIO(content))
     assert (table.checkpoint == "c/d").sum() > 0
 
 
@@ -115,6 +119,9 @@ def test_npz_without_pickle(measure: str, count: int | None) -> None:
     content = FORMATS[".npz"].export([item(measure, result, "a/b"), item(measure, result, "c/d")])
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         assert json.loads(str(archive["1/provenance"]))["checkpoint"] == "c/d"
+        told = str(archive["README"])
+        assert "1: c/d" in told
+        assert all(f"\n{name}: " in told for name in vars(result))
         for index in (0, 1):
             for name, value in vars(result).items():
                 stored, original = archive[f"{index}/{name}"], np.asarray(value)
