@@ -20,14 +20,24 @@ NO_SYNC_OF_FOLDERS = (errno.EINVAL, errno.ENOTSUP)  # as of some file systems of
 
 
 def state_home() -> Path:
-    """$FLATDIFF_HOME, or the per-user data directory of the platform; made when written to."""
-    if chosen := os.environ.get("FLATDIFF_HOME"):
-        return Path(chosen).expanduser().resolve()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "flatdiff"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "flatdiff"
-    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "flatdiff"
+    """$FLATDIFF_HOME, or the per-user data directory of the platform; made when written to.
+
+    Raises:
+        FlatdiffError: this user has no home, as in some containers, and none is said.
+    """
+    places = {"darwin": ("", "Library/Application Support"), "win32": ("LOCALAPPDATA", "")}
+    variable, below = places.get(sys.platform, ("XDG_DATA_HOME", ".local/share"))
+    try:
+        if chosen := os.environ.get("FLATDIFF_HOME"):
+            return Path(chosen).expanduser().resolve()
+        if data := os.environ.get(variable):
+            return Path(data) / "flatdiff"
+        return Path.home() / below / "flatdiff"
+    except RuntimeError:
+        raise FlatdiffError(
+            "there is no home directory to keep results in ($HOME is not set, or names nobody); "
+            "set FLATDIFF_HOME to a folder that can be written"
+        ) from None
 
 
 def shipped() -> Path:

@@ -236,6 +236,7 @@ def test_arrays_that_are_none(write: Callable[[Path], None], word: str, tmp_path
         ("folder:faces", "{cwd}/faces"),
         ("./faces/../other", "{cwd}/other"),
         ("  folder:{home}/a  ", "{home}/a"),
+        ("folder:~nobody-at-all/a", "{cwd}/~nobody-at-all/a"),
     ],
 )
 def test_what_people_write_is_a_place(

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -219,3 +220,27 @@ def test_places_follow_the_environment(tmp_path: Path, monkeypatch: pytest.Monke
     assert checkpoint_root() == (tmp_path / "weights").resolve()
     monkeypatch.delenv("FLATDIFF_CHECKPOINTS")
     assert checkpoint_root() == PROJECT_ROOT / "checkpoints"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs under a number; with a place of its own nothing is missed."""
+    for name in ("FLATDIFF_HOME", "XDG_DATA_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(FlatdiffError, match="set FLATDIFF_HOME to a folder"):
+        state_home()
+    monkeypatch.setenv("FLATDIFF_HOME", "/data/flatdiff")
+    assert state_home() == Path("/data/flatdiff").resolve()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the variable is Linux's")
+def test_a_data_directory_needs_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The standard's variable is enough."""
+    monkeypatch.delenv("FLATDIFF_HOME", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", "/data")
+    monkeypatch.setattr(Path, "home", lambda: pytest.fail("a home was looked for"))
+    assert state_home() == Path("/data/flatdiff")
