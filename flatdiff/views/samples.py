@@ -9,7 +9,7 @@ from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series
 
-MAX_COLUMNS = 16  # that a screen has room for
+COLUMNS = range(4, 17)  # of images that are neither huge nor tiny on a screen
 
 
 def samples_pictures(
@@ -32,7 +32,7 @@ def samples_pictures(
 def grid_columns(settings: SamplesSettings) -> int:
     """How many images stand in a row."""
     share, rest = divmod(settings.num_images, max(1, len(settings.classes)))
-    a_class_a_row = settings.classes and not rest and share <= MAX_COLUMNS
+    a_class_a_row = settings.classes and not rest and share in COLUMNS
     return share if a_class_a_row else GRID_COLUMNS
 
 

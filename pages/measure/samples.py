@@ -17,7 +17,7 @@ from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 
-MOST_CLASSES = 8  # that are chosen before anybody does
+MOST_CLASSES = 4  # that are chosen before anybody does
 
 
 def choose_classes(cards: Sequence[Card]) -> tuple[int, ...]:
@@ -33,7 +33,7 @@ def choose_classes(cards: Sequence[Card]) -> tuple[int, ...]:
         format_func=lambda label: names[label] if label < len(names) else str(label),
         key="classes",
         bind="query-params",
-        help="A row each where their number divides the number of images; none: random ones.",
+        help="A row each where all have as many images, four or more; none: random ones.",
     )
     return tuple(chosen)
 
