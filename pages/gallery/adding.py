@@ -12,7 +12,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 from flatdiff.conversion.card_draft import Description, card_inside, fitting_presets
-from flatdiff.conversion.foreign_file import ForeignFile, titles
+from flatdiff.conversion.foreign_file import ForeignFile, listed, titles
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, look_at_upload
 from flatdiff.conversion.published import NETWORKS
 from flatdiff.engine.engine import shared_engine
@@ -104,6 +104,8 @@ def _contents(foreign: ForeignFile) -> str:
     text = f"{len(entries):,} tensors, {sum(entry.size for entry in entries):,} weights, {types}"
     if len(foreign.sets) > 1:
         text += f"; {len(foreign.sets)} sets of weights: {titles(foreign.sets)}"
+    if foreign.header.opaque:
+        text += f"; beside them, neither made nor run: {listed(foreign.header.opaque)}"
     return text
 
 
