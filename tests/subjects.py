@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from flatdiff.checkpoints.card import Card
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.landscape.curvature import Curvature
@@ -29,7 +30,7 @@ torch.set_num_threads(1)
 NUM_MEMBERS = 3  # panel members of a quadratic subject
 
 
-def card_of(flags: AdmFlags = TINY, **changes: Any) -> Card:
+def card_of(flags: Flags = TINY, **changes: Any) -> Card:
     """A card of weights that were never written to disk."""
     settings = {
         "family": "digits",

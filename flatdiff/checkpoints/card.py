@@ -15,6 +15,7 @@ from typing import Any
 
 from flatdiff.checkpoints.averages import METHODS, WEIGHT_KINDS, WeightKind
 from flatdiff.checkpoints.recipe import Recipe
+from flatdiff.diffusion.any_flags import Flags, flags_from_json
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.settings import canonical_json, from_mapping, require
@@ -46,7 +47,7 @@ class Card:
     weights: WeightKind
     dataset: str
     split: str  # that it was trained on
-    flags: AdmFlags
+    flags: Flags
     step: int
     num_averaged: int | None = None  # models in an SWA mean; None for other weights
     num_parameters: int
@@ -86,8 +87,9 @@ class Card:
 
     @property
     def title(self) -> str:
-        """The method as the paper writes it."""
-        return METHODS.get(self.method, self.name)
+        """The method as the paper writes it; of another network than ADM, its name."""
+        of_adm = isinstance(self.flags, AdmFlags)
+        return METHODS.get(self.method, self.name) if of_adm else self.name
 
     @property
     def label(self) -> str:
@@ -113,7 +115,7 @@ class Card:
             )
         parsed = dict(values)
         if "flags" in parsed:
-            parsed["flags"] = AdmFlags.from_json(parsed["flags"])
+            parsed["flags"] = flags_from_json(parsed["flags"])
         if parsed.get("recipe") is not None:
             parsed["recipe"] = Recipe.from_json(parsed["recipe"])
         return from_mapping(cls, parsed, "card")

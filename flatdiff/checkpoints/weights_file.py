@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load
-from torch import Tensor
+from torch import Tensor, nn
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, verify_weights, write_card
 from flatdiff.checkpoints.header import shortened
 from flatdiff.checkpoints.tensors import Shapes
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
-from flatdiff.diffusion.unet import AdmUNet
+from flatdiff.diffusion.networks import build_network
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import atomic_write, atomic_write_parts, resolve_inside
 
@@ -77,7 +78,7 @@ def write_checkpoint(folder: Path, card: Card, content: bytes) -> None:
     write_card(folder, card)
 
 
-def load_model(root: Path, card: Card, device: torch.device) -> AdmUNet:
+def load_model(root: Path, card: Card, device: torch.device) -> nn.Module:
     """The network of a card in eval mode, its weights checked against the digest.
 
     Raises:
@@ -90,10 +91,14 @@ def load_model(root: Path, card: Card, device: torch.device) -> AdmUNet:
     except SafetensorError as error:
         raise CheckpointError(f"the weights of {card.id} cannot be read: {error}") from None
     with torch.device("meta"):  # shapes only: a card may promise more than memory holds
-        model = AdmUNet(card.flags)
+        model = build_network(card.flags)
     if wrong := misfits(shapes_of(model.state_dict()), shapes_of(state)):
         raise CheckpointError(f"the weights of {card.id} do not fit its card: {wrong}")
-    model.to_empty(device=device).load_state_dict(state)
+    if isinstance(card.flags, AdmFlags):
+        model.to_empty(device=device)
+    else:  # a foreign class may keep what no state dict has
+        model = build_network(card.flags).to(device)
+    model.load_state_dict(state)
     return model.eval().requires_grad_(False)
 
 
@@ -117,10 +122,10 @@ def misfits(expected: Shapes, got: Shapes) -> str:
     )
 
 
-def network_shapes(flags: AdmFlags) -> Shapes:
+def network_shapes(flags: Flags) -> Shapes:
     """Names and shapes of a network's tensors, without one: flags may promise more than fits."""
     with torch.device("meta"):
-        return shapes_of(AdmUNet(flags).state_dict())
+        return shapes_of(build_network(flags).state_dict())
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:

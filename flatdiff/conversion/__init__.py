@@ -15,5 +15,6 @@ inferred_flags   what shapes say of flags
 published        presets of networks whose weights were given away
 card_draft       the checkpoints of a file, as far as names, shapes and a person tell them
 origin           what a card says of the file it came from, and of the images
+diffusers_folder a network of diffusers, by the configs beside its weights
 diagnosis/       which flags denoise best
 """

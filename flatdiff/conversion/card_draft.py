@@ -20,6 +20,7 @@ from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.origin import images_told, origin_of
 from flatdiff.conversion.other_models import require_denoiser, require_no_stranger
 from flatdiff.conversion.published import GUIDED, NETWORKS
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
@@ -101,7 +102,7 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
     dataset = _dataset(said, inside)
     flags = _flags(taken[0].header, said, inside, dataset, pasted)
     require(bool(dataset), "dataset", f"given for this network ({known_names()})", dataset)
-    _require_dataset_fits(dataset, flags)
+    require_dataset_fits(dataset, flags)
     if inside and len(taken) == 1 and said.weights is None:
         said = dataclasses.replace(said, weights=inside.weights)
     shared = dataclasses.replace(
@@ -249,8 +250,8 @@ def _blank(flags: AdmFlags, step: int) -> Card:
     )
 
 
-def _require_dataset_fits(dataset: str, flags: AdmFlags) -> None:
-    """Where the size of its images is known."""
+def require_dataset_fits(dataset: str, flags: Flags) -> None:
+    """Raise `SettingsError` where the size of its images is known, and the network's is not it."""
     if (expected := _image_shape(dataset)) is not None:
         got = flags.image_shape
         require(got == expected, "(C, H, W) of the network", f"{expected} for {dataset}", got)

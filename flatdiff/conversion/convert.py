@@ -29,6 +29,7 @@ from flatdiff.conversion.foreign_file import FLOATS, header_of
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
 from flatdiff.conversion.look import serve
 from flatdiff.conversion.weights_path import num_bytes
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
 from flatdiff.system.files import sha256_of
@@ -37,6 +38,7 @@ from flatdiff.system.files import sha256_of
 PROGRAM_BYTES = 4 << 30
 COPIES = 4
 NOT_DIAGNOSED = "not diagnosed"
+NOTHING_OPEN = f"{NOT_DIAGNOSED}: its configs say all of its flags"
 NOT_ENDED = f"{NOT_DIAGNOSED}: the diagnosis was ended, for want of time or memory"
 
 
@@ -95,31 +97,36 @@ def diagnosed(cards: Mapping[Path, Card]) -> Iterator[tuple[Path, dict[str, str]
     """
     deadline = Deadline(DEADLINE_S)  # looking through a folder of images takes time too
     first = next(iter(cards.values()))
+    flags = first.flags
+    if not isinstance(flags, AdmFlags):
+        yield from ((folder, {"diagnosis": NOTHING_OPEN}) for folder in cards)
+        return
     try:
-        size, channels = first.flags.image_size, first.flags.in_channels
-        images = load_images(first.dataset, "held_out", size, channels)
-        members = draw_members(images, first.flags, NUM_MEMBERS)
+        images = load_images(first.dataset, "held_out", flags.image_size, flags.in_channels)
+        members = draw_members(images, flags, NUM_MEMBERS)
     except (FlatdiffError, MemoryError, RuntimeError) as error:
         reason = {"diagnosis": f"{NOT_DIAGNOSED}: {_reason(error)}"}
         yield from ((folder, reason) for folder in cards)
         return
     told, longest_s = "", 0.0
-    for folder, card in cards.items():
+    for folder in cards:
         begin = deadline.clock()
         if told and begin + longest_s > deadline.end:
             yield folder, {"diagnosis": told}
             continue
-        found = _diagnosis(card, folder, members, deadline)
+        found = _diagnosis(flags, folder, members, deadline)
         yield folder, found
         told = told or _told_by(first, found["diagnosis"])
         longest_s = max(longest_s, deadline.clock() - begin)
 
 
-def _diagnosis(card: Card, folder: Path, members: Members, deadline: Deadline) -> dict[str, str]:
+def _diagnosis(
+    flags: AdmFlags, folder: Path, members: Members, deadline: Deadline
+) -> dict[str, str]:
     """Entries of a card about its own weights."""
     try:
         deadline.require_time_for(0)  # what passed since the last set is no image's time
-        found = diagnose(card.flags, load_file(folder / WEIGHTS_FILE), members, deadline)
+        found = diagnose(flags, load_file(folder / WEIGHTS_FILE), members, deadline)
     except (FlatdiffError, MemoryError, RuntimeError) as error:
         return {"diagnosis": f"{NOT_DIAGNOSED}: {_reason(error)}"}
     return {"diagnosis": str(found), "levels": found.by_noise_level}

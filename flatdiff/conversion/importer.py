@@ -19,7 +19,8 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card,
 from flatdiff.checkpoints.collection import free_folder, publish, staged
 from flatdiff.checkpoints.header import MAX_HEADER_BYTES
 from flatdiff.conversion import launch
-from flatdiff.conversion.card_draft import CARD_KEY, Description, drafts
+from flatdiff.conversion.card_draft import CARD_KEY, Description, Draft, drafts
+from flatdiff.conversion.diffusers_folder import diffusers_folder, folder_draft
 from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
 from flatdiff.conversion.weights_path import weights_path
 from flatdiff.errors import CheckpointError
@@ -38,7 +39,8 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
 
     Args:
         root: of the checkpoints.
-        path: of the file, of the index of its parts, or of a folder with one such file.
+        path: of the file, of the index of its parts, of a folder with one such file, or of a
+            network or pipeline of diffusers.
         said: what a person says of it.
 
     Returns:
@@ -49,13 +51,21 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     """
     require_right(Action.ADD)
     with staged(root) as folder:
-        failed = f"{path.name} cannot be read"
-        try:
-            path = weights_path(path)
-        except CheckpointError as error:
-            raise CheckpointError(f"{failed}: {error}") from None
-        file = _looked_at(path, path.name, failed)
-        return _taken_in(root, folder, path.absolute(), file, said, lambda cards: None)
+        weights, made = _drafted(path, said)
+        return _taken_in(root, folder, weights.absolute(), made, lambda cards: None)
+
+
+def _drafted(path: Path, said: Description) -> tuple[Path, tuple[Draft, ...]]:
+    """The weights that are meant, and every checkpoint that is to be made of them."""
+    failed = f"{path.name} cannot be read"
+    try:
+        if found := diffusers_folder(path):
+            header = launch.foreign_header(found.weights)
+            return found.weights, (folder_draft(found, header, said),)
+        path = weights_path(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"{failed}: {error}") from None
+    return path, drafts(_looked_at(path, path.name, failed), said)
 
 
 def look_at_upload(root: Path, content: BufferedIOBase, name: str) -> ForeignFile:
@@ -94,9 +104,8 @@ def import_upload(
     require_right(Action.ADD)
     with staged(root) as folder:
         path = _written(content, folder)
-        return _taken_in(
-            root, folder, path, file, said, lambda cards: _require_welcome(root, cards)
-        )
+        made = drafts(file, said)
+        return _taken_in(root, folder, path, made, lambda cards: _require_welcome(root, cards))
 
 
 def portable(root: Path, card: Card) -> bytes:
@@ -171,13 +180,12 @@ def _taken_in(
     root: Path,
     folder: Path,
     path: Path,
-    file: ForeignFile,
-    said: Description,
+    made: Sequence[Draft],
     require_allowed: Callable[[Sequence[Card]], None],
 ) -> tuple[Card, ...]:
     """Check it, convert it in a process of its own, publish all that comes of it."""
     new = folder / "new"  # deeper than any listing of checkpoints looks
-    by_folder = {new / str(n): draft for n, draft in enumerate(drafts(file, said))}
+    by_folder = {new / str(n): draft for n, draft in enumerate(made)}
     cards = [draft.card for draft in by_folder.values()]
     for card in cards:
         free_folder(root, card.id)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from flatdiff.checkpoints.header import shortened
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet, listed
-from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.errors import DataError
 from flatdiff.images.datasets import dataset_of, is_folder
 from flatdiff.images.listing import in_short, listing
@@ -50,7 +50,7 @@ def _beside(opaque: Sequence[str]) -> str:
     return f"beside the weights, neither made nor run: {listed(opaque)}" if opaque else ""
 
 
-def images_told(dataset: str, flags: AdmFlags) -> dict[str, str]:
+def images_told(dataset: str, flags: Flags) -> dict[str, str]:
     """What is said of a folder's images, and of the classes that a network knows."""
     said, classes = {}, ()
     try:

@@ -14,7 +14,6 @@ from flatdiff.errors import CheckpointError
 from flatdiff.system.foreign_json import MALFORMED, read_foreign_json
 
 INDEX = ".index.json"
-PIPELINE = "model_index.json"  # of diffusers, at the top of a folder of folders
 ENDINGS = (".safetensors", ".pt", ".pth", ".bin", ".ckpt")
 MAX_INDEX_BYTES = 4 << 20
 MAX_PARTS = 1000
@@ -125,11 +124,6 @@ def _in_folder(folder: Path) -> Path:
     found = [*indices, *weights]
     if len(found) == 1:
         return folder / found[0]
-    if PIPELINE in names:
-        raise CheckpointError(
-            "it is a pipeline of diffusers; its U-Net (the folder unet in it) is another network "
-            "than guided-diffusion's, and is not read yet"
-        )
     if not found:
         raise CheckpointError(
             f"it is a folder without a file of weights ({', '.join(ENDINGS)}) in it"

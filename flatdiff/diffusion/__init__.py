@@ -1,12 +1,15 @@
-"""ADM, the diffusion model of guided-diffusion: its flags, network, process and samplers.
+"""ADM, the diffusion model of guided-diffusion, and its kin: flags, networks, process, samplers.
 
-flags      everything that decides what a network computes, in guided-diffusion's words
-schedule   betas, and the timesteps that a respacing keeps
-unet       the network, key by key guided-diffusion's
-dropout    masks that do not depend on who computes which rows
-process    DiffusionProcess: q_sample, p_mean_variance, training losses
-gaussians  divergence and likelihood, for the variational bound
-sampling   from noise to an image; eps scaling; errors of a chain
-devices    which device there is
-reference  agreement with another implementation's recorded numbers
+flags            everything that decides what an ADM network computes, in guided-diffusion's words
+diffusers_flags  the same of a U-Net of diffusers, by its configs
+any_flags        those of any network that can be measured
+networks         the network that flags describe
+schedule         betas, and the timesteps that a respacing keeps
+unet             the ADM network, key by key guided-diffusion's
+dropout          masks that do not depend on who computes which rows
+process          DiffusionProcess: q_sample, p_mean_variance, training losses
+gaussians        divergence and likelihood, for the variational bound
+sampling         from noise to an image; eps scaling; errors of a chain
+devices          which device there is
+reference        agreement with another implementation's recorded numbers
 """

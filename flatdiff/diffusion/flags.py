@@ -14,6 +14,9 @@ from flatdiff.errors import SettingsError
 from flatdiff.settings import from_mapping, require
 
 NoiseSchedule = Literal["linear", "cosine"]
+# What a network predicts: the noise, the image, or sqrt(bar) noise - sqrt(1 - bar) image
+# (Salimans & Ho 2022, arXiv 2202.00512).
+Prediction = Literal["eps", "x_start", "v"]
 
 # guided-diffusion's channel multipliers where the flag is left empty, by image size.
 DEFAULT_CHANNEL_MULT = {
@@ -132,6 +135,15 @@ class AdmFlags:
     def out_channels(self) -> int:
         """Channels of the network's output: noise, and with learn_sigma the variance."""
         return self.in_channels * (2 if self.learn_sigma else 1)
+
+    @property
+    def prediction(self) -> Prediction:
+        """What the network predicts."""
+        return "x_start" if self.predict_xstart else "eps"
+
+    def without_dropout(self) -> "AdmFlags":
+        """What the weights compute in a measurement, where dropout is off."""
+        return dataclasses.replace(self, dropout=0.0)
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

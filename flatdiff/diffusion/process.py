@@ -15,9 +15,9 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.gaussians import Image, discretized_nll, mean_over_pixels, normal_kl
-from flatdiff.diffusion.schedule import make_betas, respaced_betas, respaced_timesteps
+from flatdiff.diffusion.schedule import betas_of, respaced_betas, respaced_timesteps
 
 Steps = Int[Tensor, " b"]
 # (x_t (B, C, H, W), timesteps (B,)) -> (B, C or 2C, H, W); labels are bound by the caller.
@@ -47,8 +47,8 @@ class TrainingLosses:
 class DiffusionProcess:
     """The constants of one process, float64, shape (T',); T' = T without a respacing."""
 
-    def __init__(self, flags: AdmFlags, timestep_respacing: str = "") -> None:
-        full = make_betas(flags.noise_schedule, flags.diffusion_steps)
+    def __init__(self, flags: Flags, timestep_respacing: str = "") -> None:
+        full = betas_of(flags)
         self.flags = flags
         self.timestep_map = respaced_timesteps(flags.diffusion_steps, timestep_respacing)
         self.betas = betas = respaced_betas(full, self.timestep_map)
@@ -96,6 +96,20 @@ class DiffusionProcess:
         bar = self.alphas_cumprod
         return (_at(np.sqrt(1 / bar), steps) * x_t - x_start) / _at(np.sqrt(1 / bar - 1), steps)
 
+    def eps_from_v(self, x_t: Image, steps: Steps, v: Image) -> Image:
+        """The noise that a v and an x_t are made of (Salimans & Ho 2022, App. D)."""
+        bar = self.alphas_cumprod
+        return _at(np.sqrt(bar), steps) * v + _at(np.sqrt(1 - bar), steps) * x_t
+
+    def target(self, x_start: Image, steps: Steps, noise: Image) -> Image:
+        """What the network is to predict, (B, C, H, W)."""
+        if self.flags.prediction == "eps":
+            return noise
+        if self.flags.prediction == "x_start":
+            return x_start
+        bar = self.alphas_cumprod
+        return _at(np.sqrt(bar), steps) * noise - _at(np.sqrt(1 - bar), steps) * x_start
+
     def p_mean_variance(
         self,
         network: Network,
@@ -129,9 +143,11 @@ class DiffusionProcess:
         prediction = output[:, :channels]
         log_variance = self._log_variance(output[:, channels:], x_t, steps)
         eps, pred_x_start = prediction, prediction
-        if self.flags.predict_xstart:
+        if self.flags.prediction == "x_start":
             eps = self.eps_from_x_start(x_t, steps, prediction)
-        if eps_scale != 1 or not self.flags.predict_xstart:
+        elif self.flags.prediction == "v":
+            eps = self.eps_from_v(x_t, steps, prediction)
+        if eps_scale != 1 or self.flags.prediction != "x_start":
             pred_x_start = self.x_start_from_eps(x_t, steps, eps / eps_scale)
         if clip_denoised:
             pred_x_start = pred_x_start.clamp(-1, 1)
@@ -175,9 +191,7 @@ class DiffusionProcess:
             # guided-diffusion's use_kl is always rescaled: an estimate of the whole bound.
             vb = self.variational_bound(output, x_start, x_t, steps) * self.num_steps
             return TrainingLosses(vb, None, vb)
-        mse = mean_over_pixels(
-            ((x_start if self.flags.predict_xstart else noise) - prediction) ** 2
-        )
+        mse = mean_over_pixels((self.target(x_start, steps, noise) - prediction) ** 2)
         if not self.flags.learn_sigma:
             return TrainingLosses(mse, mse, None)
         # The bound teaches the variance only; the mean stays with the mse (N&D Sec. 3.1).

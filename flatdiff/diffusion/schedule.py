@@ -11,10 +11,25 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from flatdiff.diffusion.flags import NoiseSchedule
+from flatdiff.diffusion.any_flags import Flags
+from flatdiff.diffusion.flags import AdmFlags, NoiseSchedule
 from flatdiff.errors import SettingsError
 
 MAX_BETA = 0.999
+
+
+def betas_of(flags: Flags) -> NDArray[np.float64]:
+    """Of the full process that a network was trained for, shape (T,)."""
+    if isinstance(flags, AdmFlags):
+        return make_betas(flags.noise_schedule, flags.diffusion_steps)
+    config = flags.scheduler_config
+    steps, start, end = flags.diffusion_steps, config["beta_start"], config["beta_end"]
+    match config["beta_schedule"]:
+        case "linear":
+            return np.linspace(start, end, steps, dtype=np.float64)
+        case "scaled_linear":
+            return np.linspace(start**0.5, end**0.5, steps, dtype=np.float64) ** 2
+    return make_betas("cosine", steps)
 
 
 def make_betas(noise_schedule: NoiseSchedule, diffusion_steps: int) -> NDArray[np.float64]:

@@ -28,8 +28,8 @@ from flatdiff.version import __version__
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
-    from flatdiff.diffusion.unet import AdmUNet
     from flatdiff.landscape.subject import Subject
 
 
@@ -118,7 +118,9 @@ def end_if_cancelled() -> None:
         raise InterruptedError("the tile was cancelled")
 
 
-def _loaded(root: Path, checkpoint: str, digest: str, architecture: str) -> "tuple[Card, AdmUNet]":
+def _loaded(
+    root: Path, checkpoint: str, digest: str, architecture: str
+) -> "tuple[Card, nn.Module]":
     from flatdiff.checkpoints.weights_file import load_model
 
     card = read_card(root, checkpoint)

@@ -244,7 +244,7 @@ def _zipped(path: Path) -> Iterator[ImageFile]:
     except BROKEN_ARCHIVE as error:
         raise DataError(f"{path} is a damaged zip: {error}; get it again") from None
     for info in archive.infolist():
-        if not info.is_dir():  # Windows' own zips may have its slashes
+        if not info.filename.endswith("/"):  # Windows' own zips may have its slashes
             yield ImageFile(info.filename.replace("\\", "/"), partial(_unpacked, archive, info))
 
 

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.process import DiffusionProcess, Network
 from flatdiff.diffusion.sampling import (
     SamplerStep,
@@ -33,7 +33,7 @@ class Chains:
     """The chains of one network; all of its randomness comes from the seeds it is asked with."""
 
     def __init__(
-        self, flags: AdmFlags, images: ImageSet, network: LabelledNetwork, device: torch.device
+        self, flags: Flags, images: ImageSet, network: LabelledNetwork, device: torch.device
     ) -> None:
         self.flags = flags
         self.images = images  # real ones

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.directions import gaussian
@@ -58,11 +59,12 @@ class Curvature:
         """H v, (P,)."""
         total = torch.zeros_like(self.weights.theta)
         parts = [slot.of(vector) for slot in self.weights.slots]
-        for term in self.terms():
-            leaves = self._leaves()
-            tensors = list(leaves.values())
-            slopes = torch.autograd.grad(term(leaves), tensors, create_graph=True)
-            total += _flat(torch.autograd.grad(slopes, tensors, grad_outputs=parts))
+        with sdpa_kernel(SDPBackend.MATH):  # fused attention has one derivative and no second
+            for term in self.terms():
+                leaves = self._leaves()
+                tensors = list(leaves.values())
+                slopes = torch.autograd.grad(term(leaves), tensors, create_graph=True)
+                total += _flat(torch.autograd.grad(slopes, tensors, grad_outputs=parts))
         return total
 
     def _leaves(self) -> dict[str, Tensor]:

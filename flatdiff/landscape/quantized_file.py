@@ -18,7 +18,7 @@ from safetensors.numpy import load, save
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.header import read_header
 from flatdiff.checkpoints.tensors import Shapes, Tensors
-from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.any_flags import Flags, flags_from_json
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.quantization import (
     FULL_PRECISION_BITS,
@@ -42,7 +42,7 @@ class QuantizedFile:
     """What a quantised file says, and the weights it stands for."""
 
     scheme: Scheme
-    flags: AdmFlags
+    flags: Flags
     source: str  # "<family>/<name>" of the float32 checkpoint
     source_digest: str  # SHA-256 of its weights
     tensors: Tensors
@@ -71,7 +71,7 @@ def read_quantized_file(path: Path) -> QuantizedFile:
         require(facts["format_version"] == FORMAT_VERSION, "format", "1", facts["format_version"])
         return QuantizedFile(
             scheme=from_mapping(Scheme, facts["scheme"], "scheme"),
-            flags=AdmFlags.from_json(facts["flags"]),
+            flags=flags_from_json(facts["flags"]),
             source=facts["source"],
             source_digest=facts["source_digest"],
             tensors=_dequantized(load(path.read_bytes())),

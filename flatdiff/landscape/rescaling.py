@@ -9,8 +9,10 @@ layer feeds a sum, a softmax or the output. For ReLU networks: Dinh et al. 2017,
 
 from collections.abc import Iterable
 
-CONVOLUTION = "in_layers.2"  # of a residual block; its output goes to out_layers.0, a norm
-EMBEDDING = "emb_layers.1"  # added to that output where there is no scale-shift norm
+# Of a residual block, in ADM and in diffusers; its output goes to out_layers.0 or norm2, a norm.
+CONVOLUTIONS = ("in_layers.2", ".conv1")
+# Added to that output where there is no scale-shift norm.
+EMBEDDINGS = ("emb_layers.1", ".time_emb_proj")
 
 
 def rescalable(names: Iterable[str], *, use_scale_shift_norm: bool) -> tuple[str, ...]:
@@ -24,5 +26,5 @@ def rescalable(names: Iterable[str], *, use_scale_shift_norm: bool) -> tuple[str
     >>> rescalable(names, use_scale_shift_norm=True)
     ('m.0.in_layers.2.bias',)
     """
-    layers = (CONVOLUTION,) if use_scale_shift_norm else (CONVOLUTION, EMBEDDING)
+    layers = CONVOLUTIONS if use_scale_shift_norm else (*CONVOLUTIONS, *EMBEDDINGS)
     return tuple(name for name in names if name.rpartition(".")[0].endswith(layers))

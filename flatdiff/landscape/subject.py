@@ -15,14 +15,13 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import functional_call
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.diffusion.gaussians import mean_over_pixels
 from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.images.datasets import Split
 from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
@@ -70,7 +69,7 @@ class Subject:
     """One checkpoint on one panel, on one device."""
 
     def __init__(
-        self, card: Card, model: AdmUNet, panel: Panel, partners: Sequence[Vector] = ()
+        self, card: Card, model: nn.Module, panel: Panel, partners: Sequence[Vector] = ()
     ) -> None:
         self.card = card
         self.model = model
@@ -220,8 +219,8 @@ class Subject:
         )
 
     def _member_losses(self, p: PanelTensors, rows: slice, out: Tensor) -> Float[Tensor, " b"]:
-        target = p.x_start if self.card.flags.predict_xstart else p.noise
-        return mean_over_pixels((target[rows] - out[:, : target.shape[1]]).square())
+        target = self.process.target(p.x_start[rows], p.t[rows], p.noise[rows])
+        return mean_over_pixels((target - out[:, : target.shape[1]]).square())
 
     def _loss_terms(self) -> Iterator[LossTerm]:
         """Of the panel's mean loss, each small enough to be differentiated twice."""

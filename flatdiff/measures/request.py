@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
@@ -201,5 +201,5 @@ def architecture_of(card: Card) -> str:
 
 
 @lru_cache(maxsize=256)  # hundreds of checkpoints share a few networks
-def _architecture(flags: AdmFlags) -> str:
-    return digest(dataclasses.replace(flags, dropout=0.0))
+def _architecture(flags: Flags) -> str:
+    return digest(flags.without_dropout())

@@ -116,6 +116,6 @@ def _type(hint: Any) -> dict[str, Any]:
         return NUMBER
     if hint is str or origin is typing.Literal:
         return {"type": "string"}
-    if origin is tuple or "ndarray" in str(hint):
+    if origin is tuple or "ndarray" in str(hint).lower():
         return {"type": "array"}
     return {"type": "object"}

@@ -42,12 +42,12 @@ def test_other_images_want_a_word(root: Path, tmp_path: Path) -> None:
     """One image fewer; the card knows."""
     for path in sorted((tmp_path / "new").iterdir())[:20]:
         path.unlink()
-    places = {"old": f"folder:{tmp_path}/old", "new": f"folder:{tmp_path}/new"}
+    old, new = f"folder:{tmp_path}/old", f"folder:{tmp_path}/new"
     with pytest.raises(DataError, match="others than those that tiny/adm was trained on"):
-        rename_dataset(**places)
-    assert read_card(root, "tiny/adm").dataset == places["old"]
-    rename_dataset(**places, anyway=True)
-    assert read_card(root, "tiny/adm").dataset == places["new"]
+        rename_dataset(old=old, new=new)
+    assert read_card(root, "tiny/adm").dataset == old
+    rename_dataset(old=old, new=new, anyway=True)
+    assert read_card(root, "tiny/adm").dataset == new
 
 
 @pytest.mark.usefixtures("root")

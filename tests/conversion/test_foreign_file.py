@@ -20,6 +20,7 @@ from flatdiff.conversion import convert
 from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.foreign_file import WRAPPERS
 from flatdiff.conversion.importer import import_file
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import PROJECT_ROOT
 from tests.conversion.test_importer import in_process  # noqa: F401
@@ -234,6 +235,7 @@ def test_reference_networks_repackaged(path: Path, dtype: torch.dtype, tmp_path:
     kept = model.state_dict()
     assert all(torch.equal(kept[name], value.to(dtype).float()) for name, value in state.items())
     assert card.flags.learn_sigma == flags.get("learn_sigma", False)
+    assert isinstance(card.flags, AdmFlags)
     assert card.flags.resblock_updown == flags.get("resblock_updown", False)
 
 

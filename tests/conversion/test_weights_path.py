@@ -110,7 +110,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "an address": (lambda _: Path("https://example.org/ADM-IP.pt"), "opens no connection"),
     "an empty folder": (lambda path: path.mkdir() or path, "without a file of weights"),
     "a folder of two": (two_files, "one of its files: ema_0.9999_010000.pt, model010000.pt"),
-    "a pipeline": (pipeline, "a pipeline of diffusers"),
+    "a pipeline": (pipeline, "a pipeline of diffusers without unet/config.json"),
     "a part that is absent": (without_a_part, f"{PARTS[2]}, one of the parts"),
     "a part alone": (without_the_index, "an index of all parts, is not beside it"),
     "a part elsewhere": (index_of({"a": "../x.safetensors"}), "lie beside it"),

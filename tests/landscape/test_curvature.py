@@ -184,7 +184,7 @@ def test_weights_are_untouched_after_a_failure(monkeypatch: pytest.MonkeyPatch) 
     subject = digits_subject()
     before, losses = subject.weights.theta.clone(), subject.losses()
     with monkeypatch.context() as patched:
-        patched.setattr(subject.model.out[2], "forward", lambda h: h.no_such_attribute)
+        patched.setattr(subject.model.get_submodule("out.2"), "forward", lambda h: h.no_such)
         with pytest.raises(AttributeError):
             subject.curvature.hessian_vector_product(torch.ones(len(before)))
     assert torch.equal(subject.weights.theta, before)

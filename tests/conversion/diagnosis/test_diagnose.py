@@ -104,6 +104,7 @@ def test_wrong_flags_are_called_out_and_the_true_ones_named(what: str, name: str
 def test_true_flags_are_confirmed(name: str) -> None:
     """SAM's attention hardly matters to its loss, and the sentence says what it cannot tell."""
     card = read_card(PROJECT_ROOT / "checkpoints", f"digits/{name}")
+    assert isinstance(card.flags, AdmFlags)
     found = diagnose(card.flags, weights(name), "digits")
     assert not found.wrong
     assert found.bins_above == 0
