@@ -66,8 +66,11 @@ def _source(item: Measured) -> dict[str, str]:
     """What decides the numbers and what computed them, a column each."""
     known = {name.replace(" ", "_"): text for name, text in origin(item.provenance).items()}
     known["SHA-256"] = item.provenance["checkpoint_digest"]
-    settings = json.dumps(plain_data(item.provenance["settings"]), allow_nan=False)
-    return {**known, "settings": settings, "key": item.provenance["key"]}
+    whole = {
+        name: json.dumps(plain_data(item.provenance[name]), allow_nan=False)
+        for name in ("settings", "environment")
+    }
+    return {**known, **whole, "key": item.provenance["key"]}
 
 
 def to_npz(items: Sequence[Measured]) -> bytes:
