@@ -22,7 +22,7 @@ from flatdiff.images.grid import image_grid
 from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
-from flatdiff.reports.measured import Measured, origin, plain_data, provenance_text
+from flatdiff.reports.measured import Measured, plain_data, provenance_text
 from flatdiff.reports.report import to_html
 from flatdiff.reports.schema import readme, schema_name, with_unit
 from flatdiff.reports.vtp import to_vtp
@@ -62,15 +62,15 @@ def to_csv(items: Sequence[Measured]) -> bytes:
     return table.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC).encode(errors="replace")
 
 
-def _source(item: Measured) -> dict[str, str]:
-    """What decides the numbers and what computed them, a column each."""
-    known = {name.replace(" ", "_"): text for name, text in origin(item.provenance).items()}
-    known["SHA-256"] = item.provenance["checkpoint_digest"]
-    whole = {
-        name: json.dumps(plain_data(item.provenance[name]), allow_nan=False)
-        for name in ("settings", "environment")
+def _source(item: Measured) -> dict[str, Any]:
+    """What decides the numbers and what computed them, a column each; tables as JSON."""
+    known = item.provenance
+    tables = {
+        name: json.dumps(plain_data(known[name]), allow_nan=False)
+        for name in ("panel", "settings", "environment")
     }
-    return {**known, **whole, "key": item.provenance["key"]}
+    plain = {name: known[name] for name in ("checkpoint", "computed_at", "seconds", "key")}
+    return {"SHA-256": known["checkpoint_digest"], **tables, **plain}
 
 
 def to_npz(items: Sequence[Measured]) -> bytes:

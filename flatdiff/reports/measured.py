@@ -82,11 +82,10 @@ def provenance_text(item: Measured) -> str:
 
 def origins(items: Sequence[Measured]) -> pd.DataFrame:
     """What decides the numbers and what computed them, a row a checkpoint."""
-    return pd.DataFrame([origin(item.provenance) for item in items])
+    return pd.DataFrame([_origin(item.provenance) for item in items])
 
 
-def origin(known: dict[str, Any]) -> dict[str, str]:
-    """Of one result, in a few words each."""
+def _origin(known: dict[str, Any]) -> dict[str, str]:
     panel, machine = known["panel"], known["environment"]
     programs = [name for name in ("flatdiff", "torch", "python") if name in machine]
     return {

@@ -96,7 +96,12 @@ def test_csv_through_pandas(measure: str) -> None:
     np.testing.assert_allclose(table[with_unit(name)][:half], expected, rtol=1e-15)
     assert f'"{"0" * 64}"' in content.decode()
     assert {strict(text.encode()) == {} for text in table["settings"]} == {True}
-    assert table[["panel", "computed_on", "with", "at", "key"]].notna().to_numpy().all()
+    assert (
+        table[["panel", "settings", "environment", "computed_at", "seconds", "key"]]
+        .notna()
+        .to_numpy()
+        .all()
+    )
 
 
 @pytest.mark.parametrize("measure", MEASURES)
