@@ -43,6 +43,7 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     page.reload()
     expect(page.get_by_text(re.compile("Cancelled at"))).to_be_visible()
     set_number(page, "Resolution", 3)
+    expect(page.get_by_text(re.compile("20 evaluations"))).to_be_visible()  # the page has it
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("From store, computed")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
