@@ -53,7 +53,8 @@ def test_a_checkpoint_comes_and_goes(page: Page, workshop: Server) -> None:
     expect(page).to_have_url(re.compile("card=theirs%2Fhalf"))
     assert set(card_ids(root)) == {"theirs/half", *others}
 
-    # The sidebar has one too, and is there before the card's own.
+    # A page that still runs would write its own link over the next one's; the sidebar has one too.
+    expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()
     page.get_by_test_id("stMain").get_by_role("link", name="Flatness").click()
     expect(page).to_have_url(re.compile(r"/flatness\?checkpoints=theirs%2Fhalf"))
     expect(page.get_by_role("heading", name="Flatness")).to_be_visible()
