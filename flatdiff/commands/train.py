@@ -15,8 +15,8 @@ import tyro
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.errors import FlatdiffError
-from flatdiff.images.datasets import dataset_of, is_folder, known_names
-from flatdiff.images.listing import listing
+from flatdiff.images.datasets import known_names
+from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
 from flatdiff.settings import require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
@@ -99,12 +99,10 @@ def _with_images(options: TrainOptions) -> TrainOptions:
         names = ", ".join(f"--{flag}" for flag in passed_over)
         print(f"passed over, as it says nothing of the network: {names}", file=sys.stderr)
     name = options.recipe().dataset
-    if is_folder(name):
-        found = listing(dataset_of(name).root())
-        found.require_both_splits()
-        print(found.sentence(), file=sys.stderr, flush=True)
-        if few := found.few_held_out():
-            print(f"warning: {few}", file=sys.stderr, flush=True)
+    found, few = look_before_training(name)
+    for sentence in (found, few and f"warning: {few}"):
+        if sentence:
+            print(sentence, file=sys.stderr, flush=True)
     return options
 
 

@@ -107,7 +107,7 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
         said = dataclasses.replace(said, weights=inside.weights)
     shared = dataclasses.replace(
         inside or _blank(flags, file.step),
-        origin=pasted.told(),
+        origin=images_told(dataset, flags) | pasted.told(),
         dataset=dataset,
         flags=flags,
         num_parameters=sum(entry.size for entry in taken[0].header.tensors.values()),
@@ -182,9 +182,7 @@ def _card(
         method=method,
         weights=weights,
         step=shared.step if said.step is None else said.step,
-        origin=origin_of(file, found, ids, decay)
-        | images_told(shared.dataset, shared.flags)
-        | shared.origin,
+        origin=origin_of(file, found, ids, decay) | shared.origin,
     )
 
 

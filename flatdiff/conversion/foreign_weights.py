@@ -14,24 +14,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from flatdiff.checkpoints.header import Header, read_header
+from flatdiff.conversion import torch_pickle
 from flatdiff.conversion.torch_archive import is_torch_file
 from flatdiff.conversion.torch_file import Place, read_torch_file
 from flatdiff.conversion.torch_pickle import StoredTensor
 from flatdiff.conversion.weights_path import Parts, is_index, read_parts
 from flatdiff.errors import CheckpointError
 
-DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-}
+DTYPES = {code: getattr(torch, name) for name, code in torch_pickle.DTYPES.items()}
 
 
 @dataclass(frozen=True)

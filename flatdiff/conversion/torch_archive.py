@@ -119,15 +119,24 @@ def _require_apart(file: BinaryIO, members: Sequence[zipfile.ZipInfo], end: int)
     """
     position = 0
     for member in sorted(members, key=lambda member: member.header_offset):
-        file.seek(member.header_offset)
-        fields = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-        begin = member.header_offset + LOCAL_HEADER.size + fields[-2] + fields[-1]
+        begin = bytes_begin(file, member)
         # A zip may begin with something else and still be read; torch's own never does.
         if member.header_offset < position or (position == 0 and member.header_offset):
             raise CheckpointError("it is no honest PyTorch file: its members overlap")
         position = begin + member.file_size
     if position > end:
         raise CheckpointError("it is no honest PyTorch file: its members overlap")
+
+
+def bytes_begin(file: BinaryIO, member: zipfile.ZipInfo) -> int:
+    """Where a member's own bytes begin, behind its local header.
+
+    Raises:
+        struct.error: the header is cut.
+    """
+    file.seek(member.header_offset)
+    fields = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    return member.header_offset + LOCAL_HEADER.size + fields[-2] + fields[-1]
 
 
 def _require_end(file: BinaryIO, archive: zipfile.ZipFile) -> None:

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from flatdiff.checkpoints.header import (
     BITS,
@@ -18,7 +18,7 @@ from flatdiff.checkpoints.header import (
     require_name,
     shortened,
 )
-from flatdiff.conversion.torch_archive import LOCAL_HEADER, PICKLE, require_sound
+from flatdiff.conversion.torch_archive import PICKLE, bytes_begin, require_sound
 from flatdiff.conversion.torch_pickle import Opaque, StoredTensor, read_pickle
 from flatdiff.errors import CheckpointError
 
@@ -77,19 +77,13 @@ def _members(path: Path) -> tuple[bytes, dict[str, Place]]:
                     "it was written on a machine of the other byte order; save it on one like this"
                 )
             places = {
-                name.removeprefix(STORAGE): _place(file, info)
+                name.removeprefix(STORAGE): Place(bytes_begin(file, info), info.file_size)
                 for name, info in by_name.items()
                 if name.startswith(STORAGE)
             }
             return archive.read(by_name[PICKLE]), places
     except (zipfile.BadZipFile, KeyError, struct.error, OSError):
         raise CheckpointError("it has changed while it was read; try again") from None
-
-
-def _place(file: BinaryIO, info: zipfile.ZipInfo) -> Place:
-    file.seek(info.header_offset)
-    fields = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-    return Place(info.header_offset + LOCAL_HEADER.size + fields[-2] + fields[-1], info.file_size)
 
 
 def _tensors(root: Any) -> Iterator[tuple[str, StoredTensor]]:

@@ -7,6 +7,7 @@ its classes, what it predicts, the betas of its process. The network itself is o
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from flatdiff.diffusion.flags import BOUNDS, Prediction
@@ -89,12 +90,12 @@ class DiffusersFlags:
             fits = isinstance(value, int | float) and 0 < value < 1
             require(fits, name, "in (0, 1)", value)
 
-    @property
+    @cached_property
     def unet_config(self) -> dict[str, Any]:
         """As `UNet2DModel.from_config` takes it."""
         return _table("unet", self.unet)
 
-    @property
+    @cached_property
     def scheduler_config(self) -> dict[str, Any]:
         """Of the process, with diffusers' defaults for what it leaves out."""
         return OF_THE_PROCESS | _table("scheduler", self.scheduler)

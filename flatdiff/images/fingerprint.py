@@ -45,8 +45,7 @@ def _fingerprint(root: Path, _moment: float) -> str:
         if not root.is_dir() and not root.is_file():
             raise DataError(f"{root} is neither a folder nor a zip of images")
         files = dict(_listed(root) if root.is_dir() else [("", root.stat())])
-        text = "\n".join([READING, *(_line(name, files[name]) for name in sorted(files))])
-        seen = hashlib.sha256(text.encode("utf-8", ANY_NAME)).hexdigest()
+        seen = _digest([_line(name, files[name]) for name in sorted(files)])
         if sum(status.st_size for status in files.values()) > MAX_READ_BYTES:
             return seen
         return _kept(seen) or _keep(seen, _of_bytes(root, sorted(files)))

@@ -152,9 +152,7 @@ def few_held_out(dataset: str) -> str:
     Raises:
         DataError: it is a folder that is not there, or may not be read here.
     """
-    if not is_folder(dataset):
-        return ""
-    return _few_held_out(dataset_of(dataset).root(), dataset_fingerprint(dataset))
+    return _in_folder(dataset)[0] if is_folder(dataset) else ""
 
 
 def classes_of(dataset: str) -> tuple[str, ...]:
@@ -163,20 +161,31 @@ def classes_of(dataset: str) -> tuple[str, ...]:
     Raises:
         DataError: no such dataset, or it is a folder that is not there or may not be read here.
     """
-    known = dataset_of(dataset)
+    return _in_folder(dataset)[1] if is_folder(dataset) else dataset_of(dataset).label_names
+
+
+def look_before_training(dataset: str) -> tuple[str, str]:
+    """What lies in a folder and what is to be minded about it; "" of both for any other dataset.
+
+    Raises:
+        DataError: it is not there, or there is nothing to train on, or nothing held out.
+    """
     if not is_folder(dataset):
-        return known.label_names
-    return _classes_of(known.root(), dataset_fingerprint(dataset))
+        return "", ""
+    found = listing(dataset_of(dataset).root())
+    found.require_both_splits()
+    return found.sentence(), found.few_held_out()
+
+
+def _in_folder(dataset: str) -> tuple[str, tuple[str, ...]]:
+    """What is said of few held-out images, and the classes; listed once a state of its files."""
+    return _summary(dataset_of(dataset).root(), dataset_fingerprint(dataset))
 
 
 @lru_cache(maxsize=32)
-def _classes_of(root: Path, _fingerprint: str) -> tuple[str, ...]:
-    return listing(root).classes
-
-
-@lru_cache(maxsize=32)
-def _few_held_out(root: Path, _fingerprint: str) -> str:
-    return listing(root).few_held_out()
+def _summary(root: Path, _fingerprint: str) -> tuple[str, tuple[str, ...]]:
+    found = listing(root)
+    return found.few_held_out(), found.classes
 
 
 def is_image(name: str) -> bool:

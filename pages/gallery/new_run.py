@@ -11,8 +11,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
-from flatdiff.images.datasets import dataset_of, is_folder
-from flatdiff.images.listing import listing
+from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
 from flatdiff.measures.request import architecture_of
 from flatdiff.system.processor import num_cores
@@ -95,12 +94,11 @@ def say_images(text: str) -> str:
         DataError: there is nothing to train on, or nothing held out, or it may not be read here.
     """
     name = dataset_name(text)
-    if is_folder(name):
-        found = listing(dataset_of(name).root())
-        found.require_both_splits()
-        st.caption(plain(found.sentence()))
-        if few := found.few_held_out():
-            st.caption(f":material/warning: {plain(few.capitalize())}.")
+    found, few = look_before_training(name)
+    if found:
+        st.caption(plain(found))
+    if few:
+        st.caption(f":material/warning: {plain(few.capitalize())}.")
     return name
 
 
