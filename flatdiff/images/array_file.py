@@ -4,6 +4,7 @@
 unpickled, and no more room is made for an array than its file has bytes for.
 """
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -22,7 +23,7 @@ MAX_ARRAY_BYTES = 8 << 30  # of all images in one array
 # What zipfile and NumPy raise, by the byte that is wrong.
 BROKEN_ARCHIVE = (
     *(OSError, ValueError, MemoryError, OverflowError, EOFError, NotImplementedError, TypeError),
-    *(RuntimeError, KeyError, IndexError, SyntaxError, struct.error, zlib.error),
+    *(RuntimeError, LookupError, SyntaxError, struct.error, zlib.error, lzma.LZMAError),
     zipfile.BadZipFile,
 )
 

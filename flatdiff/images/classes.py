@@ -5,24 +5,19 @@ from collections.abc import Sequence
 from pathlib import PurePosixPath
 
 
-def class_names(names: Sequence[str]) -> tuple[str, ...]:
-    """The classes that images are sorted into, in the order of labels; () where there are none.
+def class_of_each(names: Sequence[str]) -> list[str]:
+    """The class of each image, by the first rule that gives any; [] where none does.
 
     By the folders that they lie in, as torchvision's ImageFolder; else by their names up to the
     first "_", as guided-diffusion. One class, or one for every two images, is none.
 
-    >>> class_names(["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"])
-    ('cat', 'dog')
-    >>> class_names(["cat_1.png", "dog_1.png", "cat_2.png", "dog_2.png"])
-    ('cat', 'dog')
-    >>> class_names(["1.png", "2.png", "3.png"])
-    ()
+    >>> class_of_each(["cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png"])
+    ['cat', 'cat', 'dog', 'dog']
+    >>> class_of_each(["cat_1.png", "dog_1.png", "cat_2.png", "dog_2.png"])
+    ['cat', 'dog', 'cat', 'dog']
+    >>> class_of_each(["1.png", "2.png", "3.png"])
+    []
     """
-    return tuple(sorted(set(class_of_each(names))))
-
-
-def class_of_each(names: Sequence[str]) -> list[str]:
-    """Of each image, by the first rule that gives classes; [] where none does."""
     short = _without_common_folder(names)
     for rule in (_folder_of, _beginning_of):
         found = [rule(name) for name in short]

@@ -5,11 +5,7 @@ does it. What else had to be done to it, or that it could not be read, is a rema
 """
 
 import io
-import lzma
-import struct
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,28 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from flatdiff.images.array_file import BROKEN_ARCHIVE
 from flatdiff.images.listing import FORMATS
 
 MAX_PIXELS = 64 << 20  # of one image; a quarter of a gigabyte in memory
 MAX_ASPECT = 50  # of its sides: a line, enlarged to a network's size, would be as long as it likes
-# What Pillow and zipfile raise, by format and by the byte that is wrong.
+# What Pillow raises besides, by format and by the byte that is wrong.
 UNREADABLE_ERRORS = (
-    OSError,
-    ValueError,
-    MemoryError,
-    OverflowError,
-    TypeError,
-    SyntaxError,
-    EOFError,
-    NotImplementedError,
-    RuntimeError,
+    *BROKEN_ARCHIVE,
     AssertionError,
-    LookupError,
     AttributeError,
-    struct.error,
-    zlib.error,
-    lzma.LZMAError,
-    zipfile.BadZipFile,
     Image.DecompressionBombError,
 )
 

@@ -108,7 +108,7 @@ def ffhq64(dataset: Dataset, wanted: Wanted) -> ImageSet:
 def folder(dataset: Dataset, wanted: Wanted) -> ImageSet:
     """A folder, zip or npz of images, scaled to the wanted size; one in ten is held out.
 
-    Their classes are told by subfolders or names, as `classes.class_names` has them.
+    Their classes are told by subfolders or names, as `classes.class_of_each` has them.
 
     Raises:
         DataError: it is not there, empty or damaged, or may not be read here.
