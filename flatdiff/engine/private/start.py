@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import Client, Security
+from distributed import Client, Security, Status
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import Subprocess
 
@@ -67,12 +67,16 @@ class _Process(Subprocess):
         super().__init__()
 
     async def _start(self) -> None:
+        """Raises RuntimeError where it is closed meanwhile, as Ctrl-C does; none is left then."""
         self.process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "flatdiff.engine.private.process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **child_environment()},
         )
+        if self.status == Status.closed:
+            await super().close()
+            raise RuntimeError("closed as it started")
         pipe = self.process.stdin
         assert pipe is not None
         pipe.write(json.dumps(self._order).encode() + b"\n")

@@ -1,13 +1,16 @@
 """The private cluster lets nobody in: neither another user of the machine nor another program."""
 
+import asyncio
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,6 +19,7 @@ from dask import config
 
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.private.credentials import temporary_credentials
+from flatdiff.engine.private.start import _SchedulerProcess
 from tests.machines import Machines, until
 from tests.processes import children_of, is_worker, nannies_of, schedulers_of
 from tests.tiny import TESTS
@@ -245,3 +249,28 @@ def as_settings(named: dict[str, str]) -> dict[str, str]:
 def made_with_tls(folder: Path) -> Machines:
     """A scheduler that shows Dask's certificates."""
     return Machines(folder / "machines", scheme="tls")
+
+
+def test_what_is_closed_as_it_starts_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at that moment; the process went on, and asyncio complained as the program ended."""
+    monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
+    create, created = asyncio.create_subprocess_exec, []
+
+    async def recorded(*command: str, **options: Any) -> asyncio.subprocess.Process:
+        created.append(await create(*command, **options))
+        return created[-1]
+
+    async def close_as_it_starts() -> None:
+        process = _SchedulerProcess({})
+        starting = asyncio.ensure_future(process)
+        await asyncio.sleep(0)
+        await process.close()
+        assert not created
+        with pytest.raises(RuntimeError, match="closed as it started"):
+            await starting
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", recorded)
+    asyncio.run(close_as_it_starts())
+    assert [process.returncode for process in created] == [-signal.SIGKILL]
