@@ -25,8 +25,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Precision, Recipe, make_recipe
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.networks import build_network
 from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.images.image_set import ImageSet
 from flatdiff.training.execution import Execution
 from flatdiff.training.loop import new_state, pick_precision, train
@@ -48,7 +48,7 @@ def images_of(flags: AdmFlags) -> ImageSet:
 
 def plain_loop(recipe: Recipe, data: ImageSet, device: torch.device) -> Steps:
     """One step at a time."""
-    model = AdmUNet(recipe.flags).to(device).train()
+    model = build_network(recipe.flags).to(device).train()
     process = DiffusionProcess(recipe.flags)
     optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
     ema = [parameter.detach().clone() for parameter in model.parameters()]

@@ -10,7 +10,7 @@ import pytest
 
 # Before anything reads it: no test ever touches the user's own results.
 os.environ["FLATDIFF_HOME"] = tempfile.mkdtemp(prefix="flatdiff-tests-")
-for _name in ("SCHEDULER", "CHECKPOINTS", "WORKERS", "FOLDERS"):
+for _name in ("SCHEDULER", "CHECKPOINTS", "WORKERS", "FOLDERS", "NETWORKS"):
     os.environ.pop(f"FLATDIFF_{_name}", None)
 # Tests wait for workers, so workers need not wait for anybody.
 os.environ["FLATDIFF_WORKER_PRIORITY"] = "normal"

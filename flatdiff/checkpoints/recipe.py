@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from flatdiff.diffusion.any_flags import flags_from_json
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import SettingsError
 from flatdiff.settings import from_mapping, require, require_finite
 
@@ -25,7 +27,7 @@ class Recipe:
     preset: str
     method: BaseMethod
     dataset: str  # a key of `images.datasets.DATASETS`, or "folder:<path>"
-    flags: AdmFlags
+    flags: AdmFlags | OwnFlags
     steps: int = 200_000
     batch_size: int = 128
     learning_rate: float = 1e-4
@@ -55,6 +57,10 @@ class Recipe:
         require_finite("sam_rho", self.sam_rho, above=0)
         require_finite("input_perturbation", self.input_perturbation)
         require(0 <= self.ema_decay < 1, "ema_decay", "in [0, 1)", self.ema_decay)
+        if not self.flags.is_diffusion:
+            expected = "adm (plain) or sam: a loss of its own has no noise to perturb"
+            require(self.method != "ip", "method", expected, self.method)
+            require(sampler == "uniform", "timestep_sampler", "uniform: it has none", sampler)
         start = self.swa_start_step
         expected = f"in [1, {self.steps}], so that at least one model is averaged"
         require(1 <= start <= self.steps, "swa_start_step", expected, start)
@@ -72,7 +78,9 @@ class Recipe:
         """
         parsed = dict(values)
         if "flags" in parsed:
-            parsed["flags"] = AdmFlags.from_json(parsed["flags"])
+            flags = parsed["flags"] = flags_from_json(parsed["flags"])
+            trained = isinstance(flags, AdmFlags | OwnFlags)
+            require(trained, "network", "ADM or of your own code, to be trained", "diffusers")
         return from_mapping(cls, parsed, "recipe")
 
 
@@ -155,5 +163,5 @@ def make_recipe(preset: str, method: BaseMethod, **changes: Any) -> Recipe:
     chosen = {name: value for name, value in changes.items() if value is not None}
     if "steps" in chosen:
         chosen.setdefault("swa_start_step", max(1, chosen["steps"] * 9 // 10))
-    settings = {"dataset": base.dataset, **base.changes, **chosen}
-    return Recipe(preset=preset, method=method, flags=base.flags, **settings)
+    settings = {"dataset": base.dataset, "flags": base.flags, **base.changes, **chosen}
+    return Recipe(preset=preset, method=method, **settings)

@@ -18,6 +18,7 @@ from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.networks import build_network
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError
 from flatdiff.system.files import atomic_write, atomic_write_parts, resolve_inside
 
@@ -90,8 +91,7 @@ def load_model(root: Path, card: Card, device: torch.device) -> nn.Module:
         state = load((folder / WEIGHTS_FILE).read_bytes())
     except SafetensorError as error:
         raise CheckpointError(f"the weights of {card.id} cannot be read: {error}") from None
-    with torch.device("meta"):  # shapes only: a card may promise more than memory holds
-        model = build_network(card.flags)
+    model = _outline(card.flags)
     if wrong := misfits(shapes_of(model.state_dict()), shapes_of(state)):
         raise CheckpointError(f"the weights of {card.id} do not fit its card: {wrong}")
     if isinstance(card.flags, AdmFlags):
@@ -124,8 +124,13 @@ def misfits(expected: Shapes, got: Shapes) -> str:
 
 def network_shapes(flags: Flags) -> Shapes:
     """Names and shapes of a network's tensors, without one: flags may promise more than fits."""
-    with torch.device("meta"):
-        return shapes_of(build_network(flags).state_dict())
+    return shapes_of(_outline(flags).state_dict())
+
+
+def _outline(flags: Flags) -> nn.Module:
+    """A network of shapes alone; of one's own code, which may need numbers, the network itself."""
+    with torch.device("cpu" if isinstance(flags, OwnFlags) else "meta"):
+        return build_network(flags)
 
 
 def shapes_of(state: Mapping[str, Tensor]) -> Shapes:

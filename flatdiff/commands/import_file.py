@@ -44,6 +44,8 @@ class ImportOptions:
     this kind are taken; left out, every set becomes a checkpoint of its own."""
     step: int | None = None
     """Of training."""
+    network: str | None = None
+    """Of your own code: the name of its entry point; see docs/your-own-network.md."""
 
 
 def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> int:
@@ -55,7 +57,7 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
         weights=options.weights,
         step=options.step,
     )
-    for card in importer.import_file(checkpoint_root(), options.file, said):
+    for card in importer.import_file(checkpoint_root(), options.file, said, options.network):
         print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
         for line in _told(card):
             print(line)

@@ -14,11 +14,12 @@ import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.pasted_command import read_command
+from flatdiff.diffusion.own_network import own_flags
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import known_names
 from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
-from flatdiff.settings import require
+from flatdiff.settings import canonical_json, require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
 from flatdiff.training.run_folder import RunFolder
@@ -81,11 +82,12 @@ def _lead(options: TrainOptions) -> int:
 
 
 def _named(options: TrainOptions) -> TrainOptions:
-    """With the dataset's own name for what somebody wrote, and the method that a command says."""
+    """With the names and flags of what somebody wrote, and the method that a command says."""
     method = read_command(options.flags).method_beside(options.method) or options.method
     written = options.dataset
     named = None if written is None else dataset_name(written)
-    return replace(options, dataset=named, method=method)
+    network = canonical_json(own_flags(options.network)) if options.network else ""
+    return replace(options, dataset=named, method=method, network=network)
 
 
 def _with_images(options: TrainOptions) -> TrainOptions:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind, method_name
+from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, shortened
@@ -22,10 +22,11 @@ from flatdiff.conversion.other_models import require_denoiser, require_no_strang
 from flatdiff.conversion.published import GUIDED, NETWORKS
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
 from flatdiff.images.datasets import DATASETS, is_folder, known_names
 from flatdiff.settings import require
-from flatdiff.system.foreign_json import as_sentence, read_foreign_json
+from flatdiff.system.foreign_json import as_sentence, as_text, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
 
@@ -97,6 +98,8 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
             the dataset does not fit.
     """
     inside, pasted = card_inside(file.header), read_command(said.flags)
+    if inside and not isinstance(inside.flags, AdmFlags):
+        return (_brought(inside, inside.flags, file, said),)
     said = dataclasses.replace(said, method=pasted.method_beside(said.method))
     taken = _taken(file, said)
     dataset = _dataset(said, inside)
@@ -114,6 +117,66 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
     )
     ids = checkpoint_ids(said.id, taken)
     return tuple(Draft(_card(shared, found, said, file, ids), found.names) for found in taken)
+
+
+def known_draft(
+    flags: Flags,
+    file: str,
+    packaging: str,
+    header: Header,
+    names: Mapping[str, str],
+    said: Description,
+) -> Draft:
+    """The checkpoint of a network whose flags nobody has to guess.
+
+    Args:
+        flags: of the network.
+        file: the name of the file or folder.
+        packaging: what it is, in a line.
+        header: of everything in the file.
+        names: what the file calls each tensor, by the network's own name.
+        said: by a person.
+
+    Raises:
+        SettingsError: the dataset is not said or does not fit, or flags are said.
+    """
+    unsaid = not said.flags and said.preset is None
+    require(unsaid, "flags and preset", "left out: this network's are known", said.flags)
+    require(bool(said.dataset), "dataset", f"given for this network ({known_names()})", None)
+    dataset = said.dataset or ""
+    require_dataset_fits(dataset, flags)
+    family, name = family_and_name(said.id)
+    weights = said.weights or RAW
+    card = dataclasses.replace(
+        _blank(flags, said.step or 0),
+        family=family,
+        name=name,
+        method=method_name(said.method or "adm", weights),
+        weights=weights,
+        dataset=dataset,
+        num_parameters=sum(header.tensors[packed].size for packed in names.values()),
+        origin={"file": as_text(file), "packaging": packaging} | images_told(dataset, flags),
+    )
+    return Draft(card, names)
+
+
+def _brought(inside: Card, flags: Flags, file: ForeignFile, said: Description) -> Draft:
+    """Of a portable file whose card tells all of another network than ADM."""
+    if isinstance(flags, OwnFlags):
+        raise CheckpointError(
+            f"the card inside is of a network of somebody's own code, which no file brings along; "
+            f"where that is installed: flatdiff import --network {shortened(flags.network)}"
+        )
+    said = dataclasses.replace(
+        said,
+        dataset=_dataset(said, inside),
+        weights=said.weights or inside.weights,
+        step=inside.step if said.step is None else said.step,
+    )
+    names = {own: own for own in file.header.tensors}
+    draft = known_draft(flags, file.name, "by the card inside", file.header, names, said)
+    method = draft.card.method if said.method else inside.method
+    return dataclasses.replace(draft, card=dataclasses.replace(draft.card, method=method))
 
 
 def checkpoint_ids(checkpoint_id: str, sets: Sequence[WeightSet]) -> dict[str, str]:
@@ -231,7 +294,7 @@ def _flags(
     return resolve(Architecture(header.shapes), claims, defaults)
 
 
-def _blank(flags: AdmFlags, step: int) -> Card:
+def _blank(flags: Flags, step: int) -> Card:
     """The card of weights that nobody has told anything about, but perhaps the file's name."""
     return Card(
         family="",

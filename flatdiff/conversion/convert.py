@@ -25,7 +25,7 @@ from flatdiff.conversion.card_draft import Draft
 from flatdiff.conversion.diagnosis.deadline import Deadline
 from flatdiff.conversion.diagnosis.diagnose import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members
-from flatdiff.conversion.foreign_file import FLOATS, header_of
+from flatdiff.conversion.foreign_file import COUNTER, COUNTS, FLOATS, header_of
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
 from flatdiff.conversion.look import serve
 from flatdiff.conversion.weights_path import num_bytes
@@ -177,11 +177,16 @@ def require_fit(header: Header, expected: Shapes) -> None:
     """
     if wrong := misfits(expected, header.shapes):
         raise CheckpointError(f"the file does not fit the network of these flags: {wrong}")
-    other = sorted({entry.dtype for entry in header.tensors.values()} - set(FLOATS))
+    weights = {name: entry.dtype for name, entry in header.tensors.items() if not _counts(name)}
+    other = sorted(set(weights.values()) - set(FLOATS))
     if other:
         raise CheckpointError(
             f"weights must be floats of 16, 32 or 64 bits; the file has {', '.join(other)}"
         )
+
+
+def _counts(name: str) -> bool:
+    return name.rpartition(".")[2] == COUNTER
 
 
 def _require_own_bytes(headers: Iterable[Header], num_bytes: int) -> None:
@@ -206,7 +211,8 @@ def types(header: Header) -> str:
     '1 tensor of float16, 1 of float32; converted to float32'
     """
     counts = Counter(entry.dtype for entry in header.tensors.values())
-    parts = [f"{count} of {FLOATS[dtype]}" for dtype, count in counts.items()]
+    names = FLOATS | COUNTS
+    parts = [f"{count} of {names[dtype]}" for dtype, count in counts.items()]
     parts[0] = parts[0].replace(" of ", f" tensor{'' if parts[0][:2] == '1 ' else 's'} of ", 1)
     return ", ".join(parts) + ("" if set(counts) == {"F32"} else "; converted to float32")
 

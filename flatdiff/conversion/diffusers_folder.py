@@ -10,17 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flatdiff.checkpoints.averages import method_name
-from flatdiff.checkpoints.card import Card
-from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, shortened
-from flatdiff.conversion.card_draft import Description, Draft, require_dataset_fits
-from flatdiff.conversion.origin import images_told
+from flatdiff.conversion.card_draft import Description, Draft, known_draft
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags, from_configs
 from flatdiff.errors import CheckpointError, SettingsError
-from flatdiff.images.datasets import known_names
-from flatdiff.settings import require
-from flatdiff.system.foreign_json import as_text, read_foreign_json
+from flatdiff.system.foreign_json import read_foreign_json
 
 NETWORK, SCHEDULER, PIPELINE = "config.json", "scheduler_config.json", "model_index.json"
 WEIGHTS = (
@@ -70,29 +64,8 @@ def folder_draft(folder: DiffusersFolder, header: Header, said: Description) -> 
     Raises:
         SettingsError: the dataset is not said or does not fit, or flags are said.
     """
-    unsaid = not said.flags and said.preset is None
-    require(unsaid, "flags and preset", "left out: the folder's configs say them", said.flags)
-    require(bool(said.dataset), "dataset", f"given for this network ({known_names()})", None)
-    dataset, flags = said.dataset or "", folder.flags
-    require_dataset_fits(dataset, flags)
-    family, name = family_and_name(said.id)
-    weights = said.weights or "raw"
-    card = Card(
-        family=family,
-        name=name,
-        method=method_name(said.method or "adm", weights),
-        weights=weights,
-        dataset=dataset,
-        split="train",
-        flags=flags,
-        step=said.step or 0,
-        num_parameters=sum(entry.size for entry in header.tensors.values()),
-        digest="",
-        recipe=None,
-        origin={"file": as_text(folder.name), "packaging": _told(flags)}
-        | images_told(dataset, flags),
-    )
-    return Draft(card, {own: own for own in header.tensors})
+    names = {own: own for own in header.tensors}
+    return known_draft(folder.flags, folder.name, _told(folder.flags), header, names, said)
 
 
 def _told(flags: DiffusersFlags) -> str:

@@ -19,6 +19,9 @@ ANCHOR = "time_embed.0.weight"
 PARTS = {"time_embed", "label_emb", "input_blocks", "middle_block", "output_blocks", "out"}
 # Types that weights may have, by the format's names of them.
 FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+# And how often a batch norm was trained.
+COUNTS = {"I64": "int64"}
+COUNTER = "num_batches_tracked"
 # What DistributedDataParallel, torch.compile, FSDP (old and new), checkpointing and DeepSpeed call
 # what they wrap, anywhere in a network; no part of an ADM network has such a name.
 WRAPPERS = {
@@ -71,7 +74,7 @@ class WeightSet:
     @property
     def may_be_any_kind(self) -> bool:
         """Whether nothing in its file says which kind it is: a file's own name can be wrong."""
-        return _average(self.prefix)[0] is None
+        return average_of(self.prefix)[0] is None
 
     @property
     def fitness(self) -> tuple[bool, bool]:
@@ -203,14 +206,16 @@ def _unwrapped(name: str) -> str:
 
 
 def _weight_set(header: Header, prefix: str, names: Mapping[str, str]) -> WeightSet:
-    return WeightSet(prefix, *_average(prefix), names, header_of(header, names))
+    return WeightSet(prefix, *average_of(prefix), names, header_of(header, names))
 
 
-def _average(prefix: str) -> tuple[WeightKind | None, float | None]:
+def average_of(prefix: str) -> tuple[WeightKind | None, float | None]:
     """Kind and decay of an average by what its file calls it.
 
-    >>> _average("model_ema2."), _average("ema.0.999."), _average("0.99."), _average("model.")
-    (('ema', None), ('ema', 0.999), ('ema', 0.99), (None, None))
+    >>> average_of("model_ema2."), average_of("ema.0.999."), average_of("model.")
+    (('ema', None), ('ema', 0.999), (None, None))
+    >>> average_of("0.99.")
+    ('ema', 0.99)
     """
     words = [word.rstrip("0123456789") for word in re.split(r"[\W_]+", prefix.lower())]
     decay = _decay(prefix)

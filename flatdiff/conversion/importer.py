@@ -22,6 +22,7 @@ from flatdiff.conversion import launch
 from flatdiff.conversion.card_draft import CARD_KEY, Description, Draft, drafts
 from flatdiff.conversion.diffusers_folder import diffusers_folder, folder_draft
 from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
+from flatdiff.conversion.own_weights import own_draft
 from flatdiff.conversion.weights_path import weights_path
 from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
@@ -34,7 +35,9 @@ MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file
 _publishing = threading.Lock()  # between the last look at the room and its being taken
 
 
-def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
+def import_file(
+    root: Path, path: Path, said: Description, network: str | None = None
+) -> tuple[Card, ...]:
     """Take in a file that is on this machine.
 
     Args:
@@ -42,6 +45,7 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
         path: of the file, of the index of its parts, of a folder with one such file, or of a
             network or pipeline of diffusers.
         said: what a person says of it.
+        network: of somebody's own code, whose weights it holds: its entry point, which is run.
 
     Returns:
         The cards of the new checkpoints, one for each set of weights that was meant.
@@ -51,18 +55,20 @@ def import_file(root: Path, path: Path, said: Description) -> tuple[Card, ...]:
     """
     require_right(Action.ADD)
     with staged(root) as folder:
-        weights, made = _drafted(path, said)
-        return _taken_in(root, folder, weights.absolute(), made, lambda cards: None)
+        weights, made = _drafted(path, said, network)
+        return _taken_in(root, folder, weights, made, lambda cards: None)
 
 
-def _drafted(path: Path, said: Description) -> tuple[Path, tuple[Draft, ...]]:
+def _drafted(path: Path, said: Description, network: str | None) -> tuple[Path, tuple[Draft, ...]]:
     """The weights that are meant, and every checkpoint that is to be made of them."""
     failed = f"{path.name} cannot be read"
     try:
-        if found := diffusers_folder(path):
+        if not network and (found := diffusers_folder(path)):
             header = launch.foreign_header(found.weights)
             return found.weights, (folder_draft(found, header, said),)
         path = weights_path(path)
+        if network:
+            return path, (own_draft(network, path.name, launch.foreign_header(path), said),)
     except CheckpointError as error:
         raise CheckpointError(f"{failed}: {error}") from None
     return path, drafts(_looked_at(path, path.name, failed), said)

@@ -43,7 +43,7 @@ def foreign_header(path: Path) -> Header:
         return read_parts(path).header
     if not is_torch_file(path):
         return read_header(path)
-    said = _answer({"path": str(path)}, LOOK_TIMEOUT_S + _reading_s(path))
+    said = _answer({"path": str(path.absolute())}, LOOK_TIMEOUT_S + _reading_s(path))
     return Header.from_json(said["header"])
 
 
@@ -53,7 +53,8 @@ def run_conversion(path: Path, drafts: Mapping[Path, Draft]) -> None:
     Raises:
         CheckpointError: what the process says, or how it ended before all of them were whole.
     """
-    task = {"path": str(path), "drafts": {str(f): draft.to_json() for f, draft in drafts.items()}}
+    made = {str(folder.absolute()): draft.to_json() for folder, draft in drafts.items()}
+    task = {"path": str(path.absolute()), "drafts": made}  # the process starts elsewhere
     try:
         _answer(task, CONVERSION_TIMEOUT_S + _reading_s(path))
     except CheckpointError as error:

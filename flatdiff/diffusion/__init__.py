@@ -2,6 +2,8 @@
 
 flags            everything that decides what an ADM network computes, in guided-diffusion's words
 diffusers_flags  the same of a U-Net of diffusers, by its configs
+own_flags        the same of a network of somebody's own code, and
+own_network      where that is found
 any_flags        those of any network that can be measured
 networks         the network that flags describe
 schedule         betas, and the timesteps that a respacing keeps

@@ -1,12 +1,13 @@
-"""Flags of any network that can be measured: ADM's own, or those of a U-Net of diffusers."""
+"""Flags of any network that can be measured: ADM's, diffusers', or of somebody's own code."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import LIBRARY, OwnFlags
 
-Flags = AdmFlags | DiffusersFlags
+Flags = AdmFlags | DiffusersFlags | OwnFlags
 
 
 def flags_from_json(values: Mapping[str, Any]) -> Flags:
@@ -15,5 +16,7 @@ def flags_from_json(values: Mapping[str, Any]) -> Flags:
     Raises:
         SettingsError: an entry is unknown, missing or out of range.
     """
-    kind = DiffusersFlags if isinstance(values, Mapping) and "library" in values else AdmFlags
-    return kind.from_json(values)
+    library = values.get("library") if isinstance(values, Mapping) else None
+    if library is None:
+        return AdmFlags.from_json(values)
+    return (OwnFlags if library == LIBRARY else DiffusersFlags).from_json(values)

@@ -150,6 +150,7 @@ class DiffusersFlags:
         """Whether the timestep is heard after the norm."""
         return self.unet_config.get("resnet_time_scale_shift") == "scale_shift"
 
+    is_diffusion = True
     # Of guided-diffusion's alone.
     rescale_timesteps = False
     rescale_learned_sigmas = True

@@ -131,6 +131,8 @@ class AdmFlags:
             require(False, "attention_resolutions", expected, self.attention_resolutions)
             raise
 
+    is_diffusion = True
+
     @property
     def out_channels(self) -> int:
         """Channels of the network's output: noise, and with learn_sigma the variance."""

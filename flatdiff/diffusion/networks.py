@@ -1,4 +1,4 @@
-"""Builds the network that flags describe; every one is called as (x_t, timesteps, labels).
+"""Builds the network that flags describe; those that denoise are called as (x_t, t, labels).
 
 diffusers is asked for only where a network of its own is built: `pip install diffusers`.
 """
@@ -10,6 +10,8 @@ from torch import nn
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import OwnFlags
+from flatdiff.diffusion.own_network import own_network
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
 
@@ -18,9 +20,26 @@ def build_network(flags: Flags) -> nn.Module:
     """With weights that nobody has set.
 
     Raises:
-        SettingsError: diffusers is not installed, or makes no network of its config.
+        SettingsError: diffusers is not installed, or makes no network of its config; or it is
+            somebody's own code that may not run here, or fails.
     """
-    return AdmUNet(flags) if isinstance(flags, AdmFlags) else _of_diffusers(flags)
+    if isinstance(flags, AdmFlags):
+        return AdmUNet(flags)
+    return _own(flags) if isinstance(flags, OwnFlags) else _of_diffusers(flags)
+
+
+def _own(flags: OwnFlags) -> nn.Module:
+    try:
+        model = own_network(flags).build()
+    except SettingsError:
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise SettingsError(f"the network {flags.network!r} cannot be built: {why}") from error
+    if not isinstance(model, nn.Module):
+        got = type(model).__name__
+        raise SettingsError(f"{flags.network!r} must build a torch.nn.Module; got {got}")
+    return model
 
 
 def _of_diffusers(flags: DiffusersFlags) -> nn.Module:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags, NoiseSchedule
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import SettingsError
 
 MAX_BETA = 0.999
@@ -20,7 +21,9 @@ MAX_BETA = 0.999
 
 def betas_of(flags: Flags) -> NDArray[np.float64]:
     """Of the full process that a network was trained for, shape (T,)."""
-    if isinstance(flags, AdmFlags):
+    if isinstance(flags, OwnFlags) and flags.betas:
+        return np.array(flags.betas, dtype=np.float64)
+    if isinstance(flags, AdmFlags | OwnFlags):
         return make_betas(flags.noise_schedule, flags.diffusion_steps)
     config = flags.scheduler_config
     steps, start, end = flags.diffusion_steps, config["beta_start"], config["beta_end"]

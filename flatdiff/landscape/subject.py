@@ -1,4 +1,4 @@
-"""A subject is a checkpoint made measurable: its network, its process, its panel, its weights.
+"""A subject is a checkpoint made measurable: its network, its objective, its panel, its weights.
 
 The only door between the measures and torch: measures ask for losses, norms and images at points
 near the checkpoint, and get NumPy arrays. Everything is float32 and in eval mode, and the weights
@@ -8,24 +8,20 @@ are back bit by bit when a question has been answered or has failed.
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.func import functional_call
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.tensors import Shapes
-from flatdiff.diffusion.gaussians import mean_over_pixels
-from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.images.datasets import Split
 from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
-from flatdiff.images.image_set import ImageSet, load_images
+from flatdiff.images.image_set import load_images
 from flatdiff.images.statistics import ImageSource, reference_statistics
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
@@ -40,6 +36,7 @@ from flatdiff.landscape.directions import (
 from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
 from flatdiff.landscape.measurable import Losses
 from flatdiff.landscape.noise import Noise, Normalization
+from flatdiff.landscape.objective import draw_panel, objective_of
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.rescaling import rescalable
@@ -54,17 +51,6 @@ MAX_CACHED_IMAGES = 128
 MAX_GRAPH_VALUES = 1 << 20
 
 
-@dataclass(frozen=True)
-class PanelTensors:
-    """A panel, drawn: row n of each field belongs to member n."""
-
-    x_start: Float[Tensor, "n c h w"]
-    t: Tensor  # (N,), integers in [0, T)
-    noise: Float[Tensor, "n c h w"]
-    x_t: Float[Tensor, "n c h w"]
-    y: Tensor | None  # (N,), only for class-conditional networks
-
-
 class Subject:
     """One checkpoint on one panel, on one device."""
 
@@ -74,13 +60,13 @@ class Subject:
         self.card = card
         self.model = model
         self.panel = panel
-        self.process = DiffusionProcess(card.flags)
+        flags = card.flags
+        self.objective = objective_of(flags, model)
         self.device = next(model.parameters()).device
         self.weights = FlatWeights(model)
         self.partners = tuple(partners)  # weights of further checkpoints
-        flags = card.flags
         self.images = load_images(panel.dataset, panel.split, flags.image_size, flags.in_channels)
-        self.tensors = draw_panel(card, self.images, panel, self.process, self.device)
+        self.tensors = draw_panel(flags, self.images, panel, self.device)
         self.chains = Chains(flags, self.images, self._network, self.device)
         # Every cell of a surface asks for the same directions; drawing them costs half a forward.
         self.plane = lru_cache(maxsize=1)(self._plane)
@@ -186,8 +172,8 @@ class Subject:
 
     @property
     def num_steps(self) -> int:
-        """T of the un-respaced process."""
-        return self.process.num_steps
+        """T of the un-respaced process; 1 where there is none."""
+        return self.objective.num_steps
 
     @property
     def timesteps(self) -> NDArray[np.int64]:
@@ -197,30 +183,25 @@ class Subject:
     # -- losses -----------------------------------------------------------------------------
 
     def losses(self) -> Losses:
-        """Epsilon-MSE of each panel member at the current point, (N,)."""
-        return self._losses(self.tensors)
+        """Of each panel member at the current point, (N,); for diffusion the epsilon-MSE."""
+        found = [self._member_losses(rows, out) for rows, out in self._outputs()]
+        return _to_numpy(torch.cat(found))
 
     def losses_and_bounds(self) -> tuple[Losses, Losses | None]:
         """Beside the losses the variational bounds in bits per dimension, from the same pass.
 
         The bounds are None without learned variance.
         """
-        p, losses, bounds = self.tensors, list[Tensor](), list[Tensor]()
-        for rows, out in self._outputs(p):
-            losses.append(self._member_losses(p, rows, out))
-            if self.card.flags.learn_sigma:
-                known = p.x_start[rows], p.x_t[rows], p.t[rows]
-                bounds.append(self.process.variational_bound(out, *known))
+        losses, bounds = list[Tensor](), list[Tensor]()
+        for rows, out in self._outputs():
+            losses.append(self._member_losses(rows, out))
+            bound = self.objective.bounds(self.tensors, rows, out)
+            if bound is not None:
+                bounds.append(bound)
         return _to_numpy(torch.cat(losses)), _to_numpy(torch.cat(bounds)) if bounds else None
 
-    def _losses(self, p: PanelTensors) -> Losses:
-        return _to_numpy(
-            torch.cat([self._member_losses(p, rows, out) for rows, out in self._outputs(p)])
-        )
-
-    def _member_losses(self, p: PanelTensors, rows: slice, out: Tensor) -> Float[Tensor, " b"]:
-        target = self.process.target(p.x_start[rows], p.t[rows], p.noise[rows])
-        return mean_over_pixels((target - out[:, : target.shape[1]]).square())
+    def _member_losses(self, rows: slice, out: Tensor) -> Tensor:
+        return self.objective.losses(self.tensors, rows, out)
 
     def _loss_terms(self) -> Iterator[LossTerm]:
         """Of the panel's mean loss, each small enough to be differentiated twice."""
@@ -228,17 +209,14 @@ class Subject:
             yield partial(self._loss_term, rows)
 
     def _loss_term(self, rows: slice, parameters: dict[str, Tensor]) -> Tensor:
-        p = self.tensors
-        out = functional_call(self.model, parameters, self._inputs(p, rows))
-        return self._member_losses(p, rows, out).sum() / len(p.t)
+        asked = self.objective
+        leaves = {asked.prefix + name: leaf for name, leaf in parameters.items()}
+        out = functional_call(asked.module, leaves, asked.inputs(self.tensors, rows))
+        return self._member_losses(rows, out).sum() / self.panel.size
 
-    def _outputs(self, p: PanelTensors) -> Iterator[tuple[slice, Tensor]]:
+    def _outputs(self) -> Iterator[tuple[slice, Tensor]]:
         for rows in self._batches(self.batch_size):
-            yield rows, self._network(*self._inputs(p, rows))
-
-    def _inputs(self, p: PanelTensors, rows: slice) -> tuple[Tensor, Tensor, Tensor | None]:
-        y = p.y[rows] if p.y is not None else None
-        return p.x_t[rows], self.process.network_timesteps(p.t[rows]), y
+            yield rows, self._network(*self.objective.inputs(self.tensors, rows))
 
     def _batches(self, size: int) -> Iterator[slice]:
         return (slice(start, start + size) for start in range(0, self.panel.size, size))
@@ -257,9 +235,9 @@ class Subject:
         return max(1, min(self.panel.size, max_values // values))
 
     @torch.inference_mode()
-    def _network(self, x: Tensor, timesteps: Tensor, y: Tensor | None = None) -> Tensor:
+    def _network(self, *inputs: Tensor | None) -> Tensor:
         self.between_calls()
-        return self.model(x, timesteps, y)
+        return self.objective.module(*inputs)
 
     # -- features ---------------------------------------------------------------------------
 
@@ -272,27 +250,6 @@ class Subject:
         flags = self.card.flags
         source = ImageSource(self.panel.dataset, split, flags.image_size, flags.in_channels)
         return reference_statistics(self.features(name), source)
-
-
-def draw_panel(
-    card: Card, images: ImageSet, panel: Panel, process: DiffusionProcess, device: torch.device
-) -> PanelTensors:
-    """The panel's tensors: each image once before any twice, one timestep in each equal bin."""
-    generator = torch.Generator().manual_seed(panel.seed)
-    size = panel.size
-    rounds = -(-size // len(images))
-    orders = [torch.randperm(len(images), generator=generator) for _ in range(rounds)]
-    chosen = torch.cat(orders)[:size]
-    x_start = images.images(chosen)
-    # One draw in each of `size` equal bins of [0, T), dealt to the images at random.
-    spread = (torch.arange(size) + torch.rand(size, generator=generator)) / size
-    t = (spread * process.num_steps).long().clamp(max=process.num_steps - 1)
-    t = t[torch.randperm(size, generator=generator)]
-    noise = torch.randn(x_start.shape, generator=generator)
-    y = images.labels_for(card.flags.num_classes, chosen)
-    x_start, t, noise = (part.to(device) for part in (x_start, t, noise))
-    x_t = process.q_sample(x_start, t, noise)
-    return PanelTensors(x_start, t, noise, x_t, None if y is None else y.to(device))
 
 
 def _to_numpy(values: Tensor) -> NDArray[np.float32]:

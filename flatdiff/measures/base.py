@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from flatdiff.diffusion.any_flags import Flags
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -44,12 +45,21 @@ class Measure(Generic[Settings, Result]):
     prepare: Callable[["Measurable", Settings], object] | None = None
     # Fewest further checkpoints that the settings speak of, as ends of an axis.
     min_partners: Callable[[Settings], int] = lambda _: 0
+    # Why a network cannot be asked, as half a sentence; "" where it can.
+    unfit: Callable[[Flags], str] = lambda _: ""
 
     def needed(self, settings: Settings, done: Mapping[int, Arrays]) -> Sequence[int]:
         """Positions of the items that are needed as far as is known."""
         if self.plan is None:
             return range(len(self.items(settings)))
         return self.plan(settings, done)
+
+
+def not_diffusion(flags: Flags) -> str:
+    """Why a network has neither samples nor timesteps; "" where it has. See `Measure.unfit`."""
+    if flags.is_diffusion:
+        return ""
+    return "it is a network with a loss of its own, and no diffusion model to take samples from"
 
 
 def complete(positions: Sequence[int], done: Mapping[int, Arrays]) -> bool:

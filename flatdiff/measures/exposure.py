@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
-from flatdiff.measures.base import Item, Measure, chunks, stream_seed
+from flatdiff.measures.base import Item, Measure, chunks, not_diffusion, stream_seed
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
@@ -188,6 +188,7 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
+    unfit=not_diffusion,
     image_forwards=lambda settings, item, _: (
         (3 if settings.delta else 2) * item[2] * settings.num_sampling_steps
     ),

@@ -24,7 +24,7 @@ from flatdiff.images.frechet import (
     precision_recall,
 )
 from flatdiff.landscape.quantization import SchemeOptions
-from flatdiff.measures.base import Item, Measure, chunks, complete, stream_seed
+from flatdiff.measures.base import Item, Measure, chunks, complete, not_diffusion, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
@@ -201,5 +201,6 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
+    unfit=not_diffusion,
     image_forwards=_image_forwards,
 )

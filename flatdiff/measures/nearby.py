@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import Normalization
-from flatdiff.measures.base import Item, Measure, chunks, stream_seed
+from flatdiff.measures.base import Item, Measure, chunks, not_diffusion, stream_seed
 from flatdiff.measures.samples import IMAGES_A_CHUNK, SamplesSettings
 from flatdiff.measures.surface import axes_of
 from flatdiff.measures.surface_settings import MAX_SPAN, Axes, SurfaceSettings
@@ -131,6 +131,7 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
+    unfit=not_diffusion,
     image_forwards=lambda settings, item, _: item[2] * settings.num_sampling_steps,
     prepare=_terms,
     min_partners=lambda settings: settings.num_ends,

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.diffusion.any_flags import Flags
+from flatdiff.errors import SettingsError
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Item, Measure
@@ -162,8 +163,11 @@ def make_request(
         partners: further checkpoints of the same architecture, where the settings want them.
 
     Raises:
-        SettingsError: partners are missing, not wanted, or of another architecture.
+        SettingsError: partners are missing, not wanted, or of another architecture, or the
+            network cannot be asked this.
     """
+    if why := unfit(measure, card):
+        raise SettingsError(f"{measure} cannot be measured of {card.id}: {why}")
     for partner in partners:
         same = architecture_of(partner) == architecture_of(card)
         require(same, "further checkpoints", f"of the architecture of {card.id}", partner.id)
@@ -176,6 +180,11 @@ def make_request(
         settings=settings,
         partners=tuple(Partner(partner.id, partner.digest) for partner in partners),
     )
+
+
+def unfit(measure: str, card: Card) -> str:
+    """Why a measure cannot be asked of a checkpoint, as half a sentence; "" where it can."""
+    return MEASURES[measure].unfit(card.flags)
 
 
 def completed(settings: T, root: Path, card: Card) -> T:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from flatdiff.diffusion.any_flags import Flags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.landscape.noise import LPF_MODES
 from flatdiff.measures.base import Item, Measure
 from flatdiff.measures.lpf import MAX_SIGMA
@@ -85,6 +87,12 @@ class RescalingResult:
     change: NDArray[np.float64]  # (modes, F), of lpf from factor 1, under the same noise
     change_stderr: NDArray[np.float64]  # (modes, F), paired
     num_perturbations: NDArray[np.int64]  # (modes, F), done so far
+
+
+def _unfit(flags: Flags) -> str:
+    if isinstance(flags, OwnFlags):
+        return "which of its tensors feed a norm and nothing else is not known"
+    return ""
 
 
 def _items(settings: RescalingSettings) -> Sequence[Item]:
@@ -169,5 +177,6 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
+    unfit=_unfit,
     image_forwards=lambda settings, item, panel_size: panel_size * (1 + (item[0] == "pair")),
 )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.landscape.quantization import SchemeOptions
-from flatdiff.measures.base import Item, Measure, chunks, stream_seed
+from flatdiff.measures.base import Item, Measure, chunks, not_diffusion, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.settings import require, require_seed
@@ -115,5 +115,6 @@ MEASURE = Measure(
     items=_items,
     evaluate=_evaluate,
     assemble=_assemble,
+    unfit=not_diffusion,
     image_forwards=lambda settings, item, _: item[2] * settings.num_sampling_steps,
 )

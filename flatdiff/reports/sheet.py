@@ -16,7 +16,7 @@ from flatdiff.measures.frechet import FrechetSettings, usual_features
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.radius import RadiusSettings
-from flatdiff.measures.request import Request, completed, make_request
+from flatdiff.measures.request import Request, completed, make_request, unfit
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
@@ -59,13 +59,14 @@ def suited(settings: Any, cards: Sequence[Card]) -> Any:
 
 
 def part_requests(part: Part, root: Path, cards: Sequence[Card]) -> list[Request]:
-    """One a checkpoint.
+    """One a checkpoint that can be asked this.
 
     Raises:
         CheckpointError: see `completed`.
     """
     settings = suited(part.settings, cards)
-    return [make_request(part.measure, card, completed(settings, root, card)) for card in cards]
+    asked = [card for card in cards if not unfit(part.measure, card)]
+    return [make_request(part.measure, card, completed(settings, root, card)) for card in asked]
 
 
 def sheet_requests(root: Path, cards: Sequence[Card]) -> list[Request]:

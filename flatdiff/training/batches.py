@@ -32,6 +32,7 @@ class Batch:
     x_t: Tensor  # (B, C, H, W)
     y: Tensor | None  # (B,)
     weights: Tensor | None = None  # (B,), of each loss in the mean; None: 1
+    uniform: Tensor | None = None  # (B,), in [0, 1), for a loss of the network's own
 
     def __len__(self) -> int:
         return len(self.t)
@@ -77,7 +78,10 @@ def draw_batch(
     if recipe.method == "ip":
         shown = noise + recipe.input_perturbation * torch.randn(noise.shape, generator=generator)
     y = data.labels_for(recipe.flags.num_classes, indices)
-    return Batch(x_start, t, noise, process.q_sample(x_start, t, shown), y, weights)
+    uniform = None
+    if not recipe.flags.is_diffusion:  # drawn last: the other draws are as they ever were
+        uniform = torch.rand(len(t), generator=generator)
+    return Batch(x_start, t, noise, process.q_sample(x_start, t, shown), y, weights, uniform)
 
 
 def _epoch_order(recipe: Recipe, num_images: int, step: int) -> Tensor:

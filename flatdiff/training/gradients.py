@@ -9,13 +9,15 @@ import contextlib
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.diffusion.dropout import take_part
+from flatdiff.diffusion.own_flags import OwnFlags
+from flatdiff.diffusion.own_loss import LossModule
 from flatdiff.diffusion.process import DiffusionProcess, TrainingLosses
-from flatdiff.diffusion.unet import AdmUNet, Stage
+from flatdiff.diffusion.unet import Stage
 from flatdiff.training.batches import DROPOUT, Batch, seed_of
 from flatdiff.training.execution import Execution, shards_of_process
 from flatdiff.training.sam import ascend, descend
@@ -27,7 +29,7 @@ class StepGradient:
 
     def __init__(
         self,
-        model: AdmUNet,
+        model: nn.Module,
         process: DiffusionProcess,
         recipe: Recipe,
         execution: Execution,
@@ -48,7 +50,8 @@ class StepGradient:
                 module.recomputed = execution.recompute_activations
         if execution.compile_network:
             model.compile()
-        self._shared = DistributedDataParallel(model) if world.size > 1 else None
+        self._called = _callable(model, recipe)
+        self._shared = DistributedDataParallel(self._called) if world.size > 1 else None
 
     def __call__(self, batch: Batch, step: int) -> TrainingLosses:
         """Replace the gradients; losses are those of the whole batch, at the weights themselves.
@@ -99,19 +102,34 @@ class StepGradient:
         return torch.stack([term.detach() for term in terms if term is not None], dim=1)
 
     def _losses(self, part: Batch) -> TrainingLosses:
+        if part.uniform is not None:
+            losses = self._computed(part.x_start, part.y, part.noise, part.uniform)
+            return TrainingLosses(losses, None, None)
+
         def network(x: Tensor, timesteps: Tensor) -> Tensor:
-            if self._execution.channels_last:
-                x = x.contiguous(memory_format=torch.channels_last)
-            enabled = self._recipe.precision == "bfloat16"
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
-                output = (self._shared or self._model)(x, timesteps, part.y)
-            return output.float()
+            return self._computed(x, timesteps, part.y)
 
         return self._process.training_losses(network, part.x_start, part.t, part.noise, part.x_t)
+
+    def _computed(self, images: Tensor, *more: Tensor | None) -> Tensor:
+        """What the network says, or a loss of its own, in float32."""
+        if self._execution.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        enabled = self._recipe.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=enabled):
+            return (self._shared or self._called)(images, *more).float()
 
     def _replace_gradients(self, gradients: Sequence[Tensor | None]) -> None:
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
+
+
+def _callable(model: nn.Module, recipe: Recipe) -> nn.Module:
+    """The network, or the loss of its own that it has."""
+    flags = recipe.flags
+    if isinstance(flags, OwnFlags) and flags.own_loss:
+        return LossModule(flags, model)
+    return model
 
 
 def _cut(rows: range, count: int) -> list[range]:
@@ -125,4 +143,4 @@ def _terms(columns: Tensor, process: DiffusionProcess) -> TrainingLosses:
     loss, *others = columns.unbind(dim=1)
     if process.flags.use_kl:
         return TrainingLosses(loss, None, others[0])
-    return TrainingLosses(loss, others[0], others[1] if len(others) > 1 else None)
+    return TrainingLosses(loss, *others, *[None] * (2 - len(others)))

@@ -15,8 +15,8 @@ from torch.optim.swa_utils import AveragedModel
 
 from flatdiff.checkpoints.averages import AVERAGES, RAW, WeightKind
 from flatdiff.checkpoints.recipe import Precision, Recipe
+from flatdiff.diffusion.networks import build_network
 from flatdiff.diffusion.process import DiffusionProcess
-from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import ImageSet
 from flatdiff.training.averaging import new_averages, update_averages
@@ -43,7 +43,7 @@ class StepRecord:
 class TrainingState:
     """Everything that a step changes."""
 
-    model: AdmUNet
+    model: nn.Module
     averages: dict[WeightKind, AveragedModel]
     optimizer: torch.optim.Adam
     sampler: TimestepSampler
@@ -56,7 +56,7 @@ PLAIN = Execution()
 def new_state(recipe: Recipe, device: torch.device, execution: Execution = PLAIN) -> TrainingState:
     """A fresh network with the initial weights of this seed, its averages and Adam."""
     torch.manual_seed(seed_of(recipe.seed, INIT))
-    model = AdmUNet(recipe.flags).to(device)
+    model = build_network(recipe.flags).to(device)
     if execution.channels_last:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     fused = True if execution.fused_adam else None

@@ -18,6 +18,7 @@ from flatdiff.checkpoints.recipe import (
     make_recipe,
 )
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.images.listing import classes_of
 from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.system.foreign_json import record_from_json
@@ -59,6 +60,8 @@ class RunOptions:
     flags: str = ""
     """Of another network than the preset's, in guided-diffusion's spelling; a whole command too.
     What they leave out is the preset's."""
+    network: str = ""
+    """Of your own code, instead of ADM: the name of its entry point (docs/your-own-network.md)."""
     dataset: str | None = None
     """Other images than the preset's: a key of `images.datasets.DATASETS`, or folder:<path>."""
     precision: Precision | Literal["auto"] = "auto"
@@ -102,11 +105,16 @@ class RunOptions:
         """
         own = {field.name for field in fields(RunOptions)}
         shared = {field.name for field in fields(Recipe)} & own
-        changes = {name: getattr(self, name) for name in shared - {"preset", "method", "flags"}}
+        left_out = {"preset", "method", "flags"}
+        changes = {name: getattr(self, name) for name in shared - left_out}
         changes["precision"] = native_precision if self.precision == "auto" else self.precision
         if self.method == "sam" and self.sam_shards is None:
             changes["sam_shards"] = processes
+        if own := own_of(self.network):
+            require(not self.flags, "flags", "left out: the network says its own", self.flags)
+            return make_recipe(self.preset, self.method, flags=own, **changes)
         recipe = make_recipe(self.preset, self.method, **changes)
+        assert isinstance(recipe.flags, AdmFlags), "of a preset"
         return replace(recipe, flags=network_flags(recipe.flags, self.flags, recipe.dataset))
 
     def execution(self) -> Execution:
@@ -140,6 +148,8 @@ class RunOptions:
     def _words(self, name: str) -> list[str]:
         """One flag; a switch that is on has no value."""
         flag, value = f"--{name.replace('_', '-')}", getattr(self, name)
+        if name == "network" and (own := own_of(value)):
+            value = own.network
         return [flag] if value is True else [flag, str(value)]
 
     def command(self, *more: str, processes: int = 1) -> str:
@@ -168,6 +178,20 @@ class RunOptions:
             return options
 
         return record_from_json(text, made)
+
+
+def own_of(text: str) -> OwnFlags | None:
+    """The flags of a network of one's own, as a run's options keep them; None for "".
+
+    Args:
+        text: their JSON. A name alone has to be looked up by `train`, which may run its code.
+
+    Raises:
+        SettingsError: it is not that.
+    """
+    if not text:
+        return None
+    return record_from_json(text, OwnFlags.from_json)
 
 
 def network_flags(base: AdmFlags, text: str, dataset: str) -> AdmFlags:

@@ -68,9 +68,12 @@ def lpf_pictures(series: Sequence[Series], _settings: Any, view: View) -> Iterat
         content=lpf_dots(series),
         alt="Loss and LPF of each checkpoint",
     )
+    timed = [entry for entry in series if entry.result.num_steps > 1]
+    if not timed:
+        return
     yield Picture(
         key="timesteps",
-        content=lpf_by_timestep(series, view.timestep_bins),
+        content=lpf_by_timestep(timed, view.timestep_bins),
         alt="Rise of the loss under weight noise by timestep, one line a checkpoint",
         heading="At which timesteps?",
     )

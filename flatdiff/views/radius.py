@@ -124,11 +124,12 @@ def radius_pictures(series: Sequence[Series], settings: Any, view: View) -> Iter
         alt="Loss against the size of the perturbation, one line a checkpoint",
         caption="Bands are two standard errors over directions; the panel is frozen.",
     )
-    rises = [rises_of(entry.result, view.timestep_bins) for entry in series]
-    gaps = np.concatenate([each.gap.ravel() for each in rises])
+    timed = [entry for entry in series if entry.result.num_steps > 1]
+    rises = [rises_of(entry.result, view.timestep_bins) for entry in timed]
+    gaps = np.concatenate([np.array([]), *(each.gap.ravel() for each in rises)])
     if not np.isfinite(gaps).any():
         return
-    for entry, each in zip(series, rises, strict=True):
+    for entry, each in zip(timed, rises, strict=True):
         yield Picture(
             key=f"timesteps-{entry.title}",
             content=timestep_map(

@@ -15,7 +15,7 @@ from pages.gallery.detail import show_detail
 from pages.gallery.dialogs import SAID, delete_dialog, images_dialog
 from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
-from pages.gallery.known import gallery_requests, known_of
+from pages.gallery.known import SHOWN, gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
 from pages.shared.choose import plain, shown_cards, sorted_out
 from pages.shared.job import job_panel
@@ -112,8 +112,8 @@ if view == "Table":
     as_table(shown, known_of(shown))
 measured = [opened] if opened else shown
 if len(measured) <= MAX_CARDS:
-    pairs = [gallery_requests(card) for card in measured]
-    job_panel([samples for samples, _ in pairs] + [losses for _, losses in pairs])
+    asked = [gallery_requests(card) for card in measured]
+    job_panel([own[measure] for measure in SHOWN for own in asked if measure in own])
 else:
     st.caption(f"Search or filter for at most {MAX_CARDS} to measure them together.")
 if opened:

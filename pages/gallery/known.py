@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
@@ -14,7 +14,7 @@ from flatdiff.engine.engine import shared_engine
 from flatdiff.engine.job import Job
 from flatdiff.images.grid import image_grid
 from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Request, make_request, unfit
 from flatdiff.measures.samples import SamplesSettings
 
 THUMBNAIL_IMAGES = 4
@@ -30,24 +30,34 @@ class Known:
     stderr: float
 
 
-def gallery_requests(card: Card) -> tuple[Request, Request]:
+SHOWN = {"samples": SamplesSettings(), "quantization": QuantizationSettings()}
+
+
+def gallery_requests(card: Card) -> dict[str, Request]:
     """What the gallery shows of a checkpoint: samples, and the loss on the default panel."""
-    return (
-        make_request("samples", card, SamplesSettings()),
-        make_request("quantization", card, QuantizationSettings()),
-    )
+    return {
+        measure: make_request(measure, card, settings)
+        for measure, settings in SHOWN.items()
+        if not unfit(measure, card)
+    }
 
 
 def known_of(cards: Sequence[Card]) -> list[Known]:
     """In the order of the cards; only what changed since the last look is read."""
     asked = [gallery_requests(card) for card in cards]
-    jobs = shared_engine().store.jobs_of(request.key for pair in asked for request in pair)
-    return [_known(*pair, jobs.get(pair[0].key), jobs.get(pair[1].key)) for pair in asked]
+    jobs = shared_engine().store.jobs_of(request.key for own in asked for request in own.values())
+    return [_known(own, jobs) for own in asked]
 
 
-def _known(samples: Request, losses: Request, drawn: Job | None, measured: Job | None) -> Known:
-    thumbnail = _thumbnail(samples, drawn.num_done, drawn.finished_at) if drawn else None
-    loss = _loss(losses, measured.num_done, measured.finished_at) if measured else (nan, nan)
+def _known(asked: Mapping[str, Request], jobs: Mapping[str, Job]) -> Known:
+    thumbnail, loss = None, (nan, nan)
+    for measure, request in asked.items():
+        if (job := jobs.get(request.key)) is None:
+            continue
+        if measure == "samples":
+            thumbnail = _thumbnail(request, job.num_done, job.finished_at)
+        else:
+            loss = _loss(request, job.num_done, job.finished_at)
     return Known(thumbnail, *loss)
 
 

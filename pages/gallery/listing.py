@@ -75,9 +75,9 @@ def open_checkpoint(checkpoint_id: str | None) -> None:
 
 def samples_of(card: Card, columns: int) -> None:
     """The picture itself, where there is one yet."""
-    request, _ = gallery_requests(card)
-    job = shared_engine().store.job(request.key)
-    if job is None:
+    request = gallery_requests(card).get("samples")
+    job = shared_engine().store.job(request.key) if request else None
+    if request is None or job is None:
         return
     images = shared_engine().result(request, job.num_done).images
     if images.shape[1]:

@@ -23,7 +23,7 @@ st.markdown(
     "The norm of the noise it predicts shows the difference: the closer the two curves, the "
     "smaller the exposure bias."
 )
-cards = choose_checkpoints()
+cards = choose_checkpoints(measures=("exposure",))
 columns = st.columns(3)
 with columns[0]:
     steps = whole_number(

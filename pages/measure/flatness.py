@@ -14,7 +14,7 @@ from flatdiff.paper.reported import TABLE_3
 from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences
-from pages.shared.draw import draw
+from pages.shared.draw import draw, draw_timesteps
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, results_of, series_of
@@ -92,7 +92,7 @@ upper = st.container()  # filled when it is known how many bins are asked for
 
 st.subheader("At which timesteps?", divider="gray")
 view = View(timestep_bins=timestep_bins_input())
-dots, timesteps = SECTIONS["lpf"].pictures(series, settings, view)
+dots, *timesteps = SECTIONS["lpf"].pictures(series, settings, view)
 with upper:
     draw(dots)
     norms = [entry.result.relative_perturbation_norm for entry in series]
@@ -106,7 +106,7 @@ with upper:
             "differently; switch to filter-relative noise for that."
         )
     comparison_sentences(cards, handles, lambda result: result.pair_gaps)
-draw(timesteps)
+draw_timesteps(timesteps, cards)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
     st.table(TABLE_3.style.format("{:.3f}"))
     st.caption(

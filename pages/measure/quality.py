@@ -31,7 +31,7 @@ st.markdown(
     "to few bits, from the same noise. The paper finds that flat models draw better and lose "
     "less to rounding."
 )
-cards = choose_checkpoints()
+cards = choose_checkpoints(measures=("frechet",))
 columns = st.columns(5)
 with columns[0]:
     features = st.selectbox(

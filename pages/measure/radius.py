@@ -13,7 +13,7 @@ from pages.shared.choose import (
     whole_number,
 )
 from pages.shared.compare import comparison_sentences
-from pages.shared.draw import draw_all
+from pages.shared.draw import draw_all, draw_timesteps
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 
@@ -93,8 +93,7 @@ with upper:
     )
     st.caption(SECTIONS["radius"].caveat)
     comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
-if timesteps:
-    draw_all(timesteps)
+if draw_timesteps(timesteps, cards):
     st.caption(
         "Rise of the loss of the panel members in each bin of the timesteps, on one colour "
         "scale; the same passes as above, sorted."

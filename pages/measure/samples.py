@@ -43,7 +43,7 @@ st.markdown(
     "The same noise through the same network, once with 32-bit weights and once with weights "
     "rounded to few bits. A flat model hardly notices the rounding."
 )
-cards = choose_checkpoints()
+cards = choose_checkpoints(measures=("samples",))
 columns = st.columns(4)
 with columns[0]:
     bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")

@@ -11,6 +11,7 @@ from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint
+from flatdiff.measures.request import unfit
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
 from flatdiff.system.foreign_json import as_text
 from pages.shared.differs import what_differs
@@ -54,12 +55,17 @@ def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
 
 
 def choose_checkpoints(
-    known: Sequence[Card] | None = None, *, everything: bool = False, differs: bool = False
+    known: Sequence[Card] | None = None,
+    *,
+    measures: Sequence[str] = (),
+    everything: bool = False,
+    differs: bool = False,
 ) -> list[Card]:
     """Which checkpoints to compare, in the paper's order; stops the page where none is chosen.
 
     Args:
         known: to choose from; default: every usable one.
+        measures: that are taken of each; one that cannot be asked them is left out, and named.
         everything: all of them before anybody chooses, instead of two.
         differs: whether what differs between them is shown unfolded.
     """
@@ -78,7 +84,21 @@ def choose_checkpoints(
         st.stop()
     cards = [card for name, card in by_id.items() if name in chosen]
     what_differs(cards, expanded=differs)
-    return cards
+    return measurable(cards, measures)
+
+
+def measurable(cards: Sequence[Card], measures: Sequence[str]) -> list[Card]:
+    """Those that can be asked some measures; a sentence for each other, a stop where none can."""
+    kept = []
+    for card in cards:
+        reasons = dict.fromkeys(filter(None, (unfit(measure, card) for measure in measures)))
+        for why in reasons:
+            st.warning(f"{plain(card.id)} is left out here: {why}.")
+        if not reasons:
+            kept.append(card)
+    if not kept:
+        st.stop()
+    return kept
 
 
 def choose_plane(through: bool) -> tuple[Card, list[Card]]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import streamlit as st
 
+from flatdiff.checkpoints.card import Card
 from flatdiff.views import Picture
 from flatdiff.views.base import in_groups
 from pages.shared.choose import plain
@@ -34,3 +35,12 @@ def draw_all(pictures: Sequence[Picture], prefix: str = "") -> None:
                 draw(picture, prefix)
                 if picture.caption:
                     st.caption(picture.caption)
+
+
+def draw_timesteps(pictures: Sequence[Picture], cards: Sequence[Card]) -> bool:
+    """Where the loss rises by timestep, and a sentence on networks without; False for none."""
+    without = [plain(card.id) for card in cards if not card.flags.is_diffusion]
+    if without:
+        st.caption(f"Left out, as a loss of one's own has no timesteps: {', '.join(without)}.")
+    draw_all(pictures)
+    return bool(pictures)

@@ -12,7 +12,7 @@ from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.surface_settings import SurfaceSettings
 from flatdiff.views.base import GRID_COLUMNS, Point, with_error
-from pages.shared.choose import label, plain, whole_number
+from pages.shared.choose import label, measurable, plain, whole_number
 from pages.shared.job import job_panel
 from pages.shared.record import numbers, record
 
@@ -79,6 +79,7 @@ def show_nearby(
 ) -> None:
     """Samples from the point beside those from the centre, for every checkpoint."""
     st.subheader("What do the weights at a point draw?", divider="gray")
+    cards = measurable(cards, ["nearby"])
     if point is None:
         st.info(
             "Click a point of a surface, or type its coordinates above: the weights there draw "

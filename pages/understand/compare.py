@@ -35,6 +35,9 @@ def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
     st.subheader(part.title, divider="gray", anchor=part.name)
     st.caption(MEASURES[part.measure].question)
     items = found(handles)
+    if not handles:
+        st.info("None of these checkpoints is a diffusion model, which this is asked of.")
+        return items
     done = sum(item.done for item in items)
     if done < len(handles):
         st.info(f"{done} of {len(handles)} checkpoints are measured; Run above does the rest.")

@@ -11,7 +11,7 @@ from torch import nn
 
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.conversion.card_draft import Description
-from flatdiff.conversion.importer import import_file
+from flatdiff.conversion.importer import import_file, portable
 from flatdiff.diffusion.any_flags import flags_from_json
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags, from_configs
 from flatdiff.diffusion.networks import build_network
@@ -129,6 +129,19 @@ def test_an_imported_pipeline_computes_what_diffusers_computes(
         )[0].digest
         == card.digest
     )
+
+
+def test_a_checkpoint_of_diffusers_travels_with_its_card(tmp_path: Path) -> None:
+    """Downloaded from one gallery and added to another."""
+    saved(tmp_path / "pipeline")
+    said = Description(id="theirs/unet", dataset="digits", step=70)
+    (card,) = import_file(tmp_path / "root", tmp_path / "pipeline", said)
+    (tmp_path / "sent.safetensors").write_bytes(portable(tmp_path / "root", card))
+    (there,) = import_file(
+        tmp_path / "other", tmp_path / "sent.safetensors", Description(id="a/b")
+    )
+    kept = ("digest", "flags", "dataset", "step", "method", "weights", "num_parameters")
+    assert [getattr(there, name) for name in kept] == [getattr(card, name) for name in kept]
 
 
 def subject_of(**changes: Any) -> Subject:

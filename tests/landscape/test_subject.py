@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from flatdiff.checkpoints.recipe import PRESETS
+from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.landscape import subject as module
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.subject import Subject
@@ -185,7 +186,7 @@ def test_variational_bound_only_where_there_is_one(learn_sigma: bool) -> None:
     p, rows = subject.tensors, []
     for n in range(3):
         one = slice(n, n + 1)
-        losses = subject.process.training_losses(
+        losses = DiffusionProcess(subject.card.flags).training_losses(
             lambda x, t: subject.model(x, t).detach(), p.x_start[one], p.t[one], p.noise[one]
         )
         assert losses.vb is not None

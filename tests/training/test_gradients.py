@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from flatdiff.checkpoints.recipe import PRESETS, BaseMethod, Recipe
+from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.images.image_set import load_images
@@ -34,6 +35,7 @@ def gradients(
     recipe: Recipe, execution: Execution, batch: Batch
 ) -> tuple[dict[str, Tensor], Tensor]:
     """Of every weight of one and the same network, and the losses."""
+    assert isinstance(recipe.flags, AdmFlags)
     model = random_network(recipe.flags).train()
     if execution.channels_last:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]

@@ -54,8 +54,7 @@ def test_gradient_that_is_no_number_never_reaches_the_weights() -> None:
     recipe = tiny_recipe(steps=2)
     state = new_state(recipe, CPU)
     before = [parameter.clone() for parameter in state.model.parameters()]
-    bias = state.model.out[2].bias
-    assert isinstance(bias, torch.Tensor)
+    bias = state.model.get_parameter("out.2.bias")
     bias.register_hook(lambda gradient: gradient * torch.nan)
     with pytest.raises(TrainingError, match="gradient became nan at step 1"):
         next(train(state, recipe, load_images("digits", "train", 8, 1)))

@@ -1,0 +1,1 @@
+"""Networks of somebody's own code, as docs/your-own-network.md has them."""
