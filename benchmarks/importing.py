@@ -19,7 +19,8 @@ from pathlib import Path
 import torch
 
 from flatdiff.checkpoints.weights_file import network_shapes
-from flatdiff.conversion.card_draft import Description, drafts
+from flatdiff.conversion.card_draft import drafts
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.published import NETWORKS, published_flags

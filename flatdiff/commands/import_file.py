@@ -11,8 +11,10 @@ from flatdiff.checkpoints.averages import WEIGHT_KINDS, WeightKind
 from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion import importer
-from flatdiff.conversion.card_draft import Description
 from flatdiff.conversion.diagnosis.fit import is_warning
+from flatdiff.conversion.draft import Description
+from flatdiff.conversion.own_weights import OwnWeights
+from flatdiff.diffusion.own_network import own_flags
 from flatdiff.images.datasets import known_names
 from flatdiff.images.named import dataset_name
 from flatdiff.system.files import checkpoint_root
@@ -57,11 +59,24 @@ def import_file(options: Annotated[ImportOptions, tyro.conf.arg(name="")]) -> in
         weights=options.weights,
         step=options.step,
     )
-    for card in importer.import_file(checkpoint_root(), options.file, said, options.network):
+    own = own_weights(options.network) if options.network else None
+    for card in importer.import_file(checkpoint_root(), options.file, said, own):
         print(f"imported: {card.id}, {card.num_parameters:,} weights, {card.origin['types']}")
         for line in _told(card):
             print(line)
     return 0
+
+
+def own_weights(network: str) -> OwnWeights:
+    """What a file of a network of somebody's own code holds; the code is run.
+
+    Raises:
+        SettingsError: it may not be, or fails.
+    """
+    from flatdiff.checkpoints.weights_file import network_shapes  # it loads torch
+
+    flags = own_flags(network)
+    return OwnWeights(flags, network_shapes(flags))
 
 
 def _told(card: Card) -> Iterator[str]:

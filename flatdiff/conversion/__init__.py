@@ -13,8 +13,10 @@ foreign_file     which sets of weights lie in a file, told once by its header
 other_models     files of other networks, refused by name
 inferred_flags   what shapes say of flags
 published        presets of networks whose weights were given away
-card_draft       the checkpoints of a file, as far as names, shapes and a person tell them
+draft            a checkpoint that is to be made of a file, and what is known of it anyway
+card_draft       drafts of a file, as far as names, shapes and a person tell them
 origin           what a card says of the file it came from, and of the images
+own_weights      weights of a network of somebody's own code
 diffusers_folder a network of diffusers, by the configs beside its weights
 diagnosis/       which flags denoise best
 """

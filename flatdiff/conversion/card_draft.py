@@ -6,15 +6,20 @@ Every set of weights of the file's network becomes one, or those of the kind tha
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS, WeightKind, method_name
+from flatdiff.checkpoints.averages import method_name
 from flatdiff.checkpoints.card import UNREADABLE, Card
 from flatdiff.checkpoints.collection import family_and_name
 from flatdiff.checkpoints.header import Header, shortened
 from flatdiff.checkpoints.pasted_command import PastedCommand, read_command
-from flatdiff.checkpoints.recipe import BaseMethod
+from flatdiff.conversion.draft import (
+    Description,
+    Draft,
+    blank_card,
+    known_draft,
+    known_image_shape,
+    require_dataset_fits,
+)
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet
 from flatdiff.conversion.inferred_flags import Architecture, Claims, resolve
 from flatdiff.conversion.origin import images_told, origin_of
@@ -24,50 +29,11 @@ from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.images.datasets import DATASETS, is_folder, known_names
+from flatdiff.images.datasets import is_folder, known_names
 from flatdiff.settings import require
-from flatdiff.system.foreign_json import as_sentence, as_text, read_foreign_json
+from flatdiff.system.foreign_json import as_sentence, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """What a person says of a file; None leaves it to the card inside, or to the default."""
-
-    id: str  # <family>/<name>; where several sets are taken, averages get an ending
-    preset: str | None = None  # a key of NETWORKS
-    flags: str = ""  # that it leaves open, in guided-diffusion's spelling
-    dataset: str | None = None  # default: the preset's
-    method: BaseMethod | None = None  # default: adm
-    weights: WeightKind | None = None  # only such sets; default: all, each as it is named
-    step: int | None = None  # default: as the file's name says, else 0, unknown
-
-    def __post_init__(self) -> None:
-        family_and_name(self.id)
-        known = ", ".join(NETWORKS)
-        kinds = ", ".join(WEIGHT_KINDS)
-        kind_fits = self.weights is None or self.weights in WEIGHT_KINDS
-        require(kind_fits, "weights", f"one of {kinds}", self.weights)
-        fits = self.preset is None or self.preset in NETWORKS
-        require(fits, "preset", f"one of {known}", self.preset)
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A checkpoint that is to be made of one set of a file's weights."""
-
-    card: Card  # without what only the numbers tell, such as their digest
-    names: Mapping[str, str]  # what the file calls each tensor, by the network's own name
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data, to be sent from one process to another."""
-        return {"card": self.card.to_json(), "names": dict(self.names)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "Draft":
-        """Back from there."""
-        return cls(Card.from_json(values["card"]), values["names"])
 
 
 def card_inside(header: Header) -> Card | None:
@@ -109,7 +75,7 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
     if inside and len(taken) == 1 and said.weights is None:
         said = dataclasses.replace(said, weights=inside.weights)
     shared = dataclasses.replace(
-        inside or _blank(flags, file.step),
+        inside or blank_card(flags, file.step),
         origin=images_told(dataset, flags) | pasted.told(),
         dataset=dataset,
         flags=flags,
@@ -117,47 +83,6 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
     )
     ids = checkpoint_ids(said.id, taken)
     return tuple(Draft(_card(shared, found, said, file, ids), found.names) for found in taken)
-
-
-def known_draft(
-    flags: Flags,
-    file: str,
-    packaging: str,
-    header: Header,
-    names: Mapping[str, str],
-    said: Description,
-) -> Draft:
-    """The checkpoint of a network whose flags nobody has to guess.
-
-    Args:
-        flags: of the network.
-        file: the name of the file or folder.
-        packaging: what it is, in a line.
-        header: of everything in the file.
-        names: what the file calls each tensor, by the network's own name.
-        said: by a person.
-
-    Raises:
-        SettingsError: the dataset is not said or does not fit, or flags are said.
-    """
-    unsaid = not said.flags and said.preset is None
-    require(unsaid, "flags and preset", "left out: this network's are known", said.flags)
-    require(bool(said.dataset), "dataset", f"given for this network ({known_names()})", None)
-    dataset = said.dataset or ""
-    require_dataset_fits(dataset, flags)
-    family, name = family_and_name(said.id)
-    weights = said.weights or RAW
-    card = dataclasses.replace(
-        _blank(flags, said.step or 0),
-        family=family,
-        name=name,
-        method=method_name(said.method or "adm", weights),
-        weights=weights,
-        dataset=dataset,
-        num_parameters=sum(header.tensors[packed].size for packed in names.values()),
-        origin={"file": as_text(file), "packaging": packaging} | images_told(dataset, flags),
-    )
-    return Draft(card, names)
 
 
 def _brought(inside: Card, flags: Flags, file: ForeignFile, said: Description) -> Draft:
@@ -275,7 +200,7 @@ def _flags(
 ) -> AdmFlags:
     """From the tensors, and from everybody who says something of them."""
     claims, defaults = [], GUIDED
-    if (shape := _image_shape(dataset)) is not None:
+    if (shape := known_image_shape(dataset)) is not None:
         claims = [Claims(f"the dataset {dataset}", {"image_size": shape[-1]})]
     if said.preset is not None:
         preset = NETWORKS[said.preset]
@@ -292,33 +217,3 @@ def _flags(
             f"preset ({fitting})"
         )
     return resolve(Architecture(header.shapes), claims, defaults)
-
-
-def _blank(flags: Flags, step: int) -> Card:
-    """The card of weights that nobody has told anything about, but perhaps the file's name."""
-    return Card(
-        family="",
-        name="",
-        method="",
-        weights="raw",
-        dataset="",
-        split="train",
-        flags=flags,
-        step=step,
-        num_parameters=0,
-        digest="",
-        recipe=None,
-    )
-
-
-def require_dataset_fits(dataset: str, flags: Flags) -> None:
-    """Raise `SettingsError` where the size of its images is known, and the network's is not it."""
-    if (expected := _image_shape(dataset)) is not None:
-        got = flags.image_shape
-        require(got == expected, "(C, H, W) of the network", f"{expected} for {dataset}", got)
-
-
-def _image_shape(dataset: str) -> tuple[int, int, int] | None:
-    """The (C, H, W) that a dataset asks for; None where any fits, or the dataset is not known."""
-    known = DATASETS.get(dataset)
-    return known.image_shape if known else None

@@ -21,10 +21,10 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
-from flatdiff.conversion.card_draft import Draft
 from flatdiff.conversion.diagnosis.deadline import Deadline
 from flatdiff.conversion.diagnosis.diagnose import DEADLINE_S, NUM_MEMBERS, diagnose
 from flatdiff.conversion.diagnosis.noisy_images import Members, draw_members
+from flatdiff.conversion.draft import Draft
 from flatdiff.conversion.foreign_file import COUNTER, COUNTS, FLOATS, header_of
 from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
 from flatdiff.conversion.look import serve

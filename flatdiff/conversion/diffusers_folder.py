@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flatdiff.checkpoints.header import Header, shortened
-from flatdiff.conversion.card_draft import Description, Draft, known_draft
+from flatdiff.conversion.draft import Description, Draft, known_draft
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags, from_configs
 from flatdiff.errors import CheckpointError, SettingsError
 from flatdiff.system.foreign_json import read_foreign_json

@@ -19,10 +19,11 @@ from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, list_cards, read_card,
 from flatdiff.checkpoints.collection import free_folder, publish, staged
 from flatdiff.checkpoints.header import MAX_HEADER_BYTES
 from flatdiff.conversion import launch
-from flatdiff.conversion.card_draft import CARD_KEY, Description, Draft, drafts
+from flatdiff.conversion.card_draft import CARD_KEY, drafts
 from flatdiff.conversion.diffusers_folder import diffusers_folder, folder_draft
+from flatdiff.conversion.draft import Description, Draft
 from flatdiff.conversion.foreign_file import ForeignFile, foreign_file
-from flatdiff.conversion.own_weights import own_draft
+from flatdiff.conversion.own_weights import OwnWeights, own_draft
 from flatdiff.conversion.weights_path import weights_path
 from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
@@ -36,7 +37,7 @@ _publishing = threading.Lock()  # between the last look at the room and its bein
 
 
 def import_file(
-    root: Path, path: Path, said: Description, network: str | None = None
+    root: Path, path: Path, said: Description, own: OwnWeights | None = None
 ) -> tuple[Card, ...]:
     """Take in a file that is on this machine.
 
@@ -45,7 +46,7 @@ def import_file(
         path: of the file, of the index of its parts, of a folder with one such file, or of a
             network or pipeline of diffusers.
         said: what a person says of it.
-        network: of somebody's own code, whose weights it holds: its entry point, which is run.
+        own: the network of somebody's own code whose weights it holds.
 
     Returns:
         The cards of the new checkpoints, one for each set of weights that was meant.
@@ -55,20 +56,22 @@ def import_file(
     """
     require_right(Action.ADD)
     with staged(root) as folder:
-        weights, made = _drafted(path, said, network)
+        weights, made = _drafted(path, said, own)
         return _taken_in(root, folder, weights, made, lambda cards: None)
 
 
-def _drafted(path: Path, said: Description, network: str | None) -> tuple[Path, tuple[Draft, ...]]:
+def _drafted(
+    path: Path, said: Description, own: OwnWeights | None
+) -> tuple[Path, tuple[Draft, ...]]:
     """The weights that are meant, and every checkpoint that is to be made of them."""
     failed = f"{path.name} cannot be read"
     try:
-        if not network and (found := diffusers_folder(path)):
+        if not own and (found := diffusers_folder(path)):
             header = launch.foreign_header(found.weights)
             return found.weights, (folder_draft(found, header, said),)
         path = weights_path(path)
-        if network:
-            return path, (own_draft(network, path.name, launch.foreign_header(path), said),)
+        if own:
+            return path, (own_draft(own, path.name, launch.foreign_header(path), said),)
     except CheckpointError as error:
         raise CheckpointError(f"{failed}: {error}") from None
     return path, drafts(_looked_at(path, path.name, failed), said)

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.header import Header, read_header
-from flatdiff.conversion.card_draft import Draft
+from flatdiff.conversion.draft import Draft
 from flatdiff.conversion.torch_archive import is_torch_file
 from flatdiff.conversion.weights_path import is_index, num_bytes, read_parts
 from flatdiff.errors import CheckpointError

@@ -4,36 +4,43 @@ The network says which tensors there must be; a file may wrap their names as any
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.tensors import Shapes
-from flatdiff.conversion.card_draft import Description, Draft, known_draft
+from flatdiff.conversion.draft import Description, Draft, known_draft
 from flatdiff.conversion.foreign_file import WRAPPERS, average_of, listed
-from flatdiff.diffusion.own_network import own_flags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError
 
 
-def own_draft(network: str, name: str, header: Header, said: Description) -> Draft:
+@dataclass(frozen=True)
+class OwnWeights:
+    """What a file should hold."""
+
+    flags: OwnFlags
+    shapes: Shapes  # of the network's tensors, by name
+
+
+def own_draft(wanted: OwnWeights, name: str, header: Header, said: Description) -> Draft:
     """The checkpoint that is to be made of a file.
 
     Args:
-        network: the name of its entry point, whose code is run.
+        wanted: the network.
         name: of the file.
         header: of everything in it.
         said: by a person; of flags and presets the network knows better.
 
     Raises:
         CheckpointError: the file has no such tensors.
-        SettingsError: the network may not or cannot be built, or the dataset does not fit.
+        SettingsError: the dataset does not fit.
     """
-    from flatdiff.checkpoints.weights_file import network_shapes  # it loads torch
-
-    flags = own_flags(network)
-    sets = _sets(header, network_shapes(flags))
+    sets = _sets(header, wanted.shapes)
     prefix = _meant(sets, said)
     left = [other.removesuffix(".") or "unnamed ones" for other in sets if other != prefix]
-    told = f"the network {network} of your own" + (f"; left: {listed(left)}" if left else "")
-    return known_draft(flags, name, told, header, sets[prefix], said)
+    told = f"the network {wanted.flags.network} of your own"
+    told += f"; left: {listed(left)}" if left else ""
+    return known_draft(wanted.flags, name, told, header, sets[prefix], said)
 
 
 def _meant(sets: Mapping[str, Mapping[str, str]], said: Description) -> str:

@@ -4,6 +4,7 @@ flags            everything that decides what an ADM network computes, in guided
 diffusers_flags  the same of a U-Net of diffusers, by its configs
 own_flags        the same of a network of somebody's own code, and
 own_network      where that is found
+own_loss         the loss that comes with it, as a module
 any_flags        those of any network that can be measured
 networks         the network that flags describe
 schedule         betas, and the timesteps that a respacing keeps

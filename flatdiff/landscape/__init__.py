@@ -1,6 +1,7 @@
 """A checkpoint made measurable: its loss at any point of weight space.
 
 subject             a checkpoint on a panel: points, losses, directions; the only door to torch
+objective           what a network was trained for, as a loss of each member of a panel
 measurable          what a measure may ask of it, without torch
 panel               the frozen images, timesteps and noise that comparisons share
 flat_weights        theta as one buffer, moved and restored bit by bit

@@ -11,7 +11,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from flatdiff.checkpoints.averages import BASES, METHODS, WEIGHT_KINDS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
-from flatdiff.conversion.card_draft import Description, card_inside, fitting_presets
+from flatdiff.conversion.card_draft import card_inside, fitting_presets
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.foreign_file import ForeignFile, listed, titles
 from flatdiff.conversion.importer import MAX_UPLOAD_BYTES, import_upload, look_at_upload
 from flatdiff.conversion.published import NETWORKS

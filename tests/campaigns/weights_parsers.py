@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import save
 
 from flatdiff.checkpoints.header import parse_header
-from flatdiff.conversion.card_draft import CARD_KEY, Description, drafts
+from flatdiff.conversion.card_draft import CARD_KEY, drafts
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.launch import foreign_header
 from flatdiff.conversion.torch_archive import is_torch_file, require_sound

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from flatdiff.conversion import diffusers_folder as module
-from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError, FlatdiffError
 from tests.diffusion.test_diffusers_network import saved

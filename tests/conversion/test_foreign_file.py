@@ -17,7 +17,7 @@ from torch import Tensor
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.conversion import convert
-from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.foreign_file import WRAPPERS
 from flatdiff.conversion.importer import import_file
 from flatdiff.diffusion.flags import AdmFlags

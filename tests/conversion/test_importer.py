@@ -20,13 +20,8 @@ from flatdiff.checkpoints.tensors import read_tensors
 from flatdiff.checkpoints.weights_file import load_model, network_shapes
 from flatdiff.conversion import convert as converter
 from flatdiff.conversion import launch
-from flatdiff.conversion.card_draft import (
-    CARD_KEY,
-    Description,
-    card_inside,
-    drafts,
-    fitting_presets,
-)
+from flatdiff.conversion.card_draft import CARD_KEY, card_inside, drafts, fitting_presets
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.foreign_file import foreign_file
 from flatdiff.conversion.foreign_weights import open_weights
 from flatdiff.conversion.importer import import_upload, look_at_upload, portable

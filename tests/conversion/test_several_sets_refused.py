@@ -13,8 +13,9 @@ from flatdiff.checkpoints.card import card_ids
 from flatdiff.checkpoints.collection import publish
 from flatdiff.checkpoints.header import Header, TensorEntry
 from flatdiff.conversion import importer, launch
-from flatdiff.conversion.card_draft import Draft, checkpoint_ids
+from flatdiff.conversion.card_draft import checkpoint_ids
 from flatdiff.conversion.convert import convert
+from flatdiff.conversion.draft import Draft
 from flatdiff.conversion.foreign_file import MAX_SETS, foreign_file
 from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError, FlatdiffError

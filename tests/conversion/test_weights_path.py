@@ -11,7 +11,7 @@ from torch import Tensor
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE
 from flatdiff.conversion import convert
-from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file
 from flatdiff.conversion.weights_path import num_bytes, read_parts, weights_path
 from flatdiff.errors import CheckpointError

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from flatdiff.checkpoints.weights_file import load_model
-from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file, portable
 from flatdiff.diffusion.any_flags import flags_from_json
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags, from_configs

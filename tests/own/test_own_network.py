@@ -9,7 +9,8 @@ import torch
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model, serialize_weights
-from flatdiff.conversion.card_draft import Description
+from flatdiff.commands.import_file import own_weights
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file, portable
 from flatdiff.diffusion.networks import build_network
 from flatdiff.diffusion.own_flags import OwnFlags
@@ -71,7 +72,7 @@ def test_a_diffusion_network_of_ones_own_is_measured_as_adm(twins: Path, tmp_pat
     adm = write_tiny_checkpoint(tmp_path, "adm", 0)
     said = Description(id="own/twin", dataset="digits")
     file = tmp_path / "tiny/adm/weights.safetensors"
-    (card,) = import_file(tmp_path, file, said, "twin")
+    (card,) = import_file(tmp_path, file, said, own_weights("twin"))
     assert (card.digest, card.num_parameters) == (adm.digest, adm.num_parameters)
     own, theirs = (
         Subject(one, load_model(tmp_path, one, CPU), Panel(size=6)) for one in (card, adm)
@@ -146,7 +147,9 @@ def test_changed_code_asks_for_a_new_import(twins: Path, tmp_path: Path, install
     """Stored results are those of the old code; a program that runs has that, too."""
     write_tiny_checkpoint(tmp_path, "adm", 0)
     said = Description(id="own/twin", dataset="digits")
-    (card,) = import_file(tmp_path, tmp_path / "tiny/adm/weights.safetensors", said, "twin")
+    (card,) = import_file(
+        tmp_path, tmp_path / "tiny/adm/weights.safetensors", said, own_weights("twin")
+    )
     twins.write_text(TWIN + "\n# changed")
     with pytest.raises(SettingsError, match=r"twins\.py has changed since this program read it"):
         load_model(tmp_path, card, CPU)
@@ -161,7 +164,7 @@ def test_weights_that_do_not_fit_it_are_named(twins: Path, tmp_path: Path) -> No
     (tmp_path / "a.safetensors").write_bytes(content)
     said = Description(id="own/twin", dataset="digits")
     with pytest.raises(FlatdiffError, match=r"\d+ of its \d+ tensors are missing"):
-        import_file(tmp_path / "root", tmp_path / "a.safetensors", said, "twin")
+        import_file(tmp_path / "root", tmp_path / "a.safetensors", said, own_weights("twin"))
 
 
 def test_wrapped_weights_are_found_and_the_kind_that_was_asked_for_is_taken(
@@ -173,7 +176,7 @@ def test_wrapped_weights_are_found_and_the_kind_that_was_asked_for_is_taken(
     torch.save({"model": wrapped, "ema": mean, "epoch": 3}, tmp_path / "w.pt")
     for kind, expected in (("raw", raw), ("ema", mean)):
         said = Description(id=f"own/{kind}", dataset="digits", weights=kind)
-        (card,) = import_file(tmp_path / "root", tmp_path / "w.pt", said, "twin")
+        (card,) = import_file(tmp_path / "root", tmp_path / "w.pt", said, own_weights("twin"))
         got = load_model(tmp_path / "root", card, CPU).state_dict()
         torch.testing.assert_close(dict(got), expected)
         left = "ema" if kind == "raw" else "model"
@@ -184,11 +187,13 @@ def test_a_card_that_travels_brings_no_code(twins: Path, tmp_path: Path) -> None
     """A downloaded checkpoint of such a network is refused where it is added by a file alone."""
     write_tiny_checkpoint(tmp_path, "adm", 0)
     said = Description(id="own/twin", dataset="digits")
-    (card,) = import_file(tmp_path, tmp_path / "tiny/adm/weights.safetensors", said, "twin")
+    (card,) = import_file(
+        tmp_path, tmp_path / "tiny/adm/weights.safetensors", said, own_weights("twin")
+    )
     (tmp_path / "sent.safetensors").write_bytes(portable(tmp_path, card))
     with pytest.raises(FlatdiffError, match=r"network of somebody's own code.*--network twin"):
         import_file(tmp_path, tmp_path / "sent.safetensors", Description(id="own/again"))
     said = Description(id="own/again", dataset="digits")
-    (again,) = import_file(tmp_path, tmp_path / "sent.safetensors", said, "twin")
+    (again,) = import_file(tmp_path, tmp_path / "sent.safetensors", said, own_weights("twin"))
     assert isinstance(read_card(tmp_path, again.id), Card)
     assert again.digest == card.digest

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints import collection
-from flatdiff.conversion.card_draft import Description
+from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file
 from flatdiff.engine.engine import Engine
 from flatdiff.errors import FlatdiffError
