@@ -5,6 +5,7 @@ job         a request in the store; what a tile brings back
 progress    cost before, progress meanwhile
 store       jobs, tiles, rates
 database    the SQLite file below it
+seal        a digest over how a job ran and ended
 refusals    why the file is refused, in words
 bundle      finished results from one store to another
 ends        of jobs that failed or were cancelled, when the file takes none

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from flatdiff.engine.database import Database
 from flatdiff.engine.job import ACTIVE, Job
+from flatdiff.engine.seal import sealed
 from flatdiff.errors import StoreError
 
 
@@ -27,10 +28,13 @@ class End:
 
 def write_end(db: sqlite3.Connection, end: End) -> None:
     """Close its job, into an open transaction."""
+    query = "SELECT environment, request FROM jobs WHERE key = ?"
+    environment, asked = db.execute(query, (end.key,)).fetchone() or (None, None)
+    record = (asked, end.state, end.finished_at, end.error)
     db.execute(
-        "UPDATE jobs SET state = ?, error = ?, finished_at = ?, owner = NULL,"
+        "UPDATE jobs SET state = ?, error = ?, finished_at = ?, environment = ?, owner = NULL,"
         " cancel_requested = 0 WHERE key = ?",
-        (end.state, end.error, end.finished_at, end.key),
+        (end.state, end.error, end.finished_at, sealed(environment, *record), end.key),
     )
 
 

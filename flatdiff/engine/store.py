@@ -16,6 +16,7 @@ from pathlib import Path
 from flatdiff.engine.database import Database
 from flatdiff.engine.ends import End, Ends, write_end
 from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
+from flatdiff.engine.seal import unsealed
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.measures.request import Request
 from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
@@ -160,10 +161,7 @@ class Store:
             if row[1] == RUNNING and row[0] and is_alive(row[0]):
                 db.execute("UPDATE jobs SET cancel_requested = 1 WHERE key = ?", (key,))
             else:
-                db.execute(
-                    "UPDATE jobs SET state = ?, finished_at = ?, owner = NULL WHERE key = ?",
-                    (CANCELLED, time.time(), key),
-                )
+                write_end(db, End(key, CANCELLED, None, time.time()))
 
     def delete(self, keys: Sequence[str] | None = None) -> None:
         """Forget some results, or all there are; jobs in progress are left alone."""
@@ -204,7 +202,7 @@ class Store:
     ) -> None:
         """Save consecutive items' arrays; a tile that is there already stays."""
         blob = encode_arrays(results)
-        sha256 = _tile_digest(key, first_item, len(results), blob)
+        sha256 = _tile_digest(f"{key} {first_item} {len(results)} {float(seconds)!r}", blob)
         row = (key, first_item, len(results), blob, sha256, seconds)
         with self.database.transaction() as db:
             db.execute("INSERT OR IGNORE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
@@ -228,13 +226,16 @@ class Store:
     def items_done(self, key: str) -> dict[int, Arrays]:
         """Every finished item's arrays by its position; damaged tiles are dropped, not read."""
         rows = self.database.rows(
-            "SELECT first_item, num_items, arrays, sha256 FROM tiles WHERE key = ?", (key,)
+            "SELECT first_item, num_items, arrays, sha256, seconds FROM tiles WHERE key = ?",
+            (key,),
         )
         done: dict[int, Arrays] = {}
         damaged: list[int] = []
-        for first, count, blob, sha256 in rows:
+        for first, count, blob, sha256, seconds in rows:
+            place = f"{key} {first} {count}"
+            known = (f"{place} {seconds!r}", place)  # the second of programs before this one
             try:
-                if _tile_digest(key, first, count, blob) != sha256:
+                if sha256 not in (_tile_digest(told, blob) for told in known):
                     raise StoreError("a stored tile has changed")
                 done.update(enumerate(decode_arrays(blob), start=first))
             except StoreError:
@@ -275,13 +276,18 @@ def _requeue(db: sqlite3.Connection, key: str) -> None:
     )
 
 
-def _tile_digest(key: str, first_item: int, num_items: int, blob: bytes) -> str:
-    """Over the numbers and their place, so that neither can change unseen."""
-    return hashlib.sha256(f"{key} {first_item} {num_items} ".encode() + blob).hexdigest()
+def _tile_digest(told: str, blob: bytes) -> str:
+    """Over the numbers, their place and their time, so that none can change unseen."""
+    return hashlib.sha256(f"{told} ".encode() + blob).hexdigest()
 
 
 def _job(row: tuple) -> Job:
     job = Job(*row[:-1], cancel_requested=bool(row[-1]))
+    record = (job.request_json, job.state, job.finished_at, job.error)
+    environment, fits = unsealed(job.environment, *record)
+    if job.state not in ACTIVE and not fits:  # a byte has changed: nobody knows which
+        return dataclasses.replace(job, finished_at=None, environment=None)
+    job = dataclasses.replace(job, environment=environment)
     if job.finished_at is not None and not 0 <= job.finished_at < END_OF_TIME:
         return dataclasses.replace(job, finished_at=None)  # by a clock that was wrong
     return job

@@ -169,7 +169,9 @@ def results(kept: Store, request: Request) -> dict[Any, Any]:
         done = kept.items_done(request.key)
         if job is None or job.state != DONE or len(done) < len(request.first_plan):
             raise FlatdiffError("some of it was dropped")
-        return {"job": dataclasses.replace(job, position=0), **done}
+        if job.environment is None or not job.readable:
+            raise FlatdiffError("how it ran is not told, as its record has changed")
+        return {"job": dataclasses.replace(job, position=0, created_at=0), **done}
     finally:
         kept.close()
 
