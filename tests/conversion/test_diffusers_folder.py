@@ -53,7 +53,7 @@ BAD: dict[str, tuple[Any, dict[str, Any], str]] = {
     ),
     "images of another size": (lambda f: None, {"dataset": "cifar10"}, "for cifar10"),
     "no images": (lambda f: None, {"dataset": None}, "dataset must be given"),
-    "flags": (lambda f: None, {"flags": "--image_size 8"}, "the folder's configs say them"),
+    "flags": (lambda f: None, {"flags": "--image_size 8"}, "this network's are known"),
 }
 
 
