@@ -16,12 +16,12 @@ st.set_page_config(page_title="flatdiff", page_icon=HERE / "icon.svg", layout="w
 st.html(HERE / "shared/contrast.css")
 
 PAGES = {
+    "": [st.Page(HERE / "home.py", title="Home", icon=":material/home:", default=True)],
     "Gallery": [
         st.Page(
             HERE / "gallery/checkpoints.py",
             title="Checkpoints",
             icon=":material/grid_view:",
-            default=True,
         ),
         st.Page(HERE / "gallery/train.py", title="Train", icon=":material/model_training:"),
     ],

@@ -1,6 +1,7 @@
 """How each measure is shown: figures, table, reading and caveat; a new one is named here.
 
 base                what a section is made of; estimates as text
+verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
 surface, nearby, lpf, radius, rescaling, curvature, exposure, quantization, sensitivity,
 samples, frechet    each as the measure of its name is shown

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
 from flatdiff.views.style import Series
 
@@ -49,6 +50,14 @@ class Picture:
     folded: bool = False  # shown only to those who ask for it
 
 
+@dataclass(frozen=True)
+class Headline:
+    """The number of a measure that a verdict is about; the less, the better."""
+
+    quantity: str  # after "times less"
+    estimate: Callable[[Any], Estimate]  # of a result
+
+
 def _no_rows(_result: Any) -> list[Row]:
     return []
 
@@ -62,6 +71,7 @@ class Section:
     table: Callable[[Any], pd.DataFrame]  # every number: what a CSV file holds
     caveat: str
     read: Callable[[Any], list[Row]] = _no_rows  # the few rows that stand under the pictures
+    headline: Headline | None = None  # None: nothing of it is better for being less
     ready: Callable[[Any], bool] = lambda _: True  # whether a result in the making can be drawn
 
     def pictures(

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 FLOOR_SHARE = 0.1  # of the peak of a single eigenvalue's bell: below it there is nothing
@@ -117,9 +118,14 @@ def curvature_table(result: CurvatureResult) -> pd.DataFrame:
     return pd.DataFrame([row | {name: getattr(result, name) for name in names}])
 
 
+def _headline(result: CurvatureResult) -> Estimate:
+    return Estimate(result.trace, result.trace_stderr)
+
+
 SECTION = Section(
     title="Curvature",
     draw=curvature_pictures,
+    headline=Headline("trace of the Hessian", _headline),
     table=curvature_table,
     read=curvature_numbers,
     caveat="The ± of an eigenvalue is how far from it a true one is at most; every other is "

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.exposure import ExposureResult
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 STEPS = "step i of the sampler (it runs from right to left)"
@@ -140,9 +141,14 @@ def exposure_table(result: ExposureResult) -> pd.DataFrame:
     return table.rename_axis("step").reset_index()
 
 
+def _headline(result: ExposureResult) -> Estimate:
+    return Estimate(result.mean_gap, result.mean_gap_stderr)
+
+
 SECTION = Section(
     title="Exposure bias",
     draw=exposure_pictures,
+    headline=Headline("gap between sampling and training", _headline),
     table=exposure_table,
     read=exposure_numbers,
     caveat="The closer the norm of the predicted noise while sampling is to that in training, "

@@ -8,8 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.frechet import COLUMNS, FrechetResult
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -79,9 +80,14 @@ def frechet_table(result: FrechetResult) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(result, name) for name in columns})
 
 
+def _headline(result: FrechetResult) -> Estimate:
+    return Estimate(float(result.frechet[0]), float(result.frechet_stderr[0]))
+
+
 SECTION = Section(
     title="Sample quality",
     draw=frechet_pictures,
+    headline=Headline("distance from real images", _headline),
     table=frechet_table,
     read=frechet_distances,
     ready=lambda result: bool(np.isfinite(result.frechet[0])),

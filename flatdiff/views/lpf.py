@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.timesteps import by_timestep
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -107,9 +108,14 @@ def lpf_table(result: LpfResult) -> pd.DataFrame:
     return pd.DataFrame([{name: getattr(result, name) for name in columns}])
 
 
+def _headline(result: LpfResult) -> Estimate:
+    return Estimate(result.gap, result.stderr)
+
+
 SECTION = Section(
     title="Flatness",
     draw=lpf_pictures,
+    headline=Headline("rise of the loss under weight noise", _headline),
     table=lpf_table,
     read=lpf_scores,
     caveat="LPF is the mean loss under Gaussian noise on the weights: the lower, the flatter. "

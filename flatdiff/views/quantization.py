@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.quantization import QuantizationResult
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out, style_of
 
 
@@ -78,9 +79,14 @@ def quantization_table(result: QuantizationResult) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(result, name) for name in columns})
 
 
+def _headline(result: QuantizationResult) -> Estimate:
+    return Estimate(float(result.rise[-1]), float(result.rise_stderr[-1]))
+
+
 SECTION = Section(
     title="Quantization",
     draw=quantization_pictures,
+    headline=Headline("rise of the loss at the fewest bits", _headline),
     table=quantization_table,
     read=quantization_sizes,
     caveat="± is one standard error over panel members, paired. File: one byte a weight "

@@ -10,9 +10,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import Noise
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, band, laid_out, style_of
 
 Axis = Literal["sizes", "relative_norms"]
@@ -159,9 +160,14 @@ def radius_table(result: RadiusResult) -> pd.DataFrame:
     return pd.DataFrame({name: getattr(result, name) for name in columns})
 
 
+def _headline(result: RadiusResult) -> Estimate:
+    return Estimate(float(result.loss[-1]) - result.base_loss, float(result.stderr[-1]))
+
+
 SECTION = Section(
     title="Loss against distance",
     draw=radius_pictures,
+    headline=Headline("rise of the loss at the largest size", _headline),
     table=radius_table,
     read=radius_slope,
     ready=lambda result: result.num_directions > 0,

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 
 from flatdiff.images.grid import image_grid
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
-from flatdiff.views.base import GRID_COLUMNS, Picture, Row, Section, View, with_error
+from flatdiff.views.base import GRID_COLUMNS, Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series
 
 COLUMNS = range(4, 17)  # of images that are neither huge nor tiny on a screen
@@ -61,9 +62,14 @@ def samples_table(result: SamplesResult) -> pd.DataFrame:
     )
 
 
+def _headline(result: SamplesResult) -> Estimate:
+    return Estimate(float(result.pixel_change[-1]), float(result.pixel_change_stderr[-1]))
+
+
 SECTION = Section(
     title="Samples",
     draw=samples_pictures,
+    headline=Headline("change of a pixel by rounding", _headline),
     table=samples_table,
     read=pixel_change_rows,
     ready=lambda result: result.images.shape[1] > 0,

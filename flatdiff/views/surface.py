@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.views.base import Picture, Row, Section, View, with_error
+from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
 from flatdiff.views.relief import surface_3d
 from flatdiff.views.style import Series
 from flatdiff.views.surface_plot import (
@@ -93,9 +94,19 @@ def surface_table(result: SurfaceResult) -> pd.DataFrame:
     return table.loc[result.computed.ravel()]
 
 
+def _headline(result: SurfaceResult) -> Estimate:
+    """Cells share panel members, so that the mean's error is no larger than the errors' mean."""
+    known = np.isfinite(result.loss)
+    if not known.any():
+        return Estimate(np.nan, np.nan)
+    rise = float(result.loss[known].mean()) - result.base_loss
+    return Estimate(rise, float(result.rise_stderr[known].mean()))
+
+
 SECTION = Section(
     title="Loss surface",
     draw=surface_pictures,
+    headline=Headline("mean rise of the loss in this picture", _headline),
     table=surface_table,
     read=surface_checks,
     ready=drawable,

@@ -1,5 +1,6 @@
 """Loss surfaces as contours and lines; viridis, one range for all that is compared."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,9 @@ from flatdiff.views.base import Point
 from flatdiff.views.style import COLORSCALE, Series, band, laid_out, style_of
 
 CONTOUR_LEVELS = 16
+BAR_STEPS = 256
+MIN_TICKS = 3  # of a logarithmic scale
+MANY_TIMES = 500  # what the highest loss is of the lowest, where powers of ten are enough
 MAX_RELIEFS = 4  # a browser has room for few of them
 X_TITLES: dict[Axes, str] = {
     "random": "a (1 moves every filter by its own norm)",
@@ -59,6 +63,7 @@ def surface_contour(
     names: Sequence[str] = (),
     trajectory: Sequence[int] = (),
     point: Point | None = None,
+    bar: bool = True,
 ) -> go.Figure:
     """Filled contours of one checkpoint over (a, b), on the comparison's range.
 
@@ -70,6 +75,7 @@ def surface_contour(
         trajectory: which of these, counted from the checkpoint itself, are states of one run, in
             the order of training.
         point: that somebody chose.
+        bar: whether it has a colour bar of its own; see `colour_bar`.
 
     Every point of a sparse grid can be clicked: plotly selects markers, never contours.
     """
@@ -80,6 +86,7 @@ def surface_contour(
             **surface_trace(result, log),
             hoverinfo="skip",
             colorbar={"title": "loss", "thickness": 12, **loss_ticks(limits, log)},
+            showscale=bar,
             zmin=low,
             zmax=high,
             contours=levels,
@@ -96,6 +103,26 @@ def surface_contour(
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
+
+
+def colour_bar(limits: tuple[float, float], *, log: bool = False) -> go.Figure:
+    """The colours of several surfaces, once.
+
+    Args:
+        limits: lowest and highest loss of all of them.
+        log: whether colours follow the logarithm of the loss.
+    """
+    low, high = on_scale(np.array(limits), log)
+    scale = np.linspace(low, high, BAR_STEPS)
+    figure = go.Figure(
+        go.Heatmap(
+            x=scale, y=[0], z=[scale], colorscale=COLORSCALE, showscale=False, hoverinfo="skip"
+        )
+    )
+    ticks = loss_ticks(limits, log)
+    figure.update_xaxes(title="loss", fixedrange=True, **ticks)
+    figure.update_yaxes(visible=False, fixedrange=True)
+    return laid_out(figure, height=86)
 
 
 def surface_trace(result: SurfaceResult, log: bool) -> dict:
@@ -233,6 +260,16 @@ def on_scale(values: NDArray, log: bool) -> NDArray:
 
 
 def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
-    """Ticks in units of the loss, whatever the scale."""
-    ticks = np.geomspace(*limits, 5) if log else np.linspace(*limits, 5)
-    return {"tickvals": on_scale(ticks, log), "ticktext": [f"{tick:.3g}" for tick in ticks]}
+    """Ticks at round numbers of the loss, whatever the scale."""
+    if not log:
+        return {"nticks": 6}
+    low, high = limits
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    leading = (1,) if high >= MANY_TIMES * low else (1, 2, 5)
+    ticks = [m * 10.0**k for k in powers for m in leading if low <= m * 10.0**k <= high]
+    if len(ticks) < MIN_TICKS:  # it spans too little for such
+        ticks = list(np.geomspace(low, high, 5))
+    return {
+        "tickvals": on_scale(np.array(ticks), log),
+        "ticktext": [f"{tick:.3g}" for tick in ticks],
+    }

@@ -7,44 +7,45 @@ from flatdiff.measures.request import make_request
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
+from pages.shared.verdict import say
 
 st.title("Curvature")
 st.markdown(
-    "The **Hessian** says how the loss bends along every direction through the weights. Along one "
-    "of its own directions, with **eigenvalue** λ, a step of length *s* bends the loss upwards by "
-    "½·λ·*s*². The largest say how sharp the sharpest directions are; the sum of all, the "
-    "**trace**, says how much small noise of size σ on every weight costs: ½·σ²·trace."
+    "How the loss bends around the weights: the larger the Hessian's eigenvalues, the sharper."
 )
-cards = choose_checkpoints()
-columns = st.columns(4)
-with columns[0]:
-    eigenvalues = whole_number(
-        "Eigenvalues", "num_eigenvalues", 3, 1, 16, help_text="From the largest down."
-    )
-with columns[1]:
-    probes = whole_number(
-        "Probes",
-        "num_probes",
-        6,
-        2,
-        1000,
-        help_text="Vectors of random signs behind the trace and the density; the error falls with "
-        "their square root.",
-    )
-with columns[2]:
-    steps = whole_number(
-        "Lanczos steps",
-        "num_lanczos_steps",
-        20,
-        2,
-        200,
-        step=5,
-        help_text="Hessian-vector products a probe: more of them resolve the density better.",
-    )
-with columns[3]:
-    seed = seed_input("Of the probes; the same for every checkpoint.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer)
+with drawer:
+    columns = st.columns(4)
+    with columns[0]:
+        eigenvalues = whole_number(
+            "Eigenvalues", "num_eigenvalues", 3, 1, 16, help_text="From the largest down."
+        )
+    with columns[1]:
+        probes = whole_number(
+            "Probes",
+            "num_probes",
+            6,
+            2,
+            1000,
+            help_text="Vectors of random signs behind the trace and the density; the error falls "
+            "with their square root.",
+        )
+    with columns[2]:
+        steps = whole_number(
+            "Lanczos steps",
+            "num_lanczos_steps",
+            20,
+            2,
+            200,
+            step=5,
+            help_text="Hessian-vector products a probe: more of them resolve the density better.",
+        )
+    with columns[3]:
+        seed = seed_input("Of the probes; the same for every checkpoint.")
 
 settings = CurvatureSettings(
     num_eigenvalues=eigenvalues, num_probes=probes, num_lanczos_steps=steps, seed=seed
@@ -54,6 +55,14 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for eigenvalues, trace and density with their errors.")
 
+say("curvature", series)
+eigenvalue_dots, density_lines = SECTIONS["curvature"].pictures(series, settings)
+draw(eigenvalue_dots)
+st.caption(
+    "The largest eigenvalues of the Hessian. Along an eigenvector a step of length *s* bends the "
+    "loss upwards by ½·λ·*s*². Their sum, the **trace**, says how much small noise of size σ on "
+    "every weight costs: ½·σ²·trace."
+)
 st.dataframe(
     SECTIONS["curvature"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,
@@ -69,9 +78,6 @@ st.caption(
     "what the trace alone predicts; where the page Flatness measures another one, σ is too large "
     "for the loss to be a parabola."
 )
-st.subheader("Eigenvalues", divider="gray")
-eigenvalue_dots, density_lines = SECTIONS["curvature"].pictures(series, settings)
-draw(eigenvalue_dots)
 st.subheader("Spectral density", divider="gray")
 draw(density_lines)
 st.caption(

@@ -8,9 +8,11 @@ from flatdiff.measures.request import make_request
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+from pages.shared.verdict import say
 
 # Delta of the CIFAR-10 ADM with 20 steps, t = 19 downwards, as its authors publish it (t counts
 # from 1; arXiv 2308.15321).
@@ -19,57 +21,57 @@ PUBLISHED += "4.34e-2 6.23e-2 8.72e-2 0.1189 0.1604 0.2118"
 
 st.title("Exposure bias")
 st.markdown(
-    "In training the network sees real images with noise; while sampling it sees its own output. "
-    "The norm of the noise it predicts shows the difference: the closer the two curves, the "
-    "smaller the exposure bias."
+    "Sampling, the network sees its own output: the closer the curves, the smaller the bias."
 )
-cards = choose_checkpoints(measures=("exposure",))
-columns = st.columns(3)
-with columns[0]:
-    steps = whole_number(
-        "Sampling steps",
-        "num_sampling_steps",
-        20,
-        2,
-        1000,
-        step=10,
-        help_text="T' of the respaced process; the paper uses 20 and 100.",
-    )
-with columns[1]:
-    images = whole_number(
-        "Images",
-        "num_images",
-        128,
-        2,
-        10_000,
-        step=16,
-        help_text="In each curve; the error falls with their square root.",
-    )
-with columns[2]:
-    seed = seed_input("Of x_T and of every noise; the same for every checkpoint.")
-columns = st.columns([2, 1])
-with columns[0]:
-    scale = st.slider(
-        "λ of epsilon scaling",
-        0.95,
-        1.10,
-        1.0,
-        step=0.001,
-        format="%.3f",
-        key="eps_scale",
-        bind="query-params",
-        help="The sampler divides every predicted noise by λ before it uses it; 1 leaves it. Its "
-        "authors use 1.017 on CIFAR-10 and 1.006 on LSUN tower at 100 steps.",
-    )
-with columns[1]:
-    bits = st.selectbox(
-        "Bits of the weights",
-        [FULL_PRECISION_BITS, *WIDTHS],
-        key="bit_width",
-        bind="query-params",
-        help="32: the weights as they are.",
-    )
-options = choose_options() if bits < 32 else {}
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer, measures=("exposure",))
+with drawer:
+    columns = st.columns(3)
+    with columns[0]:
+        steps = whole_number(
+            "Sampling steps",
+            "num_sampling_steps",
+            20,
+            2,
+            1000,
+            step=10,
+            help_text="T' of the respaced process; the paper uses 20 and 100.",
+        )
+    with columns[1]:
+        images = whole_number(
+            "Images",
+            "num_images",
+            128,
+            2,
+            10_000,
+            step=16,
+            help_text="In each curve; the error falls with their square root.",
+        )
+    with columns[2]:
+        seed = seed_input("Of x_T and of every noise; the same for every checkpoint.")
+    columns = st.columns([2, 1])
+    with columns[0]:
+        scale = st.slider(
+            "λ of epsilon scaling",
+            0.95,
+            1.10,
+            1.0,
+            step=0.001,
+            format="%.3f",
+            key="eps_scale",
+            bind="query-params",
+            help="The sampler divides every predicted noise by λ before it uses it; 1 leaves it. "
+            "Its authors use 1.017 on CIFAR-10 and 1.006 on LSUN tower at 100 steps.",
+        )
+    with columns[1]:
+        bits = st.selectbox(
+            "Bits of the weights",
+            [FULL_PRECISION_BITS, *WIDTHS],
+            key="bit_width",
+            bind="query-params",
+            help="32: the weights as they are.",
+        )
+    options = choose_options() if bits < 32 else {}
 
 settings = ExposureSettings(
     num_sampling_steps=steps,
@@ -84,8 +86,13 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run to see the two curves.")
 
+say("exposure", series)
 curves, gaps, deltas = SECTIONS["exposure"].pictures(series, settings)
 draw(curves)
+st.caption(
+    "In training the network sees real images with noise, while sampling its own output: the norm "
+    "of the noise that it predicts shows the difference."
+)
 st.subheader("Gap: sampling minus training", divider="gray")
 draw(gaps)
 st.dataframe(

@@ -1,5 +1,6 @@
 """Flatness: the paper's Table 3, measured here."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
@@ -15,9 +16,11 @@ from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw, draw_timesteps
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, results_of, series_of
+from pages.shared.verdict import say
 
 MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
 # As the paper heads its columns.
@@ -33,41 +36,41 @@ def as_table(results: Mapping[str, LpfResult]) -> pd.DataFrame:
 
 st.title("Flatness")
 st.markdown(
-    "**LPF** is the mean loss under Gaussian noise on the weights: the lower, the flatter. The "
-    "paper finds that SAM flattens a diffusion model, and that EMA, SWA and input perturbation "
-    "hardly do."
+    "**LPF** is the mean loss under Gaussian noise on the weights: the lower, the flatter."
 )
-cards = choose_checkpoints(everything=True)
-columns = st.columns(5)
-with columns[0]:
-    mode = st.selectbox(
-        "Noise",
-        list(MODES),
-        format_func=MODES.__getitem__,
-        key="lpf_mode",
-        bind="query-params",
-        help="Absolute: one sigma for every weight. Relative: sigma in units of each filter's "
-        "size, which rescaling a layer does not change.",
-    )
-with columns[1]:
-    sigma = sigma_input()
-with columns[2]:
-    perturbations = perturbations_input(
-        100, "At most, in antithetic pairs; the error falls with their square root."
-    )
-with columns[3]:
-    percent = st.number_input(
-        "Stop at error (%)",
-        0.0,
-        50.0,
-        0.0,
-        step=0.5,
-        key="relative_stderr",
-        bind="query-params",
-        help="Enough once the standard error is this share of LPF; 0 runs all perturbations.",
-    )
-with columns[4]:
-    seed = seed_input("Of the weight noise; the same for every checkpoint.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer, everything=True)
+with drawer:
+    columns = st.columns(5)
+    with columns[0]:
+        mode = st.selectbox(
+            "Noise",
+            list(MODES),
+            format_func=MODES.__getitem__,
+            key="lpf_mode",
+            bind="query-params",
+            help="Absolute: one sigma for every weight. Relative: sigma in units of each filter's "
+            "size, which rescaling a layer does not change.",
+        )
+    with columns[1]:
+        sigma = sigma_input()
+    with columns[2]:
+        perturbations = perturbations_input(
+            100, "At most, in antithetic pairs; the error falls with their square root."
+        )
+    with columns[3]:
+        percent = st.number_input(
+            "Stop at error (%)",
+            0.0,
+            50.0,
+            0.0,
+            step=0.5,
+            key="relative_stderr",
+            bind="query-params",
+            help="Enough once the standard error is this share of LPF; 0 runs all perturbations.",
+        )
+    with columns[4]:
+        seed = seed_input("Of the weight noise; the same for every checkpoint.")
 
 settings = LpfSettings(
     mode=mode,
@@ -81,13 +84,7 @@ series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for a score with its error.")
 
-known = [pair for pair in results_of(cards, handles) if pair[0].method in METHODS]
-by_step = sorted(known, key=lambda pair: pair[0].step)  # of a run's states, the last one counts
-for family in dict.fromkeys(card.family for card, _ in known):
-    st.subheader(f"LPF, {plain(family)}, measured", divider="gray")
-    st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
-if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
-    st.caption("Preliminary: not all perturbations are done.")
+say("lpf", series)
 upper = st.container()  # filled when it is known how many bins are asked for
 
 st.subheader("At which timesteps?", divider="gray")
@@ -95,6 +92,8 @@ view = View(timestep_bins=timestep_bins_input())
 dots, *timesteps = SECTIONS["lpf"].pictures(series, settings, view)
 with upper:
     draw(dots)
+    if any(job.state in ACTIVE for handle in handles if (job := handle.job())):
+        st.caption("Preliminary: not all perturbations are done.")
     norms = [entry.result.relative_perturbation_norm for entry in series]
     st.caption(
         f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
@@ -107,6 +106,17 @@ with upper:
         )
     comparison_sentences(cards, handles, lambda result: result.pair_gaps)
 draw_timesteps(timesteps, cards)
+known = [pair for pair in results_of(cards, handles) if pair[0].method in METHODS]
+by_step = sorted(known, key=lambda pair: pair[0].step)  # of a run's states, the last one counts
+for family, count in Counter(card.family for card, _ in known).items():
+    if count < len(BASES):  # a table of two is an empty one
+        continue
+    st.subheader(f"LPF, {plain(family)}, measured", divider="gray")
+    st.table(as_table({card.method: r for card, r in by_step if card.family == family}))
+st.caption(
+    "The paper finds that SAM flattens a diffusion model, and that EMA, SWA and input "
+    "perturbation hardly do."
+)
 with st.expander("The paper's Table 3, as reported (CIFAR-10)"):
     st.table(TABLE_3.style.format("{:.3f}"))
     st.caption(

@@ -10,9 +10,11 @@ from flatdiff.paper.reported import TABLE_2, TABLE_4
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+from pages.shared.verdict import say
 
 FID_IMAGES = 50_000  # that published FIDs are taken from
 FEW_IMAGES = 10_000  # below, a FID of 2048 features is mostly bias
@@ -26,40 +28,38 @@ CAVEATS: dict[FeatureName, str] = {
 
 
 st.title("Sample quality")
-st.markdown(
-    "How far generated images are from real ones, with 32-bit weights and with weights rounded "
-    "to few bits, from the same noise. The paper finds that flat models draw better and lose "
-    "less to rounding."
-)
-cards = choose_checkpoints(measures=("frechet",))
-columns = st.columns(5)
-with columns[0]:
-    features = st.selectbox(
-        "Features",
-        list(CAVEATS),
-        index=list(CAVEATS).index(usual_features(cards)),
-        key="features",
-        bind="query-params",
-        help="The network that looks at the images: FID's Inception, or a small one that knows "
-        "digits.",
-    )
-with columns[1]:
-    bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
-with columns[2]:
-    images = whole_number(
-        "Images",
-        "num_images",
-        1024,
-        2,
-        10_000,
-        step=256,
-        help_text="Of each checkpoint at each width; the command line takes up to 50,000.",
-    )
-with columns[3]:
-    steps = whole_number("Sampling steps", "num_sampling_steps", 20, 2, 1000, step=10)
-with columns[4]:
-    seed = seed_input("Of x_T and of every noise; the same for every checkpoint and width.")
-options = choose_options()
+st.markdown("How far generated images are from real ones, with 32-bit weights and rounded ones.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer, measures=("frechet",))
+with drawer:
+    columns = st.columns(5)
+    with columns[0]:
+        features = st.selectbox(
+            "Features",
+            list(CAVEATS),
+            index=list(CAVEATS).index(usual_features(cards)),
+            key="features",
+            bind="query-params",
+            help="The network that looks at the images: FID's Inception, or a small one that "
+            "knows digits.",
+        )
+    with columns[1]:
+        bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
+    with columns[2]:
+        images = whole_number(
+            "Images",
+            "num_images",
+            1024,
+            2,
+            10_000,
+            step=256,
+            help_text="Of each checkpoint at each width; the command line takes up to 50,000.",
+        )
+    with columns[3]:
+        steps = whole_number("Sampling steps", "num_sampling_steps", 20, 2, 1000, step=10)
+    with columns[4]:
+        seed = seed_input("Of x_T and of every noise; the same for every checkpoint and width.")
+    options = choose_options()
 
 settings = FrechetSettings(
     features=features,
@@ -75,7 +75,9 @@ series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw images and compare them with real ones.")
 
+say("frechet", series)
 draw_all(SECTIONS["frechet"].pictures(series, settings))
+st.caption("The paper finds that flat models draw better and lose less to rounding.")
 st.dataframe(
     SECTIONS["frechet"].reading([(entry.title, entry.result) for entry in series]),
     hide_index=True,

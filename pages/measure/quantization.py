@@ -16,27 +16,32 @@ from flatdiff.reports.reproduce import settings_flags
 from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+from pages.shared.verdict import say
 from pages.shared.weights import small_enough, weights_of
 
 st.title("Quantization")
-st.markdown(
-    "Weights rounded to few bits after training, without calibration: a flat model should hardly "
-    "notice. Every width is measured on the same frozen panel as the 32-bit weights."
-)
-cards = choose_checkpoints()
-options = choose_options()
-bits = st.multiselect("Bits", WIDTHS, default=[8, 6, 4], key="widths", bind="query-params")
+st.markdown("Weights rounded to few bits, without calibration: a flat model should hardly notice.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer)
+with drawer:
+    options = choose_options()
+    bits = st.multiselect("Bits", WIDTHS, default=[8, 6, 4], key="widths", bind="query-params")
+
 settings = QuantizationSettings(bits=(32, *sorted(bits, reverse=True)), **options)
 handles = job_panel([make_request("quantization", card, settings) for card in cards])
 series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for the loss at each width.")
+say("quantization", series)
+upper = st.container()  # filled when it is known how the picture is wanted
 log = st.toggle("Logarithmic loss", key="log", bind="query-params")
 view = View(log=log)
-draw_all(SECTIONS["quantization"].pictures(series, settings, view))
+with upper:
+    draw_all(SECTIONS["quantization"].pictures(series, settings, view))
 if log:
     st.caption("Rises that are not above 0 have no place on this axis; the table has them.")
 st.dataframe(

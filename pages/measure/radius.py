@@ -14,8 +14,10 @@ from pages.shared.choose import (
 )
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw_all, draw_timesteps
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
+from pages.shared.verdict import say
 
 NOISE_TITLES = {
     "sphere": "on a sphere",
@@ -26,45 +28,45 @@ LARGEST = {"sphere": 10.0, "absolute": 0.02, "filter_relative": 0.05}
 
 st.title("Loss against distance")
 st.markdown(
-    "How high is the loss at a given distance from the checkpoint, over random directions? The "
-    "slower it rises, the flatter the checkpoint (paper, Fig. 5). With Gaussian noise the curve "
-    "is the LPF score over its σ."
+    "How high is the loss at a distance from the checkpoint? The slower it rises, the flatter."
 )
-cards = choose_checkpoints()
-columns = st.columns(5)
-with columns[0]:
-    noise = st.selectbox(
-        "Perturbations",
-        NOISES,
-        format_func=NOISE_TITLES.__getitem__,
-        key="noise",
-        bind="query-params",
-        help="On a sphere: one Gaussian vector over all weights, scaled to the norm γ.",
-    )
-with columns[1]:
-    largest = st.number_input(
-        "Largest size",
-        0.0001,
-        1000.0,
-        LARGEST[noise],
-        format="%.4g",
-        key=f"largest_{noise}",
-        bind="query-params",
-    )
-with columns[2]:
-    count = whole_number("Sizes", "sizes", 8, 2, 40)
-with columns[3]:
-    directions = whole_number(
-        "Directions",
-        "num_directions",
-        16,
-        2,
-        1000,
-        step=4,
-        help_text="Each is gone both ways; the error falls with their square root.",
-    )
-with columns[4]:
-    seed = seed_input("Of the directions; the same for every checkpoint and size.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer)
+with drawer:
+    columns = st.columns(5)
+    with columns[0]:
+        noise = st.selectbox(
+            "Perturbations",
+            NOISES,
+            format_func=NOISE_TITLES.__getitem__,
+            key="noise",
+            bind="query-params",
+            help="On a sphere: one Gaussian vector over all weights, scaled to the norm γ.",
+        )
+    with columns[1]:
+        largest = st.number_input(
+            "Largest size",
+            0.0001,
+            1000.0,
+            LARGEST[noise],
+            format="%.4g",
+            key=f"largest_{noise}",
+            bind="query-params",
+        )
+    with columns[2]:
+        count = whole_number("Sizes", "sizes", 8, 2, 40)
+    with columns[3]:
+        directions = whole_number(
+            "Directions",
+            "num_directions",
+            16,
+            2,
+            1000,
+            step=4,
+            help_text="Each is gone both ways; the error falls with their square root.",
+        )
+    with columns[4]:
+        seed = seed_input("Of the directions; the same for every checkpoint and size.")
 
 settings = RadiusSettings(
     noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
@@ -75,23 +77,27 @@ series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run for a curve with its error.")
 
+say("radius", series)
+upper = st.container()  # filled when it is known how the picture is wanted
 with st.container(horizontal=True):
     relative = st.toggle("Relative to ‖θ‖", key="relative", bind="query-params")
     spaghetti = st.toggle("Every direction", key="spaghetti", bind="query-params")
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
-upper = st.container()  # filled when it is known how many bins are asked for
 
+table = st.container()
 st.subheader("At which timesteps?", divider="gray")
 view = View(log=log, relative=relative, spaghetti=spaghetti, timestep_bins=timestep_bins_input())
 curves, *timesteps = SECTIONS["radius"].pictures(series, settings, view)
 with upper:
     draw_all([curves])
+with table:
     st.dataframe(
         SECTIONS["radius"].reading([(entry.title, entry.result) for entry in series]),
         hide_index=True,
         alt="Slope over the distance and rise at the largest size, with their errors",
     )
     st.caption(SECTIONS["radius"].caveat)
+    st.caption("Over random directions (paper, Fig. 5); with Gaussian noise it is LPF over its σ.")
     comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
 if draw_timesteps(timesteps, cards):
     st.caption(

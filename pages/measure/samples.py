@@ -13,9 +13,11 @@ from flatdiff.measures.samples import SamplesSettings
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
+from pages.shared.verdict import say
 
 MOST_CLASSES = 4  # that are chosen before anybody does
 
@@ -39,32 +41,33 @@ def choose_classes(cards: Sequence[Card]) -> tuple[int, ...]:
 
 
 st.title("Samples")
-st.markdown(
-    "The same noise through the same network, once with 32-bit weights and once with weights "
-    "rounded to few bits. A flat model hardly notices the rounding."
-)
-cards = choose_checkpoints(measures=("samples",))
-columns = st.columns(4)
-with columns[0]:
-    bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
-with columns[1]:
-    steps = whole_number("Sampling steps", "num_sampling_steps", 50, 2, 1000, step=10)
-with columns[2]:
-    images = whole_number("Images", "num_images", 16, 1, 256, step=8)
-with columns[3]:
-    seed = seed_input("Of x_T and of every noise; the same for every grid.")
-options = choose_options()
+st.markdown("The same noise through the same network, with 32-bit weights and with rounded ones.")
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer, measures=("samples",))
+with drawer:
+    columns = st.columns(4)
+    with columns[0]:
+        bits = st.selectbox("Bits", WIDTHS, key="bits", bind="query-params")
+    with columns[1]:
+        steps = whole_number("Sampling steps", "num_sampling_steps", 50, 2, 1000, step=10)
+    with columns[2]:
+        images = whole_number("Images", "num_images", 16, 1, 256, step=8)
+    with columns[3]:
+        seed = seed_input("Of x_T and of every noise; the same for every grid.")
+    options = choose_options()
 
 settings = SamplesSettings(
     num_images=images, num_sampling_steps=steps, bits=(32, bits), seed=seed, **options
 )
-settings = replace(settings, classes=choose_classes(cards))
+with drawer:
+    settings = replace(settings, classes=choose_classes(cards))
 handles = job_panel([make_request("samples", card, settings) for card in cards])
 ready = SECTIONS["samples"].ready
 series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw both grids.")
 
+say("samples", series)
 draw_all(SECTIONS["samples"].pictures(series, settings))
 st.caption(
     "The paper's counterparts are its Fig. 2 and Fig. 4: CIFAR-10 at 8 bits, the latter with 20 "

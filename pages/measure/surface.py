@@ -13,18 +13,21 @@ from flatdiff.views.relief import surface_3d
 from flatdiff.views.surface_plot import (
     MAX_RELIEFS,
     X_TITLES,
+    colour_bar,
     common_range,
     drawable,
     surface_contour,
     surface_lines,
 )
 from pages.shared.choose import plain
+from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
 from pages.shared.plane import choose_surface
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
+from pages.shared.verdict import say
 
 
 def trajectory(places: Sequence[Card]) -> list[int]:
@@ -40,10 +43,12 @@ def trajectory(places: Sequence[Card]) -> list[int]:
 st.title("Loss surface")
 st.markdown(
     "How fast does the loss rise when the weights move? A flat checkpoint stays dark far from its "
-    "centre. What is compared shares one panel, one pair of directions and one colour scale."
+    "centre."
 )
-cards, partners, settings = choose_surface()
+drawer = settings_drawer()
+cards, partners, settings = choose_surface(drawer)
 handles = job_panel([make_request("surface", card, settings, partners=partners) for card in cards])
+upper = st.container()  # filled when it is known how the picture is wanted
 # Before there is a picture, too: what is not drawn is not in the link.
 view = "Contours"
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,12 +86,16 @@ def contours() -> None:
                 names=names,
                 trajectory=trajectory(places),
                 point=point,
+                bar=False,
             ),
             key=key,
             on_select=partial(pick_from_chart, key),
             selection_mode="points",
             alt=f"Loss surface of {entry.title}, {low:.3f} to {high:.3f}",
         )
+    bar = colour_bar(limits, log=log)
+    alt = f"Colours from a loss of {low:.3f}, dark, to {high:.3f}"
+    st.plotly_chart(bar, key="bar", alt=alt, config={"displayModeBar": False})
 
 
 def reliefs(flat: bool) -> None:
@@ -104,18 +113,22 @@ def reliefs(flat: bool) -> None:
         st.caption(f"The first {MAX_RELIEFS} of {len(series)} checkpoints; contours show all.")
 
 
-if settings.dimensions == 1:
-    st.plotly_chart(
-        surface_lines(series, log=log, x_title=X_TITLES[settings.axes], point=point),
-        key="lines",
-        alt="Loss against distance along one direction, one line a checkpoint",
-    )
-else:
-    flat = flat_instead()
-    if view == "Contours" or flat:
-        contours()
-    if view == "3-D":
-        reliefs(flat)
+with upper:
+    if not partners:
+        say("surface", series)
+    if settings.dimensions == 1:
+        st.plotly_chart(
+            surface_lines(series, log=log, x_title=X_TITLES[settings.axes], point=point),
+            key="lines",
+            alt="Loss against distance along one direction, one line a checkpoint",
+        )
+    else:
+        flat = flat_instead()
+        if view == "Contours" or flat:
+            contours()
+        if view == "3-D":
+            reliefs(flat)
+    st.caption("What is compared shares one panel, one pair of directions and one colour scale.")
 if partners:
     result = series[0].result
     if np.isfinite(result.barrier):

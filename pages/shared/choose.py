@@ -1,10 +1,11 @@
 """Widgets to choose what is measured; every choice is in the link."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.checkpoints.card import BrokenCard, Card, list_cards
 from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
@@ -15,6 +16,9 @@ from flatdiff.measures.request import unfit
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
 from flatdiff.system.foreign_json import as_text
 from pages.shared.differs import what_differs
+
+# In the session: ids of the checkpoints that somebody chose last, which go along to every page.
+SELECTION = "selection"
 
 
 def sorted_out(root: Path) -> tuple[list[Card], dict[str, str]]:
@@ -54,7 +58,22 @@ def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
     return cards
 
 
+def carry(key: str, ids: Sequence[str]) -> None:
+    """Begin a widget with what was chosen on another page, unless its link says otherwise.
+
+    As if somebody had typed it, so that it stands in this page's link, too.
+    """
+    if ids and key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = list(ids)
+
+
+def carried(by_id: Mapping[str, Card]) -> list[str]:
+    """Which checkpoints were chosen on the pages before, of those there are."""
+    return [name for name in st.session_state.get(SELECTION, []) if name in by_id]
+
+
 def choose_checkpoints(
+    place: DeltaGenerator,
     known: Sequence[Card] | None = None,
     *,
     measures: Sequence[str] = (),
@@ -64,6 +83,7 @@ def choose_checkpoints(
     """Which checkpoints to compare, in the paper's order; stops the page where none is chosen.
 
     Args:
+        place: of the widget.
         known: to choose from; default: every usable one.
         measures: that are taken of each; one that cannot be asked them is left out, and named.
         everything: all of them before anybody chooses, instead of two.
@@ -71,19 +91,24 @@ def choose_checkpoints(
     """
     by_id = {card.id: card for card in (known or all_cards())}
     pair = [name for name in METHOD_PAIR if name in by_id] or list(by_id)[:2]
-    chosen = st.multiselect(
+    usual = list(by_id) if everything else pair
+    carry("checkpoints", carried(by_id))
+    chosen = place.multiselect(
         "Checkpoints",
         list(by_id),
-        default=list(by_id) if everything else pair,
+        default=usual,
         key="checkpoints",
         bind="query-params",
         help="What is compared is measured on the same panel with the same directions and noise.",
     )
     if not chosen:
-        st.info("Choose at least one checkpoint above to see its measurements.")
+        st.info("Choose at least one checkpoint, under Settings, to see its measurements.")
         st.stop()
+    if SELECTION in st.session_state or set(chosen) != set(usual):
+        st.session_state[SELECTION] = chosen  # by hand, by a card or by a link
     cards = [card for name, card in by_id.items() if name in chosen]
-    what_differs(cards, expanded=differs)
+    with place:
+        what_differs(cards, expanded=differs)
     return measurable(cards, measures)
 
 
@@ -101,10 +126,11 @@ def measurable(cards: Sequence[Card], measures: Sequence[str]) -> list[Card]:
     return kept
 
 
-def choose_plane(through: bool) -> tuple[Card, list[Card]]:
+def choose_plane(place: DeltaGenerator, through: bool) -> tuple[Card, list[Card]]:
     """The checkpoints that a line or a plane goes through, and others to be marked beside it.
 
     Args:
+        place: of the widgets.
         through: whether there is a third checkpoint, as in a plane.
 
     Returns:
@@ -116,8 +142,13 @@ def choose_plane(through: bool) -> tuple[Card, list[Card]]:
         st.stop()
     preset = [name for name in METHOD_PLANE if name in by_id]
     preset += [name for name in by_id if name not in preset]
+    chosen = carried(by_id)
     titles = ["From", "To", "Through"][: 2 + through]
-    columns = st.columns(len(titles) + 1)
+    columns = place.columns(len(titles) + 1)
+    if len(chosen) >= len(titles):
+        for title, name in zip(titles, chosen, strict=False):
+            if title.lower() not in st.query_params:
+                st.session_state.setdefault(title.lower(), name)
     ends = [
         column.selectbox(
             title,
@@ -135,8 +166,18 @@ def choose_plane(through: bool) -> tuple[Card, list[Card]]:
         "Also mark", [name for name in by_id if name not in ends], key="mark", bind="query-params"
     )
     first, *partners = (by_id[name] for name in (*ends, *marked))
-    what_differs([first, *partners])
+    with place:
+        what_differs([first, *partners])
     return first, partners
+
+
+def short_names(cards: Sequence[Card]) -> dict[str, str]:
+    """What checkpoints are called side by side, by id: the family only where there are two."""
+    names = {c.id: c.title if c.name == c.method else c.name for c in cards}
+    one_family = len({card.family for card in cards}) == 1
+    if one_family and len(set(names.values())) == len(names):
+        return names
+    return {card.id: card.label for card in cards}
 
 
 def label(card: Card) -> str:

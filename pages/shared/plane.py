@@ -23,9 +23,9 @@ AXES: dict[Axes, str] = {
 MODES: dict[SurfaceMode, str] = {"interpolated": "interpolated", "exact": "every cell"}
 
 
-def choose_surface() -> tuple[list[Card], list[Card], SurfaceSettings]:
+def choose_surface(place: DeltaGenerator) -> tuple[list[Card], list[Card], SurfaceSettings]:
     """The checkpoints at the centres, the ends of the axes with what is marked, the settings."""
-    columns = st.columns(3)
+    columns = place.columns(3)
     with columns[0]:
         axes = st.selectbox(
             "Axes",
@@ -57,16 +57,18 @@ def choose_surface() -> tuple[list[Card], list[Card], SurfaceSettings]:
             "where the surface is not smooth, every cell is computed after all.",
         )
     if axes == "checkpoints":
-        first, partners = choose_plane(dimensions == 2)
+        first, partners = choose_plane(place, dimensions == 2)
         cards = [first]
     else:
-        cards, partners = choose_checkpoints(), []
-    return cards, partners, _settings(axes, mode, 2 if dimensions == 2 else 1)
+        cards, partners = choose_checkpoints(place), []
+    return cards, partners, _settings(place, axes, mode, 2 if dimensions == 2 else 1)
 
 
-def _settings(axes: Axes, mode: SurfaceMode, dimensions: int) -> SurfaceSettings:
+def _settings(
+    place: DeltaGenerator, axes: Axes, mode: SurfaceMode, dimensions: int
+) -> SurfaceSettings:
     """What is left open, asked for where it matters."""
-    slots = iter(st.columns(4))
+    slots = iter(place.columns(4))
     chosen = {"axes": axes, "mode": mode, "dimensions": dimensions}
     if axes != "checkpoints":
         chosen |= _directions(axes, slots)

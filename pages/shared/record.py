@@ -16,7 +16,7 @@ from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.views import SECTIONS, View
 from flatdiff.views.style import Series
 from pages.shared.about import about
-from pages.shared.choose import label
+from pages.shared.choose import short_names
 
 
 def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[Card, Any]]:
@@ -30,15 +30,17 @@ def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[C
 
 def series_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[Series]:
     """The same, each with its checkpoint's name and method."""
+    names = short_names(cards)
     return [
-        Series(label(card), card.method, result) for card, result in results_of(cards, handles)
+        Series(names[card.id], card.method, result) for card, result in results_of(cards, handles)
     ]
 
 
 def numbers(cards: Sequence[Card], handles: Sequence[Handle]) -> None:
     """Every chart's numbers as a table."""
+    names = short_names(cards)
     results = [
-        (label(card), handle.result())
+        (names[card.id], handle.result())
         for card, handle in zip(cards, handles, strict=True)
         if handle.job() is not None
     ]

@@ -6,6 +6,11 @@ const STILL = 400; // ms after which a camera that moved has come to rest
 const CLICK = 6; // CSS pixels that a finger may slip in a click
 const SEEN = 150; // ms after which it is drawn, and known, what lies under a finger
 const TURN = Math.PI / 18; // of one press of an arrow key
+const STILLER = matchMedia("(prefers-reduced-motion: reduce)");
+const SPEED = 0.00012; // radians a ms, of a scene that turns by itself
+const FRAME = 50; // ms between two of its pictures
+const SLOW = 250; // ms that one of them may take
+const TOO_MANY = 5; // slow ones, before it stands still: this machine has better to do
 const FULL = "M0 0v6h2V2h4V0zM10 0v2h4v4h2V0zM0 10v6h6v-2H2v-4zM14 10v4h-4v2h6v-6z";
 const NO_WEBGL = "This browser shows no 3-D graphics (WebGL). Contours show the same surfaces.";
 const NOT_LOADED = "The 3-D drawing could not be loaded. Contours show the same surfaces.";
@@ -104,6 +109,7 @@ function draw(host, plotly) {
     plotly.react(scene.plot, data, dressed(layout, colors, host.camera), bar(host, plotly, title));
     if (!scene.listens) listen(host, plotly, scene);
   });
+  if (host.component.data.turning && !host.turns) beginToTurn(host, plotly);
 }
 
 function makeScene(host, plotly) {
@@ -235,6 +241,30 @@ function step(host, plotly) {
   }
 }
 
+// Slowly, until somebody touches a scene; nobody is told of the camera meanwhile.
+function beginToTurn(host, plotly) {
+  host.turns = true;
+  let last = performance.now();
+  let slow = 0;
+  const next = (now) => {
+    const quiet = host.touched || STILLER.matches || !host.root.isConnected;
+    if (quiet || slow >= TOO_MANY || !host.component.data.turning) return;
+    if (now - last >= FRAME && !document.hidden) {
+      if (now - last > SLOW) slow += 1;
+      host.camera = around(host.camera, SPEED * Math.min(now - last, FRAME * 2));
+      last = now;
+      place(host, plotly);
+    }
+    requestAnimationFrame(next);
+  };
+  requestAnimationFrame(next);
+}
+
+function around([x, y, ...others], angle) {
+  const [sine, cosine] = [Math.sin(angle), Math.cos(angle)];
+  return [x * cosine - y * sine, x * sine + y * cosine, ...others];
+}
+
 // -- hands and keys -----------------------------------------------------------------------------
 
 function listen(host, plotly, scene) {
@@ -287,10 +317,11 @@ const KEYS = {
 function turn(host, plotly, event) {
   if (!KEYS[event.key]) return;
   event.preventDefault();
-  const [around, up, nearer] = KEYS[event.key];
+  host.touched = performance.now();
+  const [aside, up, nearer] = KEYS[event.key];
   const [x, y, z, ...looks] = host.camera;
   const height = Math.max(-1.5, Math.min(1.5, Math.atan2(z, Math.hypot(x, y)) + up));
-  const side = Math.atan2(y, x) + around;
+  const side = Math.atan2(y, x) + aside;
   const radius = Math.hypot(x, y, z) * nearer;
   const [flat, top] = [radius * Math.cos(height), radius * Math.sin(height)];
   host.camera = [flat * Math.cos(side), flat * Math.sin(side), top, ...looks];

@@ -68,7 +68,11 @@ def flat_instead() -> bool:
 
 @st.fragment
 def linked_scenes(
-    scenes: Sequence[Scene], on_point: Callable[[float, float], None], flat: bool
+    scenes: Sequence[Scene],
+    on_point: Callable[[float, float], None],
+    flat: bool,
+    *,
+    turning: bool = False,
 ) -> None:
     """Draw them, as a fragment: where only the camera moves, no other part is drawn again.
 
@@ -76,17 +80,11 @@ def linked_scenes(
         scenes: two to four are linked; one is alone.
         on_point: told (x, y) of a point that was clicked, before the page is drawn again.
         flat: what `flat_instead` said; the page is drawn again when it has changed.
+        turning: whether they turn slowly until somebody touches them.
     """
     above = st.container()
-    text = st.text_input(
-        "Camera",
-        key="camera",
-        bind="query-params",
-        placeholder=HOME,
-        width=260,
-        help="Where the eye stands, seen from the centre of the cube: x y z. Drag a surface, use "
-        "its arrow keys, or type here.",
-    )
+    # For the link alone: `contrast.css` hides it.
+    text = st.text_input("Camera", key="camera", bind="query-params")
     try:
         camera = parse_camera(text or HOME)
     except SettingsError as error:
@@ -103,6 +101,7 @@ def linked_scenes(
                 "home": home,
                 "plotly": FILE_NAME,
                 "flat": flat,
+                "turning": turning,
             },
             default={"flat": False},
             on_flat_change=lambda: None,

@@ -94,7 +94,7 @@ st.markdown(
     "what it did, because the norm divides the 4 out again. The model is neither better nor "
     "worse, so an honest measure of flatness must not move."
 )
-cards = choose_checkpoints(measures=("rescaling",))
+cards = choose_checkpoints(st.container(), measures=("rescaling",))
 columns = st.columns(4)
 with columns[0]:
     largest = st.selectbox("Largest factor", [2, 4, 8, 16], 1, key="largest", bind="query-params")

@@ -94,7 +94,7 @@ st.markdown(
     "to the nearest level that is left: a step away from where training ended. If the loss is "
     "flat around that point, the step costs little. Drag the bits and watch."
 )
-cards = choose_checkpoints(measures=("samples",))
+cards = choose_checkpoints(st.container(), measures=("samples",))
 bits = st.select_slider("Bits a weight", WIDTHS, 4, key="weight_bits", bind="query-params")
 samples = [make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in cards]
 losses = [make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in cards]

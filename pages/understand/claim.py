@@ -35,7 +35,7 @@ st.markdown(
     "less harm from rounding, better samples. Here is every checkpoint with what was measured of "
     "it, and how well the two orders agree. In every column, less is better."
 )
-cards = choose_checkpoints(everything=True, measures=[c.measure for c in COLUMNS])
+cards = choose_checkpoints(st.container(), everything=True, measures=[c.measure for c in COLUMNS])
 by_card = {card.id: requests_of(card) for card in cards}
 unique = {request.key: request for row in by_card.values() for request in row.values()}
 handles = dict(zip(unique, job_panel(list(unique.values())), strict=True))

@@ -58,7 +58,7 @@ st.markdown(
     "Everything that is measured of some checkpoints on one sheet: same panel, same noise, same "
     "axes and colours. First what differs between them, then what came out."
 )
-cards = choose_checkpoints(differs=True)
+cards = choose_checkpoints(st.container(), differs=True)
 engine = shared_engine()
 requests = {part.name: part_requests(part, engine.root, cards) for part in PARTS}
 handles = job_panel([request for own in requests.values() for request in own])

@@ -36,7 +36,7 @@ st.markdown(
     "is flat at one distance need not be at another."
 )
 known = all_cards()
-cards = choose_checkpoints(known)
+cards = choose_checkpoints(st.container(), known)
 columns = st.columns(3)
 with columns[0]:
     rho = st.number_input(

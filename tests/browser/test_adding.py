@@ -82,7 +82,7 @@ def send(window: Locator, name: str, content: bytes) -> None:
 def test_what_is_no_file_of_weights_is_named(page: Page, workshop: Server) -> None:
     """One after the other, in one window; nothing is left on the disk."""
     before = card_ids(workshop.checkpoints)
-    open_page(page, workshop, "")
+    open_page(page, workshop, "checkpoints")
     page.get_by_role("button", name="Add", exact=True).click()
     window = page.get_by_role("dialog")
     for name, (content, said) in refused().items():
@@ -100,7 +100,7 @@ def test_a_trainers_file_is_taken_with_the_command_it_was_trained_by(
 ) -> None:
     """What lies beside the weights is passed over and named, and so are flags of training."""
     root = workshop.checkpoints
-    open_page(page, workshop, "")
+    open_page(page, workshop, "checkpoints")
     page.get_by_role("button", name="Add", exact=True).click()
     window = page.get_by_role("dialog")
     send(window, name, trainers_file(random_network(TINY_FLAGS).state_dict()))

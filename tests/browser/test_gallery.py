@@ -21,7 +21,7 @@ def test_a_checkpoint_comes_and_goes(page: Page, workshop: Server) -> None:
     families = sorted(path.name for path in root.iterdir())
     others = card_ids(root)
     name = "Ünï 😀 <script>alert(1)<"
-    open_page(page, workshop, "")
+    open_page(page, workshop, "checkpoints")
     page.get_by_role("button", name="Add", exact=True).click()
     window = page.get_by_role("dialog")
     content = save({k: v.half() for k, v in random_network(TINY_FLAGS).state_dict().items()})
@@ -71,9 +71,9 @@ def test_a_checkpoint_comes_and_goes(page: Page, workshop: Server) -> None:
 
 def test_row_19_table_filters_and_opens(page: Page, server: Server) -> None:
     """The table is a canvas: the click goes to the box before the first row."""
-    open_page(page, server, "?layout=Table&search=sam")
+    open_page(page, server, "checkpoints?layout=Table&search=sam")
     expect(page.get_by_text("1 of 2 checkpoints.")).to_be_visible()
-    open_page(page, server, "?layout=Table")
+    open_page(page, server, "checkpoints?layout=Table")
     table = page.get_by_test_id("stDataFrame").first
     expect(table).to_be_visible()
     table.click(position={"x": 18, "y": 44 + 22})

@@ -10,9 +10,9 @@ from tests.browser.conftest import Server
 pytestmark = pytest.mark.browser
 
 PAGES = (
-    *("", "train", "surface", "flatness", "curvature", "radius", "exposure", "samples", "quality"),
-    *("quantization", "compare", "claim", "ruler", "theory", "rescaling", "sam", "rounding"),
-    "activity",
+    *("", "checkpoints", "train", "surface", "flatness", "curvature", "radius", "exposure"),
+    *("samples", "quality", "quantization", "compare", "claim", "ruler", "theory", "rescaling"),
+    *("sam", "rounding", "activity"),
 )
 
 

@@ -5,6 +5,7 @@ page shows what the store holds, not what a network computes.
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
+from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
@@ -166,14 +168,20 @@ def test_failed_page_says_why_and_stays_usable(engine: Engine, page: str) -> Non
     assert any(button.label == "Run" for button in shown.button)
 
 
-def test_flatness_table_puts_scores_in_the_papers_cells(engine: Engine) -> None:
+def test_flatness_table_puts_scores_in_the_papers_cells(engine: Engine, tmp_path: Path) -> None:
     """The score is computed here from the arrays that were stored."""
-    (request, _) = requests_of(engine, "measure/flatness.py")
-    fill(engine, request)
+    engine.root = Path(shutil.copytree(engine.root, tmp_path / "copy"))
+    for seed, name in enumerate(("ip", "sam-ema")):
+        write_tiny_checkpoint(engine.root, name, 7 + seed)
+    requests = requests_of(engine, "measure/flatness.py")
+    for request in requests:
+        fill(engine, request)
+    request = next(one for one in requests if one.checkpoint == "tiny/adm")
     pairs = [arrays_for(item, request.settings)["losses"] for item in request.items[1:]]
     expected = float(np.mean([pair.mean(axis=1, dtype=np.float64).mean() for pair in pairs]))
     table = opened("measure/flatness.py").table[0].value
     assert table.loc["ADM", "raw"].startswith(f"{expected:.4f} ±")
+    assert table.loc["+SAM", "+EMA"]
     assert table.loc["+IP", "+EMA"] == ""
 
 

@@ -134,7 +134,7 @@ def test_camera_of_the_link_reaches_the_scenes(surfaces: Engine) -> None:
     """One figure a checkpoint, and the file that the server has."""
     data = component_data(linked(view="3-D", camera="2 -1 0.5"))
     assert data["camera"] == [2, -1, 0.5]
-    assert [scene["title"] for scene in data["scenes"]] == ["ADM (tiny)", "ADM +SAM (tiny)"]
+    assert [scene["title"] for scene in data["scenes"]] == ["ADM", "ADM +SAM"]
     figures = [json.loads(scene["figure"]) for scene in data["scenes"]]
     ranges = [figure["layout"]["scene"]["zaxis"]["range"] for figure in figures]
     assert ranges[0] == ranges[1]

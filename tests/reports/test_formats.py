@@ -93,7 +93,9 @@ def test_csv_through_pandas(measure: str) -> None:
         "nearby": lambda: [result.relative_distance],
         "sensitivity": lambda: np.sort(result.rise)[::-1],
     }.get(measure, lambda: getattr(result, name))()
-    np.testing.assert_allclose(table[with_unit(name)][:half], expected, rtol=1e-15)
+    np.testing.assert_allclose(
+        table[with_unit(name)][:half], expected, rtol=1e-14
+    )  # pandas 2 reads so
     assert f'"{"0" * 64}"' in content.decode()
     assert {strict(text.encode()) == {} for text in table["settings"]} == {True}
     assert (

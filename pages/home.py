@@ -1,0 +1,108 @@
+"""Home: what flatness is, in a picture, and three ways on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from flatdiff.checkpoints import collection
+from flatdiff.checkpoints.card import Card
+from flatdiff.engine.engine import shared_engine
+from flatdiff.measures.frechet import FrechetSettings
+from flatdiff.measures.lpf import LpfSettings
+from flatdiff.measures.request import make_request
+from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.views.relief import surface_3d
+from flatdiff.views.style import Series
+from flatdiff.views.surface_plot import colour_bar, common_range, drawable, surface_contour
+from pages.shared.choose import plain, sorted_out
+from pages.shared.record import series_of
+from pages.shared.rows import in_rows
+from pages.shared.scenes import Scene, flat_instead, linked_scenes
+from pages.shared.verdict import say
+
+# As the page of surfaces begins.
+SHOWN = SurfaceSettings(mode="interpolated")
+HERE = Path(__file__).parent
+# What each door says, and the pages behind it: file, title, icon.
+DOORS = {
+    "See": (
+        "Loss surfaces, what rounding does to samples, and what was found.",
+        (
+            ("measure/surface.py", "Loss surface", ":material/landscape:"),
+            ("teach/rounding.py", "Rounding", ":material/stairs:"),
+            ("understand/claim.py", "The claim", ":material/balance:"),
+        ),
+    ),
+    "Measure mine": (
+        "A checkpoint of yours, or one that you train here.",
+        (
+            ("gallery/checkpoints.py", "Checkpoints", ":material/grid_view:"),
+            ("gallery/train.py", "Train", ":material/model_training:"),
+            ("understand/compare.py", "Compare", ":material/compare:"),
+        ),
+    ),
+    "Learn": (
+        "Why flat weights should help, and which flatness is a fake.",
+        (
+            ("teach/theory.py", "The theory", ":material/school:"),
+            ("teach/sam.py", "What SAM does", ":material/downhill_skiing:"),
+            ("teach/rescaling.py", "Lie detector", ":material/policy:"),
+        ),
+    ),
+}
+
+
+def stored(measure: str, settings: Any, cards: Sequence[Card]) -> list[Series]:
+    """What the store holds of some checkpoints; nothing is computed for this page."""
+    engine = shared_engine()
+    return series_of(
+        cards, [engine.handle(make_request(measure, card, settings)) for card in cards]
+    )
+
+
+def picture(cards: Sequence[Card]) -> bool:
+    """Two surfaces that turn together, or their contours; False where none is stored."""
+    series = [s for s in stored("surface", SHOWN, cards) if drawable(s.result)]
+    limits = common_range([entry.result for entry in series]) if series else None
+    if limits is None:
+        return False
+    names = {entry.title: f"Loss surface of {entry.title}" for entry in series}
+    flat = flat_instead()
+    if flat:
+        for column, entry in in_rows(series):
+            column.markdown(f"**{plain(entry.title)}**")
+            contour = surface_contour(entry.result, limits, bar=False)
+            column.plotly_chart(contour, key=f"home-{entry.title}", alt=names[entry.title])
+        bar = colour_bar(limits)
+        st.plotly_chart(bar, key="bar", alt="Its colours", config={"displayModeBar": False})
+    scenes = [Scene(s.title, names[s.title], surface_3d(s.result, limits)) for s in series]
+    linked_scenes(scenes, lambda _a, _b: None, flat, turning=True)
+    return True
+
+
+def doors() -> None:
+    """Three ways on."""
+    for column, (title, (said, links)) in in_rows(list(DOORS.items())):
+        with column, st.container(border=True):
+            st.markdown(f"#### {title}")
+            st.caption(said)
+            for file, name, icon in links:
+                st.page_link(st.Page(HERE / file, title=name, icon=icon), label=name, icon=icon)
+
+
+st.title("flatdiff")
+st.markdown("How flat is this diffusion model, and what does that buy?")
+known, _ = sorted_out(shared_engine().root)
+pair = [card for card in known if card.id in collection.METHOD_PAIR]
+if picture(pair):
+    st.caption(
+        "How fast the loss rises when the weights move, each in the same two directions, on one "
+        "scale. The wider the valley, the flatter the model."
+    )
+    say("lpf", stored("lpf", LpfSettings(), pair))
+    say("frechet", stored("frechet", FrechetSettings(), pair))
+else:
+    st.info("The first picture appears here once a loss surface of two checkpoints is measured.")
+doors()

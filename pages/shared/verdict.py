@@ -1,0 +1,31 @@
+"""What a page says of its picture, in one line above it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from flatdiff.views import SECTIONS
+from flatdiff.views.style import Series
+from flatdiff.views.verdict import verdict
+from pages.shared.choose import plain
+
+HELP = (
+    "The best of those shown beside the first of them. The interval, 95 %, is by Fieller, of the "
+    "errors of this page, wider where the best of several is chosen; checkpoints count as "
+    "independent, which errs on the wide side. It does not cover another training run."
+)
+
+
+def say(measure: str, series: Sequence[Series[Any]]) -> None:
+    """The verdict of a measure on some checkpoints; nothing where there is none.
+
+    Args:
+        measure: a key of `SECTIONS`.
+        series: their results.
+    """
+    if (headline := SECTIONS[measure].headline) is None:
+        return
+    found = [(entry.title, headline.estimate(entry.result)) for entry in series]
+    if text := verdict(headline.quantity, found):
+        st.markdown(f"**{plain(text)}**", help=HELP)
