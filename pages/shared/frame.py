@@ -1,4 +1,4 @@
-"""The frame is what every page has without asking: Copy link, a Back that works, SVG of charts."""
+"""The frame is what every page has without asking: Copy link, Back, SVG of charts, swipes."""
 
 from pathlib import Path
 
@@ -10,7 +10,9 @@ _mount = component(
     "frame",
     html='<button type="button"><span aria-live="polite">Copy link</span></button>',
     css=(HERE / "link.css").read_text("utf-8"),
-    js="".join((HERE / name).read_text("utf-8") for name in ("link.js", "modebar.js")),
+    js="".join(
+        (HERE / name).read_text("utf-8") for name in ("link.js", "modebar.js", "swipes.js")
+    ),
 )
 
 

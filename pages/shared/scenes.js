@@ -271,6 +271,8 @@ function listen(host, plotly, scene) {
   const { plot } = scene;
   scene.listens = true;
   const followed = () => follow(host, plotly, scene);
+  const kept = (event) => plot.classList.contains("held") || event.stopPropagation();
+  plot.addEventListener("touchstart", kept, { capture: true, passive: true });
   plot.addEventListener("wheel", followed, { capture: true, passive: true });
   plot.addEventListener("pointerdown", followed, true);
   plot.addEventListener("pointerdown", () => hold(host), true);
@@ -300,12 +302,25 @@ function listenForClicks(host, scene) {
     const onBar = event.target.closest(".modebar") !== null;
     const far = Math.hypot(event.clientX - from?.clientX, event.clientY - from?.clientY);
     if (onBar || event.button !== 0 || !(far < CLICK)) return;
+    if (event.pointerType === "touch") takeInHand(scene.plot);
     setTimeout(() => {
       if (scene.under) host.component.setTriggerValue("point", [scene.under.x, scene.under.y]);
     }, SEEN);
   };
   scene.plot.addEventListener("pointerdown", (event) => (from = event), true);
   scene.plot.addEventListener("pointerup", released, true);
+}
+
+// A tapped surface is turned by a finger; touched elsewhere, the page has its swipes again.
+function takeInHand(plot) {
+  if (plot.classList.contains("held")) return;
+  plot.classList.add("held");
+  const letGo = (event) => {
+    if (plot.contains(event.target)) return;
+    plot.classList.remove("held");
+    window.removeEventListener("pointerdown", letGo, true);
+  };
+  window.addEventListener("pointerdown", letGo, true);
 }
 
 const KEYS = {

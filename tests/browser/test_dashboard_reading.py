@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 COLORS = """() => Object.fromEntries([...document.querySelectorAll(".js-plotly-plot")]
     .flatMap(plot => plot._fullData)
-    .filter(trace => / \\(digits\\)$/.test(trace.name))
+    .filter(trace => /^ADM/.test(trace.name))
     .map(trace => [trace.name, trace.line?.color ?? trace.marker?.color]))"""
 RED = "+getComputedStyle(document.querySelector('.stApp')).backgroundColor.match(/\\d+/)[0]"
 SCHEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")

@@ -24,8 +24,11 @@ def open_page(page: Page, server: Server, path: str) -> None:
 
 
 def set_number(page: Page, label: str, value: float) -> None:
-    """Type into a number box as a person does."""
+    """Type into a number box as a person does, who opens the drawer where it is closed."""
     box = page.get_by_label(label, exact=True)
+    if not box.is_visible():
+        page.get_by_text("Settings", exact=True).click()
+        expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()
     box.fill(str(value))
     box.press("Enter")
 

@@ -169,7 +169,7 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
     )
     page = context.new_page()
     open_stored(page, server, f"{SURFACE}&view=3-D")
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2 + 1)  # and the colours, once
     expect(page.locator(".scenes-plot")).to_have_count(0)
     page.get_by_role("button", name="Draw in 3-D").click()
     before = eyes(page)
@@ -183,9 +183,11 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
 
 
 def finger(page: Page) -> None:
-    """Moves across the first surface."""
+    """Taps the first surface, which is turned from then on, and moves across it."""
     plot = page.locator(".scenes-plot").first
     plot.scroll_into_view_if_needed()
+    plot.tap(position={"x": 20, "y": 60})
+    expect(plot).to_have_class(re.compile("held"))
     box = plot.bounding_box()
     assert box is not None
     x, y = box["x"] + 150, box["y"] + 150
@@ -202,7 +204,7 @@ def test_without_webgl_contours_stand_in(page: Page, server: Server) -> None:
     page.add_init_script(NO_WEBGL)
     open_stored(page, server, f"{SURFACE}&view=3-D")
     expect(page.get_by_text("This browser shows no 3-D graphics")).to_be_visible()
-    expect(page.locator(".js-plotly-plot")).to_have_count(2)
+    expect(page.locator(".js-plotly-plot")).to_have_count(2 + 1)  # and the colours, once
     expect(page.locator(".scenes-plot")).to_have_count(0)
 
 

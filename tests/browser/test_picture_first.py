@@ -1,0 +1,110 @@
+"""The picture comes first: on every screen, on every measuring page, and at home."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, ViewportSize, expect
+
+from tests.browser.conftest import Server
+from tests.browser.test_road import open_page
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    *("", "surface", "flatness", "radius", "curvature", "exposure", "quantization", "samples"),
+    "quality",
+)
+DESK, ROOM, PHONE = (1280, 800), (1024, 768), (375, 812)
+# Charts, images, and scenes; their tops and bottoms in CSS pixels of the window.
+BOXES = """() => [...document.querySelectorAll(
+    '[data-testid="stPlotlyChart"], [data-testid="stImage"] img, .scenes figure')]
+    .map(found => found.getBoundingClientRect())
+    .map(({top, bottom, height}) => [top, bottom, height])"""
+SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
+DRAWN = ".scenes-plot .gl-container"
+CAMERA = """() => {
+    const plot = document.querySelector('.scenes-plot');
+    const { x, y } = plot._fullLayout.scene._scene.getCamera().eye;
+    return Math.atan2(y, x);
+}"""
+
+
+@pytest.mark.parametrize("screen", [DESK, ROOM, PHONE], ids=["desk", "room", "phone"])
+def test_the_picture_is_on_the_first_screen(
+    page: Page, shipped: Server, screen: tuple[int, int]
+) -> None:
+    """At least half of it is, or 200 pixels, without any scrolling."""
+    width, height = screen
+    page.set_viewport_size(ViewportSize(width=width, height=height))
+    for path in PAGES:
+        open_page(page, shipped, path)
+        page.wait_for_function(f"() => ({BOXES})()[0]?.[2] > 50")  # a chart is drawn late
+        top, bottom, _ = page.evaluate(BOXES)[0]
+        seen = min(bottom, height) - top
+        assert seen >= min(200, (bottom - top) / 2), (path, top, bottom)
+
+
+def test_every_measuring_page_says_what_it_shows(page: Page, shipped: Server) -> None:
+    """One line, with an interval, or that nothing is decided."""
+    for path in PAGES[1:]:
+        open_page(page, shipped, path)
+        said = page.get_by_text(re.compile(r"(times less|Not decided|less .* than)"))
+        expect(said.first).to_be_visible()
+
+
+def test_home_turns_until_somebody_touches_it(page: Page, shipped: Server) -> None:
+    """By the camera's own angle, in a browser without a graphics card."""
+    open_page(page, shipped, "")
+    expect(page.get_by_text(re.compile("less rise of the loss under"))).to_be_visible()
+    page.wait_for_function(f"() => document.querySelectorAll({DRAWN!r}).length > 1")
+    before = page.evaluate(CAMERA)
+    page.wait_for_function(f"() => Math.abs(({CAMERA})() - {before}) > 0.005")
+    page.locator(".scenes-plot").first.press("ArrowLeft")
+    page.wait_for_timeout(500)
+    still = page.evaluate(CAMERA)
+    page.wait_for_timeout(1000)
+    assert page.evaluate(CAMERA) == pytest.approx(still, abs=1e-3)
+
+
+def test_what_was_chosen_goes_along_by_the_sidebar(page: Page, shipped: Server) -> None:
+    """Into the next page's link, too; and the drawer stays as it was left."""
+    open_page(page, shipped, "samples?checkpoints=digits%2Fip")
+    page.get_by_text("Settings", exact=True).click()
+    expect(page.get_by_label("Seed", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Curvature").click()
+    expect(page.get_by_role("heading", name="Curvature", exact=True)).to_be_visible()
+    expect(page).to_have_url(re.compile("checkpoints=digits%2Fip"))
+    expect(page.get_by_label("Probes", exact=True)).to_be_visible()
+
+
+def swiped(page: Page, x: float, y: float) -> float:
+    """How far the page scrolls when a finger goes up 200 pixels from a point."""
+    session = page.context.new_cdp_session(page)
+    before = page.evaluate(SCROLLED)
+    for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 11))):
+        points = [{"x": x, "y": y - 20 * step}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+        page.wait_for_timeout(20)
+    session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(300)
+    return page.evaluate(SCROLLED) - before
+
+
+@pytest.mark.parametrize("path", ["radius", "surface", "surface?view=3-D"])
+def test_a_swipe_over_a_chart_scrolls_the_page(
+    browser: Browser, shipped: Server, path: str
+) -> None:
+    """With a real finger's events; a chart that is not asked leaves them to the page."""
+    context = browser.new_context(
+        viewport=ViewportSize(width=700, height=800), has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    open_page(page, shipped, path)
+    chart = page.locator(".js-plotly-plot").first
+    expect(chart).to_be_visible()
+    box = chart.bounding_box()
+    assert box is not None
+    assert (
+        swiped(page, box["x"] + box["width"] / 2, min(780, box["y"] + box["height"] * 0.7)) > 100
+    )
+    context.close()
