@@ -272,7 +272,9 @@ function listen(host, plotly, scene) {
   scene.listens = true;
   const followed = () => follow(host, plotly, scene);
   const kept = (event) => plot.classList.contains("held") || event.stopPropagation();
-  plot.addEventListener("touchstart", kept, { capture: true, passive: true });
+  for (const name of ["touchstart", "touchmove"]) {
+    plot.addEventListener(name, kept, { capture: true, passive: true });
+  }
   plot.addEventListener("wheel", followed, { capture: true, passive: true });
   plot.addEventListener("pointerdown", followed, true);
   plot.addEventListener("pointerdown", () => hold(host), true);
