@@ -21,6 +21,7 @@ BOXES = """() => [...document.querySelectorAll(
     .map(found => found.getBoundingClientRect())
     .map(({top, bottom, height}) => [top, bottom, height])"""
 SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
+AT_REST = '[data-test-script-state="notRunning"]'
 DRAWN = ".scenes-plot .gl-container"
 CAMERA = """() => {
     const plot = document.querySelector('.scenes-plot');
@@ -38,7 +39,9 @@ def test_the_picture_is_on_the_first_screen(
     page.set_viewport_size(ViewportSize(width=width, height=height))
     for path in PAGES:
         open_page(page, shipped, path)
-        page.wait_for_function(f"() => ({BOXES})()[0]?.[2] > 50")  # a chart is drawn late
+        expect(page.locator(AT_REST)).to_be_visible()
+        page.wait_for_function(f"() => ({BOXES})().length > 0")
+        page.wait_for_function(f"() => ({BOXES})().every(([, , height]) => height > 20)")
         top, bottom, _ = page.evaluate(BOXES)[0]
         seen = min(bottom, height) - top
         assert seen >= min(200, (bottom - top) / 2), (path, top, bottom)

@@ -39,7 +39,18 @@ MEASURING = {
     "quality": ("num_sampling_steps=2&num_images=8", "num_sampling_steps=500&num_images=10000"),
 }
 NOT_CANCELLED = ("quantization",)  # nothing there takes long enough
-OTHERS = ("", "train", "compare", "claim", "ruler", "theory", "rescaling", "sam", "rounding")
+OTHERS = (
+    "",
+    "checkpoints",
+    "train",
+    "compare",
+    "claim",
+    "ruler",
+    "theory",
+    "rescaling",
+    "sam",
+    "rounding",
+)
 LAST = "activity"
 FAULTS = re.compile(r"Traceback|\bERROR\b|CRITICAL|Exception in|Task was destroyed")
 ENDS = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "SIGKILL": signal.SIGKILL}
