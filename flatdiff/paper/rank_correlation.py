@@ -85,7 +85,7 @@ class RunsAgree:
         order = f"rank correlation {self.rho:+.2f} over {self.num_runs} training runs"
         chance = f"chance alone does as much in {_share(self.p_value)} of cases"
         if not self.decided:
-            return f"Not decided: {order}; {chance}."
+            return f"Not decided for {what}: {order}; {chance}."
         verb = "have less" if self.rho > 0 else "have more"
         return f"Flatter runs {verb} {what}: {order}; {chance}."
 

@@ -72,7 +72,7 @@ def surface_checks(result: SurfaceResult) -> list[Row]:
             "points computed": f"{result.num_evaluations:,}",
             "interpolation error": f"{result.error_estimate:.2g}",
             "not a number": f"{result.nonfinite_fraction:.1%}",
-            "|cosine| of the axes": f"{abs(result.axes_cosine):.4f}",
+            "|cosine| of the axes": f"{abs(result.axes_cosine):.4f}" if len(result.b) > 1 else "",
             "a = 1 is, of ‖θ‖": f"{result.relative_step:.3f}",
         }
     ]

@@ -37,9 +37,11 @@ st.markdown(
     "The paper's claim is that flat diffusion models are the better ones: less exposure bias, "
     "less harm from rounding, better samples."
 )
-cards = choose_checkpoints(
-    settings_drawer(), everything=True, measures=[c.measure for c in COLUMNS]
-)
+drawer = settings_drawer()
+cards = choose_checkpoints(drawer, everything=True, measures=[c.measure for c in COLUMNS])
+sharp = [column.title for column in COLUMNS if column.group == "sharpness"]
+with drawer:
+    by = st.selectbox("Flatness by", sharp, key="by", bind="query-params", width=320)
 by_card = {card.id: requests_of(card) for card in cards}
 unique = {request.key: request for row in by_card.values() for request in row.values()}
 handles = dict(zip(unique, job_panel(list(unique.values())), strict=True))
@@ -53,7 +55,6 @@ if not any(np.isfinite(value[0]) for row in values.values() for value in row):
         list(handles.values()), "press Run, and every measure is taken of every checkpoint."
     )
 
-sharp = [column.title for column in COLUMNS if column.group == "sharpness"]
 good = [column.title for column in COLUMNS if column.group == "benefit"]
 runs = runs_of(cards)
 numbers = {
@@ -68,7 +69,6 @@ def agreement(one: str, benefit: str) -> RunsAgree:
     return runs_agree(x, y)
 
 
-by = st.selectbox("Flatness by", sharp, key="by", bind="query-params", width=320)
 for column, benefit in in_rows(good, 2):
     points = [
         Point(

@@ -64,7 +64,7 @@ def test_the_test_over_runs_is_scipys_exact_one(num_runs: int) -> None:
         (x,),
         lambda order: stats.spearmanr(order, y)[0],
         permutation_type="pairings",
-        n_resamples=np.inf,
+        n_resamples=np.inf,  # pyright: ignore[reportArgumentType]  # all of them
     )
     assert found.rho == pytest.approx(expected.statistic)
     assert found.p_value == pytest.approx(expected.pvalue)
@@ -80,8 +80,8 @@ def test_unrelated_runs_are_called_related_as_seldom_as_it_says() -> None:
 def test_three_runs_decide_nothing_and_ten_are_drawn() -> None:
     x = np.arange(3.0)
     assert runs_agree(x, x).sentence("bias") == (
-        "Not decided: rank correlation +1.00 over 3 training runs; chance alone does as much in "
-        "33% of cases."
+        "Not decided for bias: rank correlation +1.00 over 3 training runs; chance alone does as "
+        "much in 33% of cases."
     )
     many = np.arange(10.0)
     assert runs_agree(many, -many).sentence("bias") == (
