@@ -8,6 +8,7 @@ from flatdiff.errors import FlatdiffError
 from pages.shared.choose import plain
 from pages.shared.door import knock
 from pages.shared.frame import frame
+from pages.shared.present import presenting, stage
 
 HERE = Path(__file__).parent
 
@@ -62,8 +63,12 @@ PAGES = {
 
 try:
     knock()
-    page = st.navigation(PAGES)
-    frame()
+    wall = presenting()
+    page = st.navigation(PAGES, position="hidden" if wall else "sidebar")
+    if wall:
+        stage([known for section in PAGES.values() for known in section], page)
+    else:
+        frame()
     page.run()
 except FlatdiffError as error:  # a sentence for the reader; anything else is a bug and shows so
     st.error(plain(str(error)))

@@ -7,6 +7,7 @@ claims            what the paper claims, and what would agree
 family            checkpoints that can be compared, and what is asked of each
 results           what was measured of a family
 findings          a verdict for each claim
+claim_chart       flatness against what it should buy, as a picture
 rank_correlation  flatness against benefit, in ranks
 text              a study as CSV, JSON and Markdown
 report            a study as HTML

@@ -42,7 +42,7 @@ class Measured:
     @property
     def series(self) -> Series:
         """For figures."""
-        return Series(self.card.label, self.card.method, self.result)
+        return Series(self.card.label, self.card.method, self.result, self.card.family)
 
 
 def measured(handle: Handle) -> Measured:

@@ -7,7 +7,6 @@ surface, nearby, lpf, radius, rescaling, curvature, exposure, quantization, sens
 samples, frechet    each as the measure of its name is shown
 surface_plot        contours and lines
 relief              surfaces in 3-D
-claim               flatness against what it should buy
 perturbation_sizes  every change of the weights on one axis
 rounding            one tensor, its levels and its codes
 training            loss histories

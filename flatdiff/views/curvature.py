@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.curvature import LPF_SIGMAS, CurvatureResult
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, band, laid_out, style_of
+from flatdiff.views.style import Series, band, laid_out
 
 FLOOR_SHARE = 0.1  # of the peak of a single eigenvalue's bell: below it there is nothing
 
@@ -20,7 +20,7 @@ def eigenvalue_dots(series: Sequence[Series[CurvatureResult]]) -> go.Figure:
     """Top eigenvalues (filled) and the lowest one (open) with their errors, one row each."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         values = [*result.eigenvalues, result.lowest_eigenvalue]
         symbols = [style.symbol] * len(result.eigenvalues) + [f"{style.symbol}-open"]
         errors = [*result.eigenvalue_errors, result.lowest_eigenvalue_error]
@@ -49,7 +49,7 @@ def density_lines(series: Sequence[Series[CurvatureResult]]) -> go.Figure:
     peaks = [1 / (np.sqrt(2 * np.pi) * entry.result.density_width) for entry in shown]
     floor = FLOOR_SHARE * min(peaks, default=1.0)
     for entry in shown:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         grid = result.density_grid
         lower = np.maximum(result.density - result.density_stderr, floor)
         upper = np.maximum(result.density + result.density_stderr, floor)

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.exposure import ExposureResult
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, band, laid_out, style_of
+from flatdiff.views.style import Series, band, laid_out
 
 STEPS = "step i of the sampler (it runs from right to left)"
 
@@ -19,7 +19,7 @@ def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
     """Norm of the predicted noise by step: sampling in strong lines, training thin and dotted."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         steps = np.arange(len(result.sampling))
         for name, values, stderr, width, dash in (
             ("sampling", result.sampling, result.sampling_stderr, 2.5, style.dash),
@@ -52,7 +52,7 @@ def exposure_gaps(series: Sequence[Series[ExposureResult]]) -> go.Figure:
     """Sampling minus training by step, with one standard error as a band."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         steps = np.arange(len(result.gap))
         figure.add_trace(band(steps, result.gap, result.gap_stderr, style.color))
         figure.add_trace(
@@ -75,7 +75,7 @@ def exposure_deltas(series: Sequence[Series[ExposureResult]]) -> go.Figure:
     """Delta by step on a logarithmic axis with its standard error; what is not known is a hole."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         figure.add_trace(
             go.Scatter(
                 x=np.arange(len(result.delta)),

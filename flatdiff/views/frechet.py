@@ -11,14 +11,14 @@ from flatdiff.landscape.quantization import FULL_PRECISION_BITS
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.frechet import COLUMNS, FrechetResult
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, laid_out, style_of
+from flatdiff.views.style import Series, laid_out
 
 
 def frechet_dots(series: Sequence[Series[FrechetResult]]) -> go.Figure:
     """A row a checkpoint, a dot a bit width with one standard error; open at 32 bits."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         for k, bits in enumerate(result.bits):
             open_or_not = "-open" if bits == FULL_PRECISION_BITS else ""
             figure.add_trace(

@@ -10,14 +10,14 @@ from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.lpf import LpfResult
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, laid_out, style_of
+from flatdiff.views.style import Series, laid_out
 
 
 def lpf_dots(series: Sequence[Series[LpfResult]]) -> go.Figure:
     """Loss at the checkpoint (open) and under noise (filled, 95 % interval), one row each."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         marker = {"color": style.color, "symbol": style.symbol, "size": 10}
         figure.add_trace(
             go.Scatter(
@@ -43,7 +43,7 @@ def lpf_by_timestep(series: Sequence[Series[LpfResult]], num_bins: int) -> go.Fi
     """Rise of the loss under noise by timestep, one line a checkpoint."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         rises = by_timestep(result.pair_gaps, result.timesteps, result.num_steps, num_bins)
         figure.add_trace(
             go.Scatter(

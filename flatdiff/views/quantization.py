@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.quantization import QuantizationResult
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, laid_out, style_of
+from flatdiff.views.style import Series, laid_out
 
 
 def quantization_lines(
@@ -22,7 +22,7 @@ def quantization_lines(
     """
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         figure.add_trace(
             go.Scatter(
                 x=[str(bits) for bits in result.bits],

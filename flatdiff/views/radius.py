@@ -14,7 +14,7 @@ from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.timesteps import ByTimestep, by_timestep
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.style import Series, band, laid_out, style_of
+from flatdiff.views.style import Series, band, laid_out
 
 Axis = Literal["sizes", "relative_norms"]
 SIZE_TITLES: dict[Noise, str] = {
@@ -35,7 +35,7 @@ def radius_lines(
     """One line a checkpoint with twice its standard error; as spaghetti with every direction."""
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         x = np.concatenate([[0.0], getattr(result, axis)])
         y = np.concatenate([[result.base_loss], result.loss])
         error = np.concatenate([[0.0], result.stderr])
@@ -69,7 +69,7 @@ def _every_direction(entry: Series[RadiusResult], x: np.ndarray) -> go.Scatter:
         x=np.tile(np.append(x, np.nan), len(curves)),
         y=np.hstack([starts, curves, gaps]).ravel(),
         mode="lines",
-        line={"color": style_of(entry.method).color, "width": 0.5},
+        line={"color": entry.style.color, "width": 0.5},
         opacity=0.4,
         hoverinfo="skip",
         showlegend=False,

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.rescaling import RescalingResult
 from flatdiff.views.base import Picture, Section, View
-from flatdiff.views.style import Series, laid_out, style_of
+from flatdiff.views.style import Series, laid_out
 
 
 def factor_name(factor: float) -> str:
@@ -42,7 +42,7 @@ def rescaling_lines(
     """
     figure, row = go.Figure(), LPF_MODES.index(mode)
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         figure.add_scatter(
             x=result.factors,
             y=result.lpf[row],

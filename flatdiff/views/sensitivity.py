@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from flatdiff.measures.sensitivity import SensitivityResult
 from flatdiff.views.base import Picture, Section, View
-from flatdiff.views.style import Series, laid_out, style_of
+from flatdiff.views.style import Series, laid_out
 
 
 def sensitivity_dots(
@@ -24,7 +24,7 @@ def sensitivity_dots(
     shown = sorted(rises, key=rises.__getitem__, reverse=True)[:num_layers]
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         rows = [result.layers.index(layer) for layer in shown if layer in result.layers]
         figure.add_trace(
             go.Scatter(

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Generic, TypeVar
+from zlib import crc32
 
 import numpy as np
 import plotly.graph_objects as go
@@ -23,6 +24,9 @@ HUES = {"adm": "#0072B2", "ip": "#E69F00", "sam": "#009E73"}
 DASHES = dict(zip(WEIGHT_KINDS, ("solid", "dash", "dot", "12px,3px", "3px,8px"), strict=False))
 SYMBOLS = dict(zip(WEIGHT_KINDS, ("circle", "diamond", "square", "cross", "star"), strict=False))
 OTHER_HUE = "#CC79A7"
+BUNDLED = "digits"  # the family that comes with the program
+# Of other families: how much of black (0) or white (255) is in their hues.
+SHADES = ((0, 0.35), (255, 0.3), (0, 0.6))
 
 
 @dataclass(frozen=True)
@@ -34,15 +38,29 @@ class Style:
     symbol: str
 
 
-def style_of(method: str) -> Style:
-    """Of a method's name.
+def style_of(method: str, family: str = "") -> Style:
+    """Of a method's name, and of the family where it is not the bundled one.
+
+    The shade is the family's own, on every page and whatever else is shown.
 
     >>> style_of("sam-ema").color == style_of("sam").color
+    True
+    >>> style_of("sam", BUNDLED) == style_of("sam") != style_of("sam", "mine")
     True
     """
     base, _, weights = method.partition("-")
     kind = weights or RAW
-    return Style(HUES.get(base, OTHER_HUE), DASHES.get(kind, "solid"), SYMBOLS.get(kind, "circle"))
+    color = _shaded(HUES.get(base, OTHER_HUE), family)
+    return Style(color, DASHES.get(kind, "solid"), SYMBOLS.get(kind, "circle"))
+
+
+def _shaded(color: str, family: str) -> str:
+    """A hue with white or black in it, by the family's name."""
+    if family in ("", BUNDLED):
+        return color
+    target, share = SHADES[crc32(family.encode()) % len(SHADES)]
+    parts = (int(color[i : i + 2], 16) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (target - part) * share):02X}" for part in parts)
 
 
 @dataclass(frozen=True)
@@ -52,6 +70,12 @@ class Series(Generic[R]):
     title: str
     method: str
     result: R
+    family: str = ""
+
+    @property
+    def style(self) -> Style:
+        """The same on every page."""
+        return style_of(self.method, self.family)
 
 
 def band(x: NDArray, y: NDArray, half_width: NDArray | float, color: str) -> go.Scatter:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
 from flatdiff.views.base import Point
-from flatdiff.views.style import COLORSCALE, Series, band, laid_out, style_of
+from flatdiff.views.style import COLORSCALE, Series, band, laid_out
 
 CONTOUR_LEVELS = 16
 BAR_STEPS = 256
@@ -231,7 +231,7 @@ def surface_lines(
     """
     figure = go.Figure()
     for entry in series:
-        result, style = entry.result, style_of(entry.method)
+        result, style = entry.result, entry.style
         known = result.computed[0]
         a, loss = result.a[known], result.loss[0][known]
         if np.isfinite(result.noise_floor):

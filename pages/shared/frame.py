@@ -8,7 +8,8 @@ HERE = Path(__file__).parent
 
 _mount = component(
     "frame",
-    html='<button type="button"><span aria-live="polite">Copy link</span></button>',
+    html='<button type="button" class="present">Present</button>'
+    '<button type="button" class="copy"><span aria-live="polite">Copy link</span></button>',
     css=(HERE / "link.css").read_text("utf-8"),
     js="".join(
         (HERE / name).read_text("utf-8") for name in ("link.js", "modebar.js", "swipes.js")

@@ -25,7 +25,8 @@ export default function ({ parentElement }) {
     leaveOneEntry();
     reloadAtBack();
   }
-  const button = parentElement.querySelector("button");
+  parentElement.querySelector(".present").onclick = present;
+  const button = parentElement.querySelector(".copy");
   const label = button.querySelector("span");
   const say = (text) => {
     label.textContent = text;
@@ -33,6 +34,13 @@ export default function ({ parentElement }) {
   };
   button.onclick = () => copy(window.location.href).then(
     () => say("Copied"), () => window.prompt("Copy this link:", window.location.href));
+}
+
+// The same view for a wall; see present.py.
+function present() {
+  const view = new URL(window.location.href);
+  view.searchParams.set("present", "1");
+  window.location.assign(view);
 }
 
 // After a click on a link Streamlit takes the choices from the address, some at a time, and then

@@ -32,7 +32,8 @@ def series_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[Series]:
     """The same, each with its checkpoint's name and method."""
     names = short_names(cards)
     return [
-        Series(names[card.id], card.method, result) for card, result in results_of(cards, handles)
+        Series(names[card.id], card.method, result, card.family)
+        for card, result in results_of(cards, handles)
     ]
 
 

@@ -7,11 +7,11 @@ import streamlit as st
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.measures.comparison import Estimate
+from flatdiff.paper.claim_chart import Point, claim_scatter
 from flatdiff.paper.rank_correlation import RunsAgree, runs_agree
 from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.base import with_error
-from flatdiff.views.claim import Point, claim_scatter
 from pages.shared.choose import choose_checkpoints, plain, short_names
 from pages.shared.drawer import settings_drawer
 from pages.shared.job import job_panel, nothing_yet
@@ -74,6 +74,7 @@ for column, benefit in in_rows(good, 2):
         Point(
             names[card.id],
             card.method,
+            card.family,
             Estimate(*numbers[by][card.id]),
             Estimate(*numbers[benefit][card.id]),
             card.id in runs,

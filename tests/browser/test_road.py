@@ -26,6 +26,7 @@ def open_page(page: Page, server: Server, path: str) -> None:
 def set_number(page: Page, label: str, value: float) -> None:
     """Type into a number box as a person does, who opens the drawer where it is closed."""
     box = page.get_by_label(label, exact=True)
+    expect(box).to_be_attached()
     if not box.is_visible():
         page.get_by_text("Settings", exact=True).click()
         expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()

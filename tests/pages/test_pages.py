@@ -7,7 +7,6 @@ page shows what the store holds, not what a network computes.
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,9 @@ from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.reports.columns import COLUMNS
 from flatdiff.system.files import PROJECT_ROOT
-from pages.shared.runs import runs_of
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
-from tests.tiny import tiny_recipe
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 # Each page and the measures it asks for at its default settings.
@@ -275,32 +271,3 @@ def test_ruler_follows_from_the_weights_alone(engine: Engine) -> None:
     assert not shown.exception
     assert engine.store.jobs() == []
     assert len(shown.get("plotly_chart")) == 1
-
-
-def test_claim_queues_every_measure_once(engine: Engine) -> None:
-    """Columns of one measurement share it; pictures and table fill with what is there."""
-    shown = opened("understand/claim.py")
-    assert not shown.exception
-    assert "press Run" in texts(shown)
-    next(button for button in shown.button if button.label == "Run").click().run()
-    jobs = engine.store.jobs()
-    measures = ["curvature", "exposure", "frechet", "lpf", "lpf", "quantization", "radius"]
-    assert sorted(job.request.measure for job in jobs) == sorted(2 * measures)
-    for job in jobs:
-        if job.request.measure in ("lpf", "quantization"):
-            fill(engine, job.request)
-    shown = opened("understand/claim.py")
-    assert not shown.exception
-    charts = shown.get("plotly_chart")
-    assert len(charts) == len([column for column in COLUMNS if column.group == "benefit"])
-    assert "All numbers" in [header.value for header in shown.subheader]
-
-
-def test_an_average_and_an_earlier_state_are_no_runs(engine: Engine) -> None:
-    """Of one run there is one case: its raw weights, at its end."""
-    adm, sam = (card for card in list_cards(engine.root) if isinstance(card, Card))
-    recipe = tiny_recipe(steps=20)
-    state = replace(adm, name="adm-000010", step=10, recipe=recipe)
-    end = replace(adm, name="adm-end", step=20, recipe=recipe)
-    mean = replace(adm, name="adm-ema", weights="ema", step=20, recipe=recipe)
-    assert runs_of([adm, sam, state, end, mean]) == {"tiny/adm", "tiny/adm-end", "tiny/sam"}

@@ -18,6 +18,7 @@ class Point:
 
     name: str
     method: str
+    family: str
     x: Estimate  # sharpness
     y: Estimate  # what flatness should lower
     is_run: bool  # raw weights at the end of a run, and not an average of it or a state before
@@ -35,7 +36,7 @@ def claim_scatter(points: Sequence[Point], x_title: str, y_title: str) -> go.Fig
     for point in points:
         if not np.isfinite([point.x.value, point.y.value]).all():
             continue
-        style = style_of(point.method)
+        style = style_of(point.method, point.family)
         figure.add_trace(
             go.Scatter(
                 x=[point.x.value],
