@@ -28,7 +28,7 @@ def stage(pages: Sequence[Any], current: Any) -> None:
     st.html(STYLE)
     place = [page.url_path for page in pages].index(current.url_path)
     before, after = pages[place - 1], pages[(place + 1) % len(pages)]
-    with st.container(horizontal=True, key="stage"):
+    with st.container(horizontal=True, key="wall"):
         st.page_link(before, label=before.title, icon=":material/arrow_back:", query_params=ON)
         st.page_link(after, label=after.title, icon=":material/arrow_forward:", query_params=ON)
         st.button("End", key="end", icon=":material/close_fullscreen:", on_click=_end)

@@ -23,7 +23,7 @@ FARTHEST = 100.0  # of an eye or a centre: far beyond anything that can be seen
 
 _mount = component(
     "scenes",
-    js=(HERE / "scenes.js").read_text("utf-8"),
+    js="\n".join((HERE / name).read_text("utf-8") for name in ("scenes.js", "scenes_hands.js")),
     css=(HERE / "scenes.css").read_text("utf-8"),
     isolate_styles=False,  # plotly.js puts its own styles into the document
 )
