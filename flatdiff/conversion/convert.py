@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from flatdiff.checkpoints.card import WEIGHTS_FILE, Card, write_card
-from flatdiff.checkpoints.header import Header
+from flatdiff.checkpoints.header import Header, TensorEntry
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.checkpoints.weights_file import misfits, network_shapes, weight_parts, write_weights
 from flatdiff.conversion.diagnosis.deadline import Deadline
@@ -177,16 +177,16 @@ def require_fit(header: Header, expected: Shapes) -> None:
     """
     if wrong := misfits(expected, header.shapes):
         raise CheckpointError(f"the file does not fit the network of these flags: {wrong}")
-    weights = {name: entry.dtype for name, entry in header.tensors.items() if not _counts(name)}
-    other = sorted(set(weights.values()) - set(FLOATS))
+    kinds = {entry.dtype for name, entry in header.tensors.items() if not _counts(name, entry)}
+    other = sorted(kinds - set(FLOATS))
     if other:
         raise CheckpointError(
             f"weights must be floats of 16, 32 or 64 bits; the file has {', '.join(other)}"
         )
 
 
-def _counts(name: str) -> bool:
-    return name.rpartition(".")[2] == COUNTER
+def _counts(name: str, entry: TensorEntry) -> bool:
+    return entry.dtype in COUNTS and name.rpartition(".")[2] == COUNTER
 
 
 def _require_own_bytes(headers: Iterable[Header], num_bytes: int) -> None:

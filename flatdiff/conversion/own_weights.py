@@ -6,6 +6,7 @@ The network says which tensors there must be; a file may wrap their names as any
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from flatdiff.checkpoints.averages import RAW
 from flatdiff.checkpoints.header import Header
 from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.conversion.draft import Description, Draft, known_draft
@@ -45,8 +46,8 @@ def own_draft(wanted: OwnWeights, name: str, header: Header, said: Description) 
 
 def _meant(sets: Mapping[str, Mapping[str, str]], said: Description) -> str:
     """The prefix of the set that a person asked for: raw weights where nothing was said."""
-    wanted = said.weights or "raw"
-    kinds = {prefix: average_of(prefix)[0] or "raw" for prefix in sets}
+    wanted = said.weights or RAW
+    kinds = {prefix: average_of(prefix)[0] or RAW for prefix in sets}
     fitting = [prefix for prefix, kind in kinds.items() if kind == wanted]
     return fitting[0] if fitting and len(sets) > 1 else next(iter(sets))
 

@@ -2,6 +2,7 @@
 
 flags            everything that decides what an ADM network computes, in guided-diffusion's words
 diffusers_flags  the same of a U-Net of diffusers, by its configs
+network_flags    what all of these share
 own_flags        the same of a network of somebody's own code, and
 own_network      where that is found
 own_loss         the loss that comes with it, as a module

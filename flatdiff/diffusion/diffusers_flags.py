@@ -11,8 +11,9 @@ from functools import cached_property
 from typing import Any
 
 from flatdiff.diffusion.flags import BOUNDS, Prediction
+from flatdiff.diffusion.network_flags import NetworkFlags
 from flatdiff.errors import SettingsError
-from flatdiff.settings import canonical_json, from_mapping, require
+from flatdiff.settings import canonical_json, require
 from flatdiff.system.foreign_json import read_foreign_json
 
 LIBRARY = "diffusers"
@@ -40,7 +41,7 @@ BLOCKS = ("down_block_types", "up_block_types")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DiffusersFlags:
+class DiffusersFlags(NetworkFlags):
     """One `UNet2DModel` and the process that its scheduler describes."""
 
     library: str = LIBRARY
@@ -111,11 +112,6 @@ class DiffusersFlags:
         return self.unet_config["in_channels"]
 
     @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        return (self.in_channels, self.image_size, self.image_size)
-
-    @property
     def num_channels(self) -> int:
         """Width of the finest level."""
         return self.unet_config["block_out_channels"][0]
@@ -155,19 +151,6 @@ class DiffusersFlags:
     rescale_timesteps = False
     rescale_learned_sigmas = True
     use_kl = False
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for a card."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "DiffusersFlags":
-        """Back from a card.
-
-        Raises:
-            SettingsError: an entry is unknown or out of range.
-        """
-        return from_mapping(cls, values, "flags")
 
     def without_dropout(self) -> "DiffusersFlags":
         """What the weights compute in a measurement."""

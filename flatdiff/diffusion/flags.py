@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from flatdiff.diffusion.network_flags import NetworkFlags
 from flatdiff.errors import SettingsError
 from flatdiff.settings import from_mapping, require
 
@@ -42,7 +43,7 @@ MAX_MULTIPLIER = 1024  # of the width, at one level
 
 
 @dataclass(frozen=True, kw_only=True)
-class AdmFlags:
+class AdmFlags(NetworkFlags):
     """One ADM network and its diffusion process (Dhariwal & Nichol 2021, arXiv 2105.05233)."""
 
     image_size: int = 64  # pixels a side
@@ -146,24 +147,6 @@ class AdmFlags:
     def without_dropout(self) -> "AdmFlags":
         """What the weights compute in a measurement, where dropout is off."""
         return dataclasses.replace(self, dropout=0.0)
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        return (self.in_channels, self.image_size, self.image_size)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for a card."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "AdmFlags":
-        """Back from a card.
-
-        Raises:
-            SettingsError: an entry is unknown or out of range.
-        """
-        return from_mapping(cls, values, "flags")
 
     @classmethod
     def from_guided_diffusion(

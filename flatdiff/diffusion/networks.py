@@ -11,7 +11,7 @@ from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.diffusers_flags import DiffusersFlags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.own_flags import OwnFlags
-from flatdiff.diffusion.own_network import own_network
+from flatdiff.diffusion.own_network import own_code, own_network
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
 
@@ -29,13 +29,8 @@ def build_network(flags: Flags) -> nn.Module:
 
 
 def _own(flags: OwnFlags) -> nn.Module:
-    try:
+    with own_code(f"the network {flags.network!r} cannot be built"):
         model = own_network(flags).build()
-    except SettingsError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise SettingsError(f"the network {flags.network!r} cannot be built: {why}") from error
     if not isinstance(model, nn.Module):
         got = type(model).__name__
         raise SettingsError(f"{flags.network!r} must build a torch.nn.Module; got {got}")

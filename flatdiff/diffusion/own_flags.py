@@ -4,13 +4,11 @@ They name the code and its digest and say what measurements ask of a network; th
 found by `own_network`, and only on a machine whose owner allows it.
 """
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from flatdiff.diffusion.flags import BOUNDS, NoiseSchedule, Prediction
-from flatdiff.settings import from_mapping, require, require_text
+from flatdiff.diffusion.network_flags import NetworkFlags
+from flatdiff.settings import require, require_text
 
 LIBRARY = "own"
 
@@ -54,7 +52,7 @@ class Described:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OwnFlags(Described):
+class OwnFlags(NetworkFlags, Described):
     """One network of somebody's own, as a card has it."""
 
     library: str = LIBRARY
@@ -78,24 +76,6 @@ class OwnFlags(Described):
     def is_diffusion(self) -> bool:
         """Whether it predicts noise, and so has timesteps and samples."""
         return not self.own_loss
-
-    @property
-    def image_shape(self) -> tuple[int, int, int]:
-        """(C, H, W) of one image."""
-        return (self.in_channels, self.image_size, self.image_size)
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data for a card."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "OwnFlags":
-        """Back from a card.
-
-        Raises:
-            SettingsError: an entry is unknown, missing or out of range.
-        """
-        return from_mapping(cls, values, "flags")
 
     def without_dropout(self) -> "OwnFlags":
         """What the weights compute in a measurement: all that is known."""

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from flatdiff.diffusion.own_flags import OwnFlags
-from flatdiff.diffusion.own_network import Examples, own_network
+from flatdiff.diffusion.own_network import Examples, own_code, own_network
 from flatdiff.errors import SettingsError
 
 
@@ -33,13 +33,8 @@ class LossModule(nn.Module):
             SettingsError: the loss fails, or is not one number an example.
         """
         assert self._loss is not None
-        try:
+        with own_code(f"the loss of {self._name!r} fails", passing=torch.OutOfMemoryError):
             losses = self._loss(self.network, Examples(images, labels, noise, uniform))
-        except torch.OutOfMemoryError:
-            raise
-        except Exception as error:
-            why = f"{type(error).__name__}: {error}"
-            raise SettingsError(f"the loss of {self._name!r} fails: {why}") from error
         if not isinstance(losses, Tensor) or losses.shape != uniform.shape:
             got = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
             raise SettingsError(

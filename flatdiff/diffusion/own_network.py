@@ -9,7 +9,8 @@ import dataclasses
 import hashlib
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -58,7 +59,10 @@ def own_flags(name: str) -> OwnFlags:
     Raises:
         SettingsError: see `own_network`.
     """
-    network, code = _found(name)
+    return _described(name, *_found(name))
+
+
+def _described(name: str, network: Network, code: str) -> OwnFlags:
     said = {entry.name: getattr(network, entry.name) for entry in dataclasses.fields(Described)}
     return OwnFlags(network=name, code=code, own_loss=network.loss is not None, **said)
 
@@ -69,12 +73,32 @@ def own_network(flags: OwnFlags) -> Network:
     Raises:
         SettingsError: it may not be run here, is not installed, fails, or has changed since.
     """
-    if own_flags(flags.network) != flags:
+    network, code = _found(flags.network)
+    if _described(flags.network, network, code) != flags:
         raise SettingsError(
             f"the code of {flags.network!r} has changed since these weights were imported or "
             "trained; import them again, under another name, for results of the new code"
         )
-    return _found(flags.network)[0]
+    return network
+
+
+@contextmanager
+def own_code(what: str, passing: type[Exception] = SettingsError) -> Iterator[None]:
+    """Somebody's own code is run inside; whatever it raises is a sentence.
+
+    Args:
+        what: fails, in that sentence.
+        passing: what is raised as it is.
+
+    Raises:
+        SettingsError: it failed.
+    """
+    try:
+        yield
+    except passing:
+        raise
+    except Exception as error:
+        raise SettingsError(f"{what}: {type(error).__name__}: {error}") from error
 
 
 def _found(name: str) -> tuple[Network, str]:
@@ -85,13 +109,8 @@ def _found(name: str) -> tuple[Network, str]:
             f"{name!r} is a network of somebody's own code, which runs only where {ALLOWED} names "
             f"it: set {ALLOWED}={name} where flatdiff is started, if you trust it"
         )
-    try:
+    with own_code(f"the entry point {name!r} fails"):
         network, file, code = _loaded(name)
-    except SettingsError:
-        raise
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise SettingsError(f"the entry point {name!r} fails: {why}") from error
     if _digest(file) != code:
         raise SettingsError(f"{file} has changed since this program read it; start flatdiff again")
     return network, code

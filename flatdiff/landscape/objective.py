@@ -38,7 +38,11 @@ class Objective(Protocol):
 
     module: nn.Module  # takes the inputs
     prefix: str  # of the names of the network's tensors within that module
-    num_steps: int  # T; 1 where there are no timesteps
+
+    @property
+    def process(self) -> DiffusionProcess | None:
+        """None: there are neither timesteps nor samples."""
+        ...
 
     def inputs(self, p: PanelTensors, rows: slice) -> tuple[Tensor | None, ...]:
         """Of the module."""
@@ -61,7 +65,6 @@ class NoisePrediction:
     def __init__(self, flags: Flags, model: nn.Module) -> None:
         self.module = model
         self.process = DiffusionProcess(flags)
-        self.num_steps = self.process.num_steps
 
     def inputs(self, p: PanelTensors, rows: slice) -> tuple[Tensor | None, ...]:
         """(x_t, timesteps, labels or None)."""
@@ -84,7 +87,7 @@ class OwnLoss:
     """A loss that comes with the network."""
 
     prefix = LossModule.PREFIX
-    num_steps = 1
+    process = None
 
     def __init__(self, flags: OwnFlags, model: nn.Module) -> None:
         self.module: nn.Module = LossModule(flags, model)
@@ -109,7 +112,13 @@ def objective_of(flags: Flags, model: nn.Module) -> Objective:
     return NoisePrediction(flags, model)
 
 
-def draw_panel(flags: Flags, images: ImageSet, panel: Panel, device: torch.device) -> PanelTensors:
+def draw_panel(
+    num_classes: int | None,
+    images: ImageSet,
+    panel: Panel,
+    process: DiffusionProcess | None,
+    device: torch.device,
+) -> PanelTensors:
     """The panel's tensors: each image once before any twice, one timestep in each equal bin."""
     generator = torch.Generator().manual_seed(panel.seed)
     size = panel.size
@@ -122,11 +131,10 @@ def draw_panel(flags: Flags, images: ImageSet, panel: Panel, device: torch.devic
     spread = spread.clamp(max=1 - 2**-24)  # rounded up, the last one would be 1
     dealt = torch.randperm(size, generator=generator)
     noise = torch.randn(x_start.shape, generator=generator)
-    y = images.labels_for(flags.num_classes, chosen)
+    y = images.labels_for(num_classes, chosen)
     x_start, uniform, noise = (part.to(device) for part in (x_start, spread[dealt], noise))
     t, x_t = torch.zeros(size, dtype=torch.int64, device=device), x_start
-    if flags.is_diffusion:
-        process = DiffusionProcess(flags)
+    if process is not None:
         t = (uniform * process.num_steps).long().clamp(max=process.num_steps - 1)
         x_t = process.q_sample(x_start, t, noise)
     return PanelTensors(x_start, t, noise, x_t, None if y is None else y.to(device), uniform)

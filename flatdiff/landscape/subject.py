@@ -66,7 +66,8 @@ class Subject:
         self.weights = FlatWeights(model)
         self.partners = tuple(partners)  # weights of further checkpoints
         self.images = load_images(panel.dataset, panel.split, flags.image_size, flags.in_channels)
-        self.tensors = draw_panel(flags, self.images, panel, self.device)
+        process = self.objective.process
+        self.tensors = draw_panel(flags.num_classes, self.images, panel, process, self.device)
         self.chains = Chains(flags, self.images, self._network, self.device)
         # Every cell of a surface asks for the same directions; drawing them costs half a forward.
         self.plane = lru_cache(maxsize=1)(self._plane)
@@ -173,7 +174,8 @@ class Subject:
     @property
     def num_steps(self) -> int:
         """T of the un-respaced process; 1 where there is none."""
-        return self.objective.num_steps
+        process = self.objective.process
+        return 1 if process is None else process.num_steps
 
     @property
     def timesteps(self) -> NDArray[np.int64]:

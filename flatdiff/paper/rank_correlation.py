@@ -40,9 +40,8 @@ def rank_correlation(x: NDArray, y: NDArray, seed: int = 0) -> RankCorrelation:
         y: (n,), for example what flatness should lower.
         seed: of the bootstrap.
     """
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y, count = x[known], y[known], int(known.sum())
-    if count < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:
+    x, y, count = _known(x, y)
+    if count < FEWEST or _constant(x, y):
         return RankCorrelation(float("nan"), float("nan"), float("nan"), count)
     rows = np.random.default_rng(seed).integers(0, count, (NUM_RESAMPLES, count))
     resampled = _spearman(x[rows], y[rows])
@@ -50,6 +49,17 @@ def rank_correlation(x: NDArray, y: NDArray, seed: int = 0) -> RankCorrelation:
     low, high = np.quantile(resampled[np.isfinite(resampled)], tails)
     rho = float(_spearman(x[None], y[None])[0])
     return RankCorrelation(rho, float(low), float(high), count)
+
+
+def _known(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, int]:
+    """The rows where both are, and how many."""
+    known = np.isfinite(x) & np.isfinite(y)
+    return x[known], y[known], int(known.sum())
+
+
+def _constant(x: NDArray, y: NDArray) -> bool:
+    """Whether one of them has no order."""
+    return bool(np.ptp(x) == 0 or np.ptp(y) == 0)
 
 
 def _spearman(x: NDArray, y: NDArray) -> NDArray[np.float64]:
@@ -106,9 +116,8 @@ def runs_agree(x: NDArray, y: NDArray, seed: int = 0) -> RunsAgree:
     >>> runs_agree(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])).p_value  # 2 of 6
     0.3333333333333333
     """
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y, count = x[known], y[known], int(known.sum())
-    if count < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+    x, y, count = _known(x, y)
+    if count < 2 or _constant(x, y):
         return RunsAgree(float("nan"), float("nan"), count)
     if count <= MOST_EXACT:
         orders = np.array(list(itertools.permutations(range(count))))

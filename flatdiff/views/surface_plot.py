@@ -79,20 +79,7 @@ def surface_contour(
 
     Every point of a sparse grid can be clicked: plotly selects markers, never contours.
     """
-    low, high = on_scale(np.array(limits), log)
-    levels = {"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0}
-    figure = go.Figure(
-        go.Contour(
-            **surface_trace(result, log),
-            hoverinfo="skip",
-            colorbar={"title": "loss", "thickness": 12, **loss_ticks(limits, log)},
-            showscale=bar,
-            zmin=low,
-            zmax=high,
-            contours=levels,
-            line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
-        )
-    )
+    figure = go.Figure(_filled(result, limits, log, bar))
     figure.add_trace(_targets(result))
     places = _places(result, names)
     if len(trajectory) > 1:
@@ -103,6 +90,22 @@ def surface_contour(
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
+
+
+def _filled(
+    result: SurfaceResult, limits: tuple[float, float], log: bool, bar: bool
+) -> go.Contour:
+    low, high = on_scale(np.array(limits), log)
+    return go.Contour(
+        **surface_trace(result, log),
+        hoverinfo="skip",
+        colorbar={"title": "loss", "thickness": 12, **loss_ticks(limits, log)},
+        showscale=bar,
+        zmin=low,
+        zmax=high,
+        contours={"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0},
+        line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
+    )
 
 
 def colour_bar(limits: tuple[float, float], *, log: bool = False) -> go.Figure:

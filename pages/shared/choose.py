@@ -58,13 +58,13 @@ def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
     return cards
 
 
-def carry(key: str, ids: Sequence[str]) -> None:
+def carry(key: str, value: str | list[str]) -> None:
     """Begin a widget with what was chosen on another page, unless its link says otherwise.
 
     As if somebody had typed it, so that it stands in this page's link, too.
     """
-    if ids and key not in st.session_state and key not in st.query_params:
-        st.session_state[key] = list(ids)
+    if value and key not in st.session_state and key not in st.query_params:
+        st.session_state[key] = value
 
 
 def carried(by_id: Mapping[str, Card]) -> list[str]:
@@ -147,8 +147,7 @@ def choose_plane(place: DeltaGenerator, through: bool) -> tuple[Card, list[Card]
     columns = place.columns(len(titles) + 1)
     if len(chosen) >= len(titles):
         for title, name in zip(titles, chosen, strict=False):
-            if title.lower() not in st.query_params:
-                st.session_state.setdefault(title.lower(), name)
+            carry(title.lower(), name)
     ends = [
         column.selectbox(
             title,
