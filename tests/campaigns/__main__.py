@@ -15,6 +15,7 @@ from tests.campaigns.fuzz import fuzz
 from tests.campaigns.kills import kills
 from tests.campaigns.pauses import pauses
 from tests.campaigns.sharing import sharing
+from tests.campaigns.soak import soak
 from tests.campaigns.store_faults import store_faults
 from tests.campaigns.versions import versions
 from tests.campaigns.walk import walk
@@ -29,6 +30,7 @@ CAMPAIGNS: dict[str, Callable[..., int]] = {
     "kills": kills,
     "pauses": pauses,
     "sharing": sharing,
+    "soak": soak,
     "store-faults": store_faults,
     "versions": versions,
     "walk": walk,

@@ -54,6 +54,12 @@ OTHERS = (
 LAST = "activity"
 FAULTS = re.compile(r"Traceback|\bERROR\b|CRITICAL|Exception in|Task was destroyed")
 ENDS = {"SIGTERM": signal.SIGTERM, "SIGINT": signal.SIGINT, "SIGKILL": signal.SIGKILL}
+# What stands before the server's command: who its parent is, and what else it has to do.
+PARENTS: dict[str, tuple[str, ...]] = {
+    "a child": (),
+    "an orphan": ("setsid", "--fork", "--wait"),
+    "process 1 of a container": ("unshare", "--pid", "--fork", "--mount-proc"),
+}
 TEMPORARY = re.compile(r"^\.|\.tmp$|^tmp|\.making|\.part$")
 
 
@@ -72,32 +78,37 @@ class Walk:
     server: psutil.Process
 
 
-def walk(pages: str = "", ends: Sequence[str] = tuple(ENDS), setsid: bool = True) -> int:
-    """Walk once for each way to end, and once more as a service of a session of its own.
+def walk(
+    pages: str = "", ends: Sequence[str] = tuple(ENDS), parents: Sequence[str] = tuple(PARENTS)
+) -> int:
+    """Walk once for each way to end, of each kind of server.
 
     Args:
         pages: the measuring pages to use, with blanks between them; default: all.
         ends: SIGTERM, SIGINT, SIGKILL: how servers are ended.
-        setsid: whether to end each way, too, a server that nobody is the parent of.
+        parents: what servers are: a child of this process, an orphan as a service is, or process 1
+            of a container, to which the orphans of all others fall (needs root).
     """
     chosen = pages.split() or list(MEASURING)
-    ways = [(end, orphan) for orphan in (False, True)[: 1 + setsid] for end in ends]
     faults: list[str] = []
-    for number, (end, orphan) in enumerate(ways):
+    for number, (parent, end) in enumerate((parent, end) for parent in parents for end in ends):
         # All pages once; the ways to end differ in what a job leaves that is running.
         visited = chosen if number == 0 else chosen[:1]
-        found = walked(visited, ENDS[end], orphan)
-        name = f"{end}{', an orphan' if orphan else ''}"
-        print(f"{name}: {len(visited)} measuring pages; {'; '.join(found) or 'nothing left'}")
+        found = walked(visited, ENDS[end], parent)
+        print(
+            f"{end}, {parent}: {len(visited)} measuring pages; "
+            f"{'; '.join(found) or 'nothing left'}",
+            flush=True,
+        )
         faults += found
     print(f"walk: {len(faults)} faults")
     return int(bool(faults))
 
 
-def walked(pages: Sequence[str], end: signal.Signals, orphan: bool) -> list[str]:
+def walked(pages: Sequence[str], end: signal.Signals, parent: str) -> list[str]:
     """What is wrong after a walk."""
     with tempfile.TemporaryDirectory() as place:
-        with started(Path(place), orphan) as one:
+        with started(Path(place), parent) as one:
             visit(one, pages)
             workers = processes_of(one.home)
             one.server.send_signal(end)
@@ -107,17 +118,17 @@ def walked(pages: Sequence[str], end: signal.Signals, orphan: bool) -> list[str]
 
 
 @contextlib.contextmanager
-def started(place: Path, orphan: bool) -> Iterator[Walk]:
+def started(place: Path, parent: str) -> Iterator[Walk]:
     """A server on three tiny checkpoints, one of them damaged; killed if it is still there."""
     home, temporary = place / "home", place / "tmp"
     temporary.mkdir()
     prepare(place / "checkpoints")
     environment = {"FLATDIFF_CHECKPOINTS": str(place / "checkpoints"), "TMPDIR": str(temporary)}
-    before = ("setsid", "--fork", "--wait") if orphan else ()
-    process, url = start_server(str(home), *before, **environment)
+    process, url = start_server(str(home), *PARENTS[parent], **environment)
     server = psutil.Process(process.pid)
-    if orphan:
+    if PARENTS[parent]:
         (server,) = server.children()
+    if parent == "an orphan":
         process.kill()  # its parent; who takes it over is the system's business
         process.wait()
     try:
@@ -125,8 +136,7 @@ def started(place: Path, orphan: bool) -> Iterator[Walk]:
     finally:
         for left in processes_of(home):
             left.kill()
-        if not orphan:
-            process.wait()
+        process.wait()
 
 
 def prepare(root: Path) -> None:
