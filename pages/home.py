@@ -2,24 +2,19 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
-from flatdiff.checkpoints import collection
 from flatdiff.checkpoints.card import Card
-from flatdiff.engine.engine import shared_engine
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.request import make_request
 from flatdiff.measures.surface_settings import SurfaceSettings
 from flatdiff.views.relief import surface_3d
-from flatdiff.views.style import Series
 from flatdiff.views.surface_plot import colour_bar, common_range, drawable, surface_contour
-from pages.shared.choose import plain, sorted_out
-from pages.shared.record import series_of
+from pages.shared.choose import plain
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
+from pages.shared.stored import bundled_pair, stored
 from pages.shared.verdict import say
 
 # As the page of surfaces begins.
@@ -28,10 +23,10 @@ HERE = Path(__file__).parent
 # What each door says, and the pages behind it: file, title, icon.
 DOORS = {
     "See": (
-        "Loss surfaces, what rounding does to samples, and what was found.",
+        "Six steps, a question each; loss surfaces; and what was found.",
         (
+            ("teach/tour.py", "Tour", ":material/explore:"),
             ("measure/surface.py", "Loss surface", ":material/landscape:"),
-            ("teach/rounding.py", "Rounding", ":material/stairs:"),
             ("understand/claim.py", "The claim", ":material/balance:"),
         ),
     ),
@@ -52,14 +47,6 @@ DOORS = {
         ),
     ),
 }
-
-
-def stored(measure: str, settings: Any, cards: Sequence[Card]) -> list[Series]:
-    """What the store holds of some checkpoints; nothing is computed for this page."""
-    engine = shared_engine()
-    return series_of(
-        cards, [engine.handle(make_request(measure, card, settings)) for card in cards]
-    )
 
 
 def picture(cards: Sequence[Card]) -> bool:
@@ -94,8 +81,7 @@ def doors() -> None:
 
 st.title("flatdiff")
 st.markdown("How flat is this diffusion model, and what does that buy?")
-known, _ = sorted_out(shared_engine().root)
-pair = [card for card in known if card.id in collection.METHOD_PAIR]
+pair = bundled_pair()
 if picture(pair):
     st.caption(
         "How fast the loss rises when the weights move, each in the same two directions, on one "

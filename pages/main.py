@@ -51,6 +51,7 @@ PAGES = {
         st.Page(HERE / "understand/ruler.py", title="One ruler", icon=":material/straighten:"),
     ],
     "Teach": [
+        st.Page(HERE / "teach/tour.py", title="Tour", icon=":material/explore:"),
         st.Page(HERE / "teach/theory.py", title="The theory", icon=":material/school:"),
         st.Page(HERE / "teach/rescaling.py", title="Lie detector", icon=":material/policy:"),
         st.Page(HERE / "teach/sam.py", title="What SAM does", icon=":material/downhill_skiing:"),

@@ -33,9 +33,9 @@ def claim_scatter(points: Sequence[Point], x_title: str, y_title: str) -> go.Fig
         y_title: what flatness should lower.
     """
     figure = go.Figure()
-    for point in points:
-        if not np.isfinite([point.x.value, point.y.value]).all():
-            continue
+    shown = [p for p in points if np.isfinite([p.x.value, p.y.value]).all()]
+    middle = np.mean([f(p.x.value for p in shown) for f in (min, max)]) if shown else 0.0
+    for point in shown:
         style = style_of(point.method, point.family)
         figure.add_trace(
             go.Scatter(
@@ -46,7 +46,7 @@ def claim_scatter(points: Sequence[Point], x_title: str, y_title: str) -> go.Fig
                 name=point.name,
                 mode="markers+text" if point.is_run else "markers",
                 text=[point.name],
-                textposition="top center",
+                textposition=f"middle {'right' if point.x.value <= middle else 'left'}",
                 opacity=1.0 if point.is_run else AVERAGED,
                 marker={"color": style.color, "symbol": style.symbol, "size": 10},
                 hovertemplate=f"{x_title} %{{x:.4g}}<br>{y_title} %{{y:.4g}}",

@@ -8,9 +8,8 @@ samples, frechet    each as the measure of its name is shown
 surface_plot        contours and lines
 relief              surfaces in 3-D
 perturbation_sizes  every change of the weights on one axis
-rounding            one tensor, its levels and its codes
 training            loss histories
-toy                 runs on a loss of two weights
+teaching            what the pages to teach with draw
 """
 
 from typing import Any

@@ -264,9 +264,9 @@ def on_scale(values: NDArray, log: bool) -> NDArray:
 
 def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
     """Ticks at round numbers of the loss, whatever the scale."""
-    if not log:
-        return {"nticks": 6}
     low, high = limits
+    if not log:
+        return {"tickvals": round_ticks(low, high)}
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     leading = (1,) if high >= MANY_TIMES * low else (1, 2, 5)
     ticks = [m * 10.0**k for k in powers for m in leading if low <= m * 10.0**k <= high]
@@ -276,3 +276,19 @@ def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
         "tickvals": on_scale(np.array(ticks), log),
         "ticktext": [f"{tick:.3g}" for tick in ticks],
     }
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Multiples of 1, 2 or 5 times a power of ten between two numbers, four to eight of them.
+
+    plotly chooses such itself but for contours, where it counts from their lowest level.
+
+    >>> round_ticks(0.153, 1.107)
+    [0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    if not high > low:
+        return [low]
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = power * max(m for m in (1, 2, 5) if m * power <= (high - low) / 4)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{k * step:.10g}") for k in range(first, last + 1)]

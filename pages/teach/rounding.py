@@ -16,8 +16,8 @@ from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.views.base import GRID_COLUMNS, with_error
 from flatdiff.views.quantization import quantization_lines
-from flatdiff.views.rounding import rounding_strip
 from flatdiff.views.style import Series
+from flatdiff.views.teaching.rounding import rounding_strip
 from pages.shared.choose import choose_checkpoints, label, plain
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of

@@ -8,7 +8,7 @@ import streamlit as st
 
 from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Place, Step
-from flatdiff.views.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
+from flatdiff.views.teaching.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.choose import seed_input, whole_number
 
 STARTS: dict[str, tuple[float, float]] = {

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     *("", "checkpoints", "train", "surface", "flatness", "curvature", "radius", "exposure"),
     *("samples", "quality", "quantization", "compare", "claim", "ruler", "theory", "rescaling"),
-    *("sam", "rounding", "activity"),
+    *("tour", "sam", "rounding", "activity"),
 )
 
 

@@ -46,6 +46,7 @@ OTHERS = (
     "compare",
     "claim",
     "ruler",
+    "tour",
     "theory",
     "rescaling",
     "sam",

@@ -11,9 +11,9 @@ import pytest
 from flatdiff.landscape import toy
 from flatdiff.landscape.quantization import WIDTHS, Scheme, fake_quantize
 from flatdiff.views.rescaling import factor_name, highest_loss, rescaling_lines
-from flatdiff.views.rounding import levels_of, rounding_strip
 from flatdiff.views.style import Series, style_of
-from flatdiff.views.toy import DESCENT_SCALE, Trail, toy_paths, toy_step
+from flatdiff.views.teaching.rounding import levels_of, rounding_strip
+from flatdiff.views.teaching.toy import DESCENT_SCALE, Trail, toy_paths, toy_step
 from tests.results import rescaling
 
 VALUES = np.random.default_rng(0).normal(0, 0.1, (8, 4, 3, 3)).astype(np.float32)
