@@ -9,6 +9,7 @@ from flatdiff.training.run_folder import TrainingRun, list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
 from pages.shared.choose import plain
+from pages.shared.glossary import explained
 
 
 def name_the_others() -> None:
@@ -23,7 +24,7 @@ def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool]]:
 
 
 st.title("Train")
-st.markdown(
+explained(
     "A run trains the network with one method, **ADM** (plain), **+IP** (input perturbation) or "
     "**+SAM** (sharpness-aware minimization), and leaves three checkpoints: its last weights "
     "(raw), their running average (**EMA**) and the mean of the late ones (**SWA**). Three runs "

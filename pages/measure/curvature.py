@@ -8,12 +8,13 @@ from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.verdict import say
 
 st.title("Curvature")
-st.markdown(
+explained(
     "How the loss bends around the weights: the larger the Hessian's eigenvalues, the sharper."
 )
 drawer = settings_drawer()

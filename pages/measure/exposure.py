@@ -9,6 +9,7 @@ from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -20,7 +21,7 @@ PUBLISHED = "1.96e-5 6.79e-5 2.74e-4 7.98e-4 1.92e-3 3.86e-3 7.11e-3 1.21e-2 1.9
 PUBLISHED += "4.34e-2 6.23e-2 8.72e-2 0.1189 0.1604 0.2118"
 
 st.title("Exposure bias")
-st.markdown(
+explained(
     "Sampling, the network sees its own output: the closer the curves, the smaller the bias."
 )
 drawer = settings_drawer()

@@ -17,6 +17,7 @@ from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw, draw_timesteps
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, results_of, series_of
@@ -35,9 +36,7 @@ def as_table(results: Mapping[str, LpfResult]) -> pd.DataFrame:
 
 
 st.title("Flatness")
-st.markdown(
-    "**LPF** is the mean loss under Gaussian noise on the weights: the lower, the flatter."
-)
+explained("**LPF** is the mean loss under Gaussian noise on the weights: the lower, the flatter.")
 drawer = settings_drawer()
 cards = choose_checkpoints(drawer, everything=True)
 with drawer:

@@ -11,6 +11,7 @@ from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -28,7 +29,7 @@ CAVEATS: dict[FeatureName, str] = {
 
 
 st.title("Sample quality")
-st.markdown("How far generated images are from real ones, with 32-bit weights and rounded ones.")
+explained("How far generated images are from real ones, with 32-bit weights and rounded ones.")
 drawer = settings_drawer()
 cards = choose_checkpoints(drawer, measures=("frechet",))
 with drawer:

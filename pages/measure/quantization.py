@@ -17,6 +17,7 @@ from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw, draw_all
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -24,7 +25,7 @@ from pages.shared.verdict import say
 from pages.shared.weights import small_enough, weights_of
 
 st.title("Quantization")
-st.markdown("Weights rounded to few bits, without calibration: a flat model should hardly notice.")
+explained("Weights rounded to few bits, without calibration: a flat model should hardly notice.")
 drawer = settings_drawer()
 cards = choose_checkpoints(drawer)
 with drawer:

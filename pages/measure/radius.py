@@ -15,6 +15,7 @@ from pages.shared.choose import (
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw_all, draw_timesteps
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.verdict import say
@@ -27,7 +28,7 @@ NOISE_TITLES = {
 LARGEST = {"sphere": 10.0, "absolute": 0.02, "filter_relative": 0.05}
 
 st.title("Loss against distance")
-st.markdown(
+explained(
     "How high is the loss at a distance from the checkpoint? The slower it rises, the flatter."
 )
 drawer = settings_drawer()

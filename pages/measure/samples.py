@@ -14,6 +14,7 @@ from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, seed_input, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
@@ -41,7 +42,7 @@ def choose_classes(cards: Sequence[Card]) -> tuple[int, ...]:
 
 
 st.title("Samples")
-st.markdown("The same noise through the same network, with 32-bit weights and with rounded ones.")
+explained("The same noise through the same network, with 32-bit weights and with rounded ones.")
 drawer = settings_drawer()
 cards = choose_checkpoints(drawer, measures=("samples",))
 with drawer:

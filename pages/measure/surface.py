@@ -21,6 +21,7 @@ from flatdiff.views.surface_plot import (
 )
 from pages.shared.choose import plain
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
 from pages.shared.plane import choose_surface
@@ -41,7 +42,7 @@ def trajectory(places: Sequence[Card]) -> list[int]:
 
 
 st.title("Loss surface")
-st.markdown(
+explained(
     "How fast does the loss rise when the weights move? A flat checkpoint stays dark far from its "
     "centre."
 )

@@ -18,6 +18,7 @@ from flatdiff.views.rescaling import factor_name
 from flatdiff.views.style import Series
 from pages.shared.choose import choose_checkpoints, label, plain, seed_input
 from pages.shared.draw import draw_all
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
 from pages.shared.record import numbers, record, series_of
@@ -88,7 +89,7 @@ def rescaled_share(card: Card) -> tuple[int, float]:
 
 
 st.title("Lie detector")
-st.markdown(
+explained(
     "Which flatness can be faked by changing nothing? Some weights have no size of their own. A "
     "convolution that stands before a group norm can be multiplied by 4 and the network computes "
     "what it did, because the norm divides the 4 out again. The model is neither better nor "

@@ -19,6 +19,7 @@ from flatdiff.views.quantization import quantization_lines
 from flatdiff.views.style import Series
 from flatdiff.views.teaching.rounding import rounding_strip
 from pages.shared.choose import choose_checkpoints, label, plain
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
@@ -89,7 +90,7 @@ def show_samples(entry: Series, bits: int) -> None:
 
 
 st.title("Rounding")
-st.markdown(
+explained(
     "A weight in 32 bits can have billions of values; in 4 bits, 15. Rounding moves every weight "
     "to the nearest level that is left: a step away from where training ended. If the loss is "
     "flat around that point, the step costs little. Drag the bits and watch."

@@ -10,6 +10,7 @@ from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Place, Step
 from flatdiff.views.teaching.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.choose import seed_input, whole_number
+from pages.shared.glossary import explained
 
 STARTS: dict[str, tuple[float, float]] = {
     "far left": (-2.4, 1.3),
@@ -84,7 +85,7 @@ def numbers_of(step: Step) -> pd.DataFrame:
 
 
 st.title("What SAM does")
-st.markdown(
+explained(
     "Most losses have valleys of every width. Plain gradient descent (SGD) takes the first one it "
     "falls into. Sharpness-aware minimization (SAM) looks at the worst point nearby before each "
     "step, so that a narrow valley does not look like one. Here is a loss of two weights, with a "

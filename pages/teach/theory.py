@@ -12,6 +12,7 @@ from flatdiff.paper.theory.random_features import (
 )
 from flatdiff.system.files import PROJECT_ROOT
 from pages.shared.choose import seed_input, whole_number
+from pages.shared.glossary import explained
 from pages.teach.theory_bound import covered_set, divergence
 from pages.teach.theory_prior import perturbed_noise, perturbed_prior
 
@@ -41,7 +42,7 @@ def choose_by_hand() -> tuple[float, float]:
 
 
 st.title("The theory")
-st.markdown(
+explained(
     "Why should flat weights help? The paper's answer (Section 3): moving the weights does the "
     "same as moving the distribution that the model was made for, so a model that does not mind "
     "the one does not mind the other. Here is the small model of its proof in two dimensions, "

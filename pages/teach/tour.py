@@ -2,23 +2,24 @@
 
 import streamlit as st
 
+from pages.shared.glossary import all_terms
 from pages.shared.stored import bundled_pair
 from pages.teach.tour_steps import STEPS
 
 
 def go_to(number: int) -> None:
     """Another step; to be called before its box is drawn."""
-    st.session_state["step"] = number
+    st.session_state["part"] = number
 
 
 st.title("Tour")
 numbers = list(range(1, len(STEPS) + 1))
 number = st.segmented_control(
-    "Step",
+    "Part",
     numbers,
     default=1,
     required=True,
-    key="step",
+    key="part",
     bind="query-params",
     label_visibility="collapsed",
 )
@@ -33,3 +34,4 @@ with st.container(horizontal=True, key="way"):
         if other in numbers:
             said = f"{word}: {list(STEPS)[other - 1]}"
             st.button(said, icon=icon, on_click=go_to, args=(other,), key=f"way{other}")
+all_terms()

@@ -29,8 +29,8 @@ from flatdiff.views.style import Series
 from flatdiff.views.surface_plot import common_range, drawable, surface_contour
 from flatdiff.views.teaching.tour import WELLS, line_through, middle_row, rise_under_noise, wells
 from flatdiff.views.teaching.toy import NUM_STAGES, Trail, toy_paths, toy_step
-from pages.shared.choose import plain
 from pages.shared.draw import draw_all
+from pages.shared.glossary import explained
 from pages.shared.rows import in_rows
 from pages.shared.stored import stored
 from pages.shared.verdict import say
@@ -47,7 +47,7 @@ def _not_stored(page: str) -> None:
 
 def landscape(pair: Pair) -> None:
     """What is a loss landscape?"""
-    st.markdown(
+    explained(
         "A network is a point: all its weights together. Its **loss** says how badly it does its "
         "work there. Move every weight a little along one random direction, and see."
     )
@@ -74,7 +74,7 @@ def landscape(pair: Pair) -> None:
     )
     with right:
         _samples_at(pair[:1])
-        st.markdown(
+        explained(
             "Training ends at the bottom of a valley: every random direction leads uphill. Two "
             "of them make a **loss surface**, and what lies up there no longer draws as well."
         )
@@ -91,7 +91,7 @@ def _samples_at(card: Pair) -> None:
 
 def flat_and_sharp(pair: Pair) -> None:
     """Flat and sharp by hand."""
-    st.markdown(
+    explained(
         "Two valleys with one weight each, equally deep. Shake the weight: the dots are where it "
         "may land, the dashed lines the mean loss of each valley under that noise."
     )
@@ -101,7 +101,7 @@ def flat_and_sharp(pair: Pair) -> None:
     if not ask("Which valley's mean loss rises more?", choices, 0, "flat"):
         return
     rises = " and ".join(f"{rise_under_noise(k, sigma):.3f} ({n})" for n, (k, _) in WELLS.items())
-    st.markdown(
+    explained(
         f"At this σ by {rises}: σ² times half the curvature. The mean loss under noise on all "
         "weights is what the paper measures flatness by, **LPF**. Of two networks that were "
         "trained alike but for SAM:"
@@ -116,7 +116,7 @@ def flat_and_sharp(pair: Pair) -> None:
 
 def sam(_pair: Pair) -> None:
     """What SAM does."""
-    st.markdown(
+    explained(
         "**SAM** trains for flat valleys. Before each step it climbs a distance ρ straight "
         "uphill, to the worst point nearby, and asks for the slope there."
     )
@@ -134,7 +134,7 @@ def sam(_pair: Pair) -> None:
         return
     trails = [Trail(n, m, toy.path_of(runs[n])) for n, m in (("SGD", "adm"), ("SAM", "sam"))]
     st.plotly_chart(toy_paths(trails), key="paths", alt="The paths of SGD and SAM to two valleys")
-    st.markdown(
+    explained(
         "The climb is only a look. Where a valley is narrower than ρ, the slope at the other side "
         "pushes back out of it: SAM passes the sharp valley in which plain descent (SGD) stays. "
         "Move ρ and the noise on the page **What SAM does**."
@@ -151,7 +151,7 @@ def _toy_runs() -> dict[str, list[toy.Step]]:
 
 def rounding(pair: Pair) -> None:
     """What rounding does."""
-    st.markdown(
+    explained(
         f"A weight in 32 bits can have billions of values; in {FEW_BITS} bits, "
         f"{2**FEW_BITS - 1}. Rounding moves every weight to the nearest value that is left."
     )
@@ -178,7 +178,7 @@ def rounding(pair: Pair) -> None:
     st.plotly_chart(
         quantization_lines(losses, log=True), key="rises", alt="Rise of the loss by bits"
     )
-    st.markdown(
+    explained(
         "To 8 bits the step is so short that nobody notices it here. Every bit less doubles it. "
         "A step away from the bottom costs little where the valley is wide."
     )
@@ -191,7 +191,7 @@ def _rise(result: QuantizationResult) -> Estimate:
 
 def rescaled(pair: Pair) -> None:
     """The same function with other weights."""
-    st.markdown(
+    explained(
         "Behind many convolutions stands a **group norm**, which divides by the size of what "
         "comes in. Multiply the convolution's weights by 4 and the norm divides the 4 out again:"
     )
@@ -205,7 +205,7 @@ def rescaled(pair: Pair) -> None:
         _not_stored("Lie detector")
         return
     draw_all(SECTIONS["rescaling"].pictures(series, RescalingSettings()))
-    st.markdown(
+    explained(
         "**Absolute** noise is less to larger weights: by it one can fake flatness and change "
         "nothing. Noise **in units of each filter's size** grows with the weights and is not "
         "fooled. Two networks that were trained differently are compared by the second."
@@ -214,7 +214,7 @@ def rescaled(pair: Pair) -> None:
 
 def found(pair: Pair) -> None:
     """What the paper claims, and what was found here."""
-    st.markdown(
+    explained(
         "The paper trained diffusion models of 57 to 296 million weights on natural images: those "
         "trained with SAM were flatter, survived rounding, and drew **better samples** (lower "
         "FID). Here are two small networks for digits."
@@ -234,12 +234,10 @@ def found(pair: Pair) -> None:
     say("lpf", flatness)
     say("exposure", stored("exposure", ExposureSettings(), pair))
     say("quantization", stored("quantization", QuantizationSettings(), pair))
-    st.markdown(
-        plain(
-            "Flatter is one thing, better another: SAM's radius has to be chosen, and one that is "
-            "too large buys flatness with quality. Two training runs prove nothing about all "
-            "others. The page The claim has every checkpoint, and what can be decided."
-        )
+    explained(
+        "Flatter is one thing, better another: SAM's radius has to be chosen, and one that is "
+        "too large buys flatness with quality. Two training runs prove nothing about all "
+        "others. The page **The claim** has every checkpoint, and what can be decided."
     )
 
 

@@ -14,6 +14,7 @@ from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.base import with_error
 from pages.shared.choose import choose_checkpoints, plain, short_names
 from pages.shared.drawer import settings_drawer
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.rows import in_rows
 from pages.shared.runs import runs_of
@@ -33,7 +34,7 @@ def cell_of(found: RunsAgree) -> str:
 
 
 st.title("The claim")
-st.markdown(
+explained(
     "The paper's claim is that flat diffusion models are the better ones: less exposure bias, "
     "less harm from rounding, better samples."
 )

@@ -15,6 +15,7 @@ from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw_all
+from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import download
 
@@ -54,7 +55,7 @@ def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
 
 
 st.title("Compare")
-st.markdown(
+explained(
     "Everything that is measured of some checkpoints on one sheet: same panel, same noise, same "
     "axes and colours. First what differs between them, then what came out."
 )

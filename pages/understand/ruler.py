@@ -9,6 +9,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.landscape.perturbation_sizes import Mark, Scales, ruler
 from flatdiff.views.perturbation_sizes import ruler_dots
 from pages.shared.choose import all_cards, choose_checkpoints, label
+from pages.shared.glossary import explained
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 
 DEFAULT_RHO = 0.1  # the paper's
@@ -30,7 +31,7 @@ def relatives_of(card: Card, known: Sequence[Card]) -> list[Card]:
 
 
 st.title("One ruler")
-st.markdown(
+explained(
     "SAM's ascent, the noise behind LPF, the sphere of the distance curves, rounding and "
     "averaging all move the weights. Here is how far, as a share of the weights' own norm: what "
     "is flat at one distance need not be at another."

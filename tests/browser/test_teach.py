@@ -63,19 +63,32 @@ def test_rounding_follows_the_bits(page: Page, server: Server) -> None:
 
 def test_the_tour_asks_before_it_tells(page: Page, server: Server) -> None:
     """The answer to a step is not there before somebody gave one; the next step is in the link."""
-    open_page(page, server, "tour?step=2")
+    open_page(page, server, "tour?part=2")
     expect(page.get_by_text("σ² times half the curvature")).to_have_count(0)
     page.get_by_text("That of the wide one").click()
     expect(page.get_by_text("It is otherwise: that of the narrow one.")).to_be_visible()
     expect(page.get_by_text("σ² times half the curvature")).to_be_visible()
     page.get_by_role("button", name="Next: What SAM does").click()
     expect(page.get_by_role("heading", name="3. What SAM does")).to_be_visible()
-    expect(page).to_have_url(re.compile("step=3"))
+    expect(page).to_have_url(re.compile("part=3"))
 
 
 def test_the_tour_can_be_led_from_a_wall(page: Page, server: Server) -> None:
     """Questions and the way on are left of its controls."""
-    open_page(page, server, "tour?step=5&present=1")
+    open_page(page, server, "tour?part=5&present=1")
     page.get_by_text("It gets flatter").click()
     expect(page.get_by_text("It is otherwise")).to_be_visible()
     expect(page.get_by_role("button", name=re.compile("Next: "))).to_be_visible()
+
+
+def test_a_term_tells_what_it_means(page: Page, server: Server) -> None:
+    """Under the mouse and by the keyboard, inside the screen of a phone, too."""
+    page.set_viewport_size({"width": 375, "height": 812})
+    open_page(page, server, "flatness")
+    term = page.locator("dfn", has_text="LPF").first
+    said = "getComputedStyle(e, '::after').content"
+    assert term.evaluate(f"e => {said}") == "none"
+    term.focus()
+    assert "Low-pass filtered loss" in term.evaluate(f"e => {said}")
+    width = "parseFloat(getComputedStyle(e, '::after').width)"
+    assert term.evaluate(f"e => e.closest('p').getBoundingClientRect().left + {width}") <= 375

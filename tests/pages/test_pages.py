@@ -90,6 +90,7 @@ def fill(engine: Engine, request: Request, share: float = 1.0) -> None:
 def texts(page: AppTest) -> str:
     """Everything a person reads on a page, in one string."""
     parts = [*page.markdown, *page.caption, *page.info, *page.error, *page.warning, *page.title]
+    parts += page.get("html")
     return "\n".join(str(part.value) for part in parts)
 
 

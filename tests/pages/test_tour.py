@@ -33,7 +33,7 @@ TOLD: tuple[tuple[str, Any], ...] = (
 )
 # What is seen only after an answer, of a step that draws from the store.
 AFTER = {
-    1: "Two of them make a **loss surface**",
+    1: "what lies up there no longer draws",
     2: "less rise of the loss under weight noise",
     3: "The climb is only a look",
     4: "Every bit less doubles it",
@@ -51,7 +51,7 @@ def _tiny_pair(monkeypatch: pytest.MonkeyPatch) -> None:
 def opened_at(step: int) -> AppTest:
     """The tour at one of its steps."""
     shown = AppTest.from_file(str(PAGES / "teach/tour.py"), default_timeout=30)
-    shown.query_params["step"] = str(step)
+    shown.query_params["part"] = str(step)
     return shown.run()
 
 
