@@ -92,6 +92,11 @@ class Card:
         return METHODS.get(self.method, self.name) if of_adm else self.name
 
     @property
+    def short_title(self) -> str:
+        """The title where the name says no more than it."""
+        return self.title if self.name == self.method else self.name
+
+    @property
     def label(self) -> str:
         """How it is called in headings and legends; no two checkpoints share one."""
         usual = self.name in METHODS and self.name == self.method

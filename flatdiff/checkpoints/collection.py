@@ -8,7 +8,7 @@ of the collection's business.
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,25 @@ MAX_NAME_BYTES = 200  # of a folder; most file systems take 255
 ZERO_WIDTH_JOINER = "\u200d"  # in many emoji; not printable by itself
 # Folders directly below the root, which no listing looks at.
 ADDING, DELETED = ".adding", ".deleted"
+
+
+def short_names(cards: Sequence[Card]) -> dict[str, str]:
+    """What checkpoints are called side by side, by id: the family only where there are two."""
+    names = {card.id: card.short_title for card in cards}
+    one_family = len({card.family for card in cards}) == 1
+    if one_family and len(set(names.values())) == len(names):
+        return names
+    return {card.id: card.label for card in cards}
+
+
+def trajectory(places: Sequence[Card]) -> list[int]:
+    """Positions of the raw weights of the first one's training run, in the order of steps."""
+    run = [
+        k
+        for k, card in enumerate(places)
+        if card.weights == "raw" and card.recipe is not None and card.recipe == places[0].recipe
+    ]
+    return sorted(run, key=lambda k: places[k].step)
 
 
 def rename_checkpoint(

@@ -1,6 +1,7 @@
 """The command line, one file a command: a function whose arguments are its flags.
 
 measure, report, study, statistics    what is measured, and of what
+figure                                its pictures, for print
 schema                                what stands in the files
 train, train_features                 making checkpoints, and the network behind proxies
 import_file, download, quantize       files in, and files out
@@ -13,6 +14,7 @@ from collections.abc import Callable, Mapping
 
 from flatdiff.commands.bundle import bundle
 from flatdiff.commands.download import download
+from flatdiff.commands.figure import figure_commands
 from flatdiff.commands.import_file import import_file
 from flatdiff.commands.measure import measure_commands
 from flatdiff.commands.quantize import quantize
@@ -30,6 +32,7 @@ COMMANDS: Mapping[str, Callable[..., int] | Mapping[str, Callable[..., int]]] = 
     "train": train,
     "import": import_file,
     "measure": measure_commands(),
+    "figure": figure_commands(),
     "report": report,
     "study": study,
     "schema": schema,

@@ -1,7 +1,7 @@
 """`measure`: the same measurements as the pages, through the same engine and store."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from flatdiff.measures import MEASURES
 from flatdiff.measures.base import Measure
 from flatdiff.measures.request import Request
 from flatdiff.reports.formats import FORMATS, formats_for
-from flatdiff.reports.measured import measured
+from flatdiff.reports.measured import Measured, measured
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
 
@@ -37,15 +37,13 @@ def _command(measure: Measure[Any, Any]) -> Callable[..., int]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeasureOptions:
-    """What is measured and where the result goes."""
+class Target:
+    """What is measured."""
 
     checkpoint: Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
     """<family>/<name>, once for each."""
     to: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """Further checkpoints, once for each: the ends of a surface's axes, then others to mark."""
-    out: Path
-    """.html, .json, .csv or .npz; .png for images, .vtp for surfaces of two dimensions."""
     panel_size: int = 256
     """(image, timestep, noise) triples that losses are measured on."""
     panel_seed: int = 0
@@ -56,8 +54,6 @@ class MeasureOptions:
     """Forget stored results first."""
 
     def __post_init__(self) -> None:
-        known = ", ".join(FORMATS)
-        require(self.out.suffix in FORMATS, "--out", f"a file ending in {known}", self.out.name)
         require(len(self.checkpoint) > 0, "--checkpoint", "given at least once", self.checkpoint)
 
     def requests(self, measure: str, settings: Any, engine: Engine) -> list[Request]:
@@ -69,23 +65,60 @@ class MeasureOptions:
         ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasureOptions(Target):
+    """What is measured and where the result goes."""
+
+    out: Path
+    """.html, .json, .csv or .npz; .png for images, .vtp for surfaces of two dimensions."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known = ", ".join(FORMATS)
+        require(self.out.suffix in FORMATS, "--out", f"a file ending in {known}", self.out.name)
+
+
 def run_measure(measure: str, settings: Any, target: MeasureOptions) -> int:
     """Compute or look up, show progress, write the file."""
+    out = target.out
+
+    def written(requests: Sequence[Request]) -> Callable[[Sequence[Measured]], bytes]:
+        kinds = formats_for(requests[0])
+        known = f"a file ending in {', '.join(kinds)} for this measurement"
+        require(out.suffix in kinds, "--out", known, out.name)
+        return kinds[out.suffix].export
+
+    return compute_into(out, measure, settings, target, written)
+
+
+def compute_into(
+    out: Path,
+    measure: str,
+    settings: Any,
+    target: Target,
+    writer: Callable[[Sequence[Request]], Callable[[Sequence[Measured]], bytes]],
+) -> int:
+    """Compute or look up, show progress, write a file.
+
+    Args:
+        out: the file.
+        measure: a key of `MEASURES`.
+        settings: its.
+        target: what is measured.
+        writer: of results, by what is asked; refuses before anything is computed.
+    """
     engine = Engine(adopt=False)
     start = engine.recompute if target.recompute else engine.submit
     try:
         requests = target.requests(measure, settings, engine)
-        kinds = formats_for(requests[0])
-        known = f"a file ending in {', '.join(kinds)} for this measurement"
-        require(target.out.suffix in kinds, "--out", known, target.out.name)
+        export = writer(requests)
         handles = [start(request) for request in requests]
         engine.start()
         show_progress(handles)
-        export = kinds[target.out.suffix].export
-        atomic_write(target.out, export([measured(handle) for handle in handles]))
+        atomic_write(out, export([measured(handle) for handle in handles]))
     finally:
         engine.close()
-    print(f"written: {target.out}")
+    print(f"written: {out}")
     for dataset in dict.fromkeys(request.panel.dataset for request in requests):
         if few := few_held_out(dataset):
             print(f"warning: {dataset}: {few}", file=sys.stderr)

@@ -11,4 +11,5 @@ report     a document of results, chapter by chapter
 html       one file that needs nothing else
 archive    a ZIP of every part in every format
 vtp        ParaView's file
+figure     pictures for print
 """

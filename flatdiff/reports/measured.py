@@ -28,6 +28,7 @@ class Measured:
     request: Request
     card: Card
     result: Any
+    partners: tuple[Card, ...] = ()  # further checkpoints, in the order of the request
 
     @property
     def measure(self) -> str:
@@ -72,7 +73,8 @@ def measured(handle: Handle) -> Measured:
         "computed_at": finished.isoformat(timespec="seconds") if finished else None,
         "seconds": round(job.seconds, 3),
     }
-    return Measured(provenance, request, card, handle.result())
+    partners = tuple(read_card(handle.engine.root, one.checkpoint) for one in request.partners)
+    return Measured(provenance, request, card, handle.result(), partners)
 
 
 def provenance_text(item: Measured) -> str:

@@ -28,9 +28,9 @@ for name, result in results.items():
 def python_snippet(requests: Sequence[Request]) -> str:
     """The program; requests differ in their checkpoint alone, and settings filled in by it."""
     first = requests[0]
-    panel = _chosen(first.panel, Panel(dataset=first.panel.dataset))
+    panel = chosen(first.panel, Panel(dataset=first.panel.dataset))
     arguments = [repr(first.measure), "name"]
-    arguments += [f"{n}={v!r}" for n, v in _chosen(first.settings, type(first.settings)()).items()]
+    arguments += [f"{n}={v!r}" for n, v in chosen(first.settings, type(first.settings)()).items()]
     if panel:
         arguments.append(f"panel={panel!r}")
     if first.partners:
@@ -42,7 +42,7 @@ def python_snippet(requests: Sequence[Request]) -> str:
     )
 
 
-def _chosen(record: Any, default: Any) -> dict[str, Any]:
+def chosen(record: Any, default: Any) -> dict[str, Any]:
     """What of a record is neither default nor filled in."""
     return {
         field.name: getattr(record, field.name)
@@ -59,21 +59,31 @@ def command_line(requests: Sequence[Request], name: str = "") -> str:
         requests: of one measure with one settings record.
         name: of the file it writes, without its ending; default: that of the measure.
     """
+    words = measured_words("measure", requests)
+    return " \\\n    ".join([*words, f"--out {name or requests[0].measure}.json"])
+
+
+def measured_words(command: str, requests: Sequence[Request]) -> list[str]:
+    """Of a command line: what is measured of what, and how.
+
+    Args:
+        command: that has a subcommand for every measure.
+        requests: of one measure with one settings record.
+    """
     first = requests[0]
-    words = [f"flatdiff measure {first.measure}"]
+    words = [f"flatdiff {command} {first.measure}"]
     words += [f"--checkpoint {shlex.quote(request.checkpoint)}" for request in requests]
     words += [f"--to {shlex.quote(partner.checkpoint)}" for partner in first.partners]
     words += settings_flags(first.settings)
     flags = {"size": "panel-size", "seed": "panel-seed", "split": "split"}
-    panel = _chosen(first.panel, Panel(dataset=first.panel.dataset))
-    words += [f"--{flag} {panel[name]}" for name, flag in flags.items() if name in panel]
-    return " \\\n    ".join([*words, f"--out {name or first.measure}.json"])
+    panel = chosen(first.panel, Panel(dataset=first.panel.dataset))
+    return words + [f"--{flag} {panel[name]}" for name, flag in flags.items() if name in panel]
 
 
 def settings_flags(settings: Any) -> list[str]:
     """A settings record as the command line spells it, without what is default or filled in."""
-    chosen = _chosen(settings, type(settings)())
-    return [_flag(name.replace("_", "-"), value) for name, value in chosen.items()]
+    said = chosen(settings, type(settings)())
+    return [_flag(name.replace("_", "-"), value) for name, value in said.items()]
 
 
 def _flag(name: str, value: Any) -> str:

@@ -1,12 +1,11 @@
 """Surface: how does the loss rise around a checkpoint, and between checkpoints?"""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.collection import trajectory
 from flatdiff.measures.request import make_request
 from flatdiff.views import SECTIONS, View
 from flatdiff.views.relief import surface_3d
@@ -29,17 +28,6 @@ from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.verdict import say
-
-
-def trajectory(places: Sequence[Card]) -> list[int]:
-    """Positions of the raw weights of the first one's training run, in the order of steps."""
-    run = [
-        k
-        for k, card in enumerate(places)
-        if card.weights == "raw" and card.recipe is not None and card.recipe == places[0].recipe
-    ]
-    return sorted(run, key=lambda k: places[k].step)
-
 
 st.title("Loss surface")
 explained(
@@ -71,7 +59,7 @@ if found is None:
     nothing_yet(handles, "press Run, and a coarse picture comes first.")
 low, high = limits = found
 places = [*cards, *partners] if partners else []
-names = [card.title if card.name == card.method else card.name for card in places]
+names = [card.short_title for card in places]
 
 
 def contours() -> None:

@@ -170,15 +170,6 @@ def choose_plane(place: DeltaGenerator, through: bool) -> tuple[Card, list[Card]
     return first, partners
 
 
-def short_names(cards: Sequence[Card]) -> dict[str, str]:
-    """What checkpoints are called side by side, by id: the family only where there are two."""
-    names = {c.id: c.title if c.name == c.method else c.name for c in cards}
-    one_family = len({card.family for card in cards}) == 1
-    if one_family and len(set(names.values())) == len(names):
-        return names
-    return {card.id: card.label for card in cards}
-
-
 def label(card: Card) -> str:
     """How a checkpoint is called in headings and legends."""
     return card.label

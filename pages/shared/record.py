@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card
+from flatdiff.checkpoints.collection import short_names
 from flatdiff.engine.engine import Handle
 from flatdiff.images.listing import few_held_out
 from flatdiff.reports.formats import formats_for
@@ -16,7 +17,7 @@ from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.views import SECTIONS, View
 from flatdiff.views.style import Series
 from pages.shared.about import about
-from pages.shared.choose import short_names
+from pages.shared.print import print_button
 
 
 def results_of(cards: Sequence[Card], handles: Sequence[Handle]) -> list[tuple[Card, Any]]:
@@ -69,6 +70,8 @@ def record(handles: Sequence[Handle], view: View | None = None) -> None:
     known = [handle for handle in handles if handle.job() is not None]
     if not known:
         return
+    if all(job.num_done for handle in known if (job := handle.job())):
+        print_button(known, view or View())
     with st.expander("Export, command and provenance", icon=":material/download:"):
         with st.container(horizontal=True):
             for suffix, kind in formats_for(requests[0]).items():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
+from flatdiff.checkpoints.collection import short_names
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.measures.comparison import Estimate
@@ -12,7 +13,7 @@ from flatdiff.paper.rank_correlation import RunsAgree, runs_agree
 from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.base import with_error
-from pages.shared.choose import choose_checkpoints, plain, short_names
+from pages.shared.choose import choose_checkpoints, plain
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet

@@ -167,3 +167,23 @@ def test_row_08_reproduce_as_code(page: Page, shipped: Server) -> None:
     assert done.returncode == 0, done.stderr
     assert "digits/sam" in done.stdout
     assert len(shipped.store.jobs()) == jobs, "it was in the store"
+
+
+def test_a_figure_for_a_paper_is_a_file_that_says_what_it_is(
+    page: Page, server: Server, tmp_path: Path
+) -> None:
+    """By the dialog of a page; its command makes the same bytes."""
+    open_page(page, server, "flatness?checkpoints=tiny%2Fadm&num_perturbations=4")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("From store, computed")).to_be_visible()
+    page.get_by_role("button", name="Figure for a paper").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_alt_text("The figure lpf_tiny-adm_seed0")).to_be_visible()
+    dialog.get_by_text("two (174 mm)").click()
+    expect(dialog.get_by_text("--width-mm 174.0")).to_be_visible()
+    with page.expect_download() as download:
+        dialog.get_by_role("button", name="PDF").click()
+    assert download.value.suggested_filename == "lpf_tiny-adm_seed0.pdf"
+    path = tmp_path / "figure.pdf"
+    download.value.save_as(path)
+    assert path.read_bytes().startswith(b"%PDF")

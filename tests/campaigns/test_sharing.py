@@ -2,13 +2,14 @@
 
 import pytest
 
+from tests.campaigns.conftest import Aside
 from tests.campaigns.sharing import Counts, sharing
 
 
 @pytest.mark.slow  # four programs start
-def test_one_computation_for_all_though_one_is_killed() -> None:
+def test_one_computation_for_all_though_one_is_killed(aside: Aside) -> None:
     """The one that computes."""
-    assert sharing(rounds=1, resolution=9) == 0
+    assert aside(lambda: sharing(rounds=1, resolution=9)) == 0
 
 
 def test_a_broken_promise_is_seen() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tests.campaigns.conftest import Aside
 from tests.campaigns.soak import Reading, kept, soak
 
 STEADY = [
@@ -41,6 +42,6 @@ def test_what_it_keeps_is_told(last: Callable[[Reading], Reading], words: str) -
 
 
 @pytest.mark.slow
-def test_two_minutes_of_visitors() -> None:
+def test_two_minutes_of_visitors(aside: Aside) -> None:
     """No error on a page, none in the log."""
-    assert soak(minutes=2, visitors=3) == 0
+    assert aside(lambda: soak(minutes=2, visitors=3)) == 0
