@@ -13,12 +13,14 @@ from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.rescaling import RescalingSettings
-from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.paper.family import study_requests
 from flatdiff.reports.columns import requests_of
 from flatdiff.reports.sheet import sheet_requests
 
+ROUNDED = SamplesSettings(bits=(32, EXAMPLE_BITS))
+LINE = SurfaceSettings(mode="interpolated", dimensions=1)
 NEARBY = (NearbySettings(), NearbySettings(a=EXAMPLE[0], b=EXAMPLE[1]))
 
 
@@ -47,6 +49,8 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("rescaling", card, RescalingSettings()) for card in pair),
         *(make_request("quantization", card, QuantizationSettings(bits=WIDTHS)) for card in pair),
         *(make_request("samples", card, SamplesSettings(bits=WIDTHS)) for card in pair),
+        *(make_request("samples", card, ROUNDED) for card in cards),
+        *(make_request("surface", card, LINE) for card in cards),
         *(make_request("nearby", card, where) for card in cards for where in NEARBY),
         *_between(cards),
     ]

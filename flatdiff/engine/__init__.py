@@ -3,6 +3,7 @@
 engine      Engine: ask, measure, submit; Handle: progress, result, cancel
 job         a request in the store; what a tile brings back
 progress    cost before, progress meanwhile
+recent      results that stay assembled
 store       jobs, tiles, rates
 database    the SQLite file below it
 seal        a digest over how a job ran and ended

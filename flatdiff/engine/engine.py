@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
 from flatdiff.engine.progress import Cost, Progress, cost_of, progress_of, seconds_left
+from flatdiff.engine.recent import Recent
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
@@ -137,8 +137,7 @@ class Engine:
             accept=lambda job: adopt or job.key in self._own,
             warm_up=adopt,
         )
-        # A sheet of many checkpoints needs all of its results at once.
-        self.result = lru_cache(maxsize=512)(self._result)
+        self.result = Recent(self._result)
 
     def __enter__(self) -> "Engine":
         self.start()
@@ -244,7 +243,7 @@ class Engine:
         """Forget a finished result and run it again; a `FlatdiffError` to guests."""
         require_right(Action.RECOMPUTE)
         self.store.delete([request.key])
-        self.result.cache_clear()
+        self.result.clear()
         return self.submit(request)
 
     def clear(self) -> None:
@@ -252,7 +251,7 @@ class Engine:
         require_right(Action.CLEAR)
         self.store.delete()
         self.store.database.compact()
-        self.result.cache_clear()
+        self.result.clear()
 
     def measure_speed(self, cards: Iterable[Card]) -> None:
         """Time every architecture that was never timed here, so that estimates are measured."""
@@ -282,8 +281,7 @@ class Engine:
         left = {job.key: seconds_left(job, rates, workers) for job in active}
         return [progress_of(job, active, left, workers) for job in jobs]
 
-    def _result(self, request: Request, num_done: int) -> Any:
-        """Assembled once for every number of items done; `num_done` is part of the cache's key."""
+    def _result(self, request: Request) -> Any:
         return request.definition.assemble(request.settings, self.store.items_done(request.key))
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
     from flatdiff.landscape.measurable import Measurable
 
 IMAGES_A_CHUNK = 8
+EXAMPLE_BITS = 4  # where rounding of the bundled networks is seen
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from flatdiff.checkpoints import collection
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
@@ -109,6 +110,6 @@ def test_short_names_have_a_family_where_there_are_two(tmp_path: Path) -> None:
     sam = card_of(family="a", name="sam", method="sam")
     other = card_of(family="b", name="adm", method="adm")
     state = card_of(family="a", name="adm-000100", method="adm")
-    assert choose.short_names([adm, sam]) == {"a/adm": "ADM", "a/sam": "ADM +SAM"}
-    assert choose.short_names([adm, other]) == {"a/adm": "ADM (a)", "b/adm": "ADM (b)"}
-    assert choose.short_names([adm, state]) == {"a/adm": "ADM", "a/adm-000100": "adm-000100"}
+    assert collection.short_names([adm, sam]) == {"a/adm": "ADM", "a/sam": "ADM +SAM"}
+    assert collection.short_names([adm, other]) == {"a/adm": "ADM (a)", "b/adm": "ADM (b)"}
+    assert collection.short_names([adm, state]) == {"a/adm": "ADM", "a/adm-000100": "adm-000100"}

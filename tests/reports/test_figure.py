@@ -15,9 +15,10 @@ from PIL import Image
 
 from flatdiff.errors import SettingsError
 from flatdiff.measures import MEASURES
-from flatdiff.reports.figure.axes import as_words, draw_chart
+from flatdiff.reports.figure.axes import draw_chart
 from flatdiff.reports.figure.options import PageOptions
 from flatdiff.reports.figure.page import heading_of, panels, to_print
+from flatdiff.reports.figure.style import as_words
 from flatdiff.reports.figure.words import BIBTEX, caption, figure_command, file_name
 from flatdiff.views.surface_plot import surface_contour
 from tests.results import RESULTS, surface

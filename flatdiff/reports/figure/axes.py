@@ -4,21 +4,25 @@ Every picture of `flatdiff.views` is drawn once, for the screen; here it is read
 shows the same numbers. What a trace of ours may hold is drawn, and no more.
 """
 
-import html
-import re
-import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgba
 from matplotlib.contour import ContourSet
 from matplotlib.ticker import NullLocator
 
-POINTS = 0.5  # of print for a pixel of the screen: a chart there is about twice as wide
-DASHES = {"solid": (), "dash": (4, 2), "dot": (1, 1.5), "dashdot": (4, 1.5, 1, 1.5)}
+from flatdiff.reports.figure.style import (
+    PLAIN,
+    POINTS,
+    as_words,
+    colormap_of,
+    colour_of,
+    in_lines,
+    line_of,
+)
+
 MARKERS = {
     "circle": "o",
     "diamond": "D",
@@ -35,7 +39,6 @@ OPEN = "-open"
 MOST_INSIDE, NAME_LETTERS = 5, 24  # names of a legend that find room in a chart; their length
 MOST_NAMES = 6  # along an axis of names
 EDGE = 1e-9  # of a level: what lies exactly on the last one belongs to it
-PLAIN = "#444444"  # of what has no colour of its own
 GRID = {"color": "#D8DCE2", "linewidth": 0.4}
 
 
@@ -80,67 +83,24 @@ def beside(letters: int) -> int:
     return max(1, letters // NAME_LETTERS)
 
 
-def as_words(text: str | None) -> str:
-    r"""What plotly would show of a text: tags and entities read.
-
-    >>> as_words("&lt;a&gt;<br>b")
-    '<a>\nb'
-    """
-    words = html.unescape(re.sub(r"<(?!br)[^>]*>", "", text or "").replace("<br>", "\n"))
-    return words.replace("$", r"\$")  # which begins a formula in matplotlib
-
-
-def in_lines(text: str | None, letters: int) -> str:
-    r"""Words that do not fit side by side, below each other.
-
-    >>> in_lines("one two", 4)
-    'one\ntwo'
-    """
-    return "\n".join(textwrap.fill(line, letters) for line in as_words(text).splitlines())
-
-
-def colormap_of(colorscale: Any) -> LinearSegmentedColormap:
-    """A scale of plotly's, [[0, colour], ..., [1, colour]]."""
-    stops = [(float(at), _colour(colour)) for at, colour in colorscale]
-    return LinearSegmentedColormap.from_list("plotly", stops)
-
-
-def _colour(text: str, opacity: float | None = None) -> tuple[float, float, float, float]:
-    """Of a name, a hex code, rgb() or rgba()."""
-    if found := re.fullmatch(r"rgba?\(([^)]*)\)", text):
-        red, green, blue, *alpha = (float(part) for part in found[1].split(","))
-        rgba = (red / 255, green / 255, blue / 255, *(alpha or [1.0]))
-    else:
-        rgba = to_rgba(text)
-    return (rgba[0], rgba[1], rgba[2], rgba[3] * (1.0 if opacity is None else opacity))
-
-
 def _scatter(axes: Axes, trace: Any) -> None:
     """Lines, marks with their errors, words, or a band."""
     if trace.marker.opacity == 0:
         return  # a target of the mouse
     x, y = np.asarray(trace.x), np.asarray(trace.y)
     if trace.fill == "toself":
-        axes.fill(x, y, color=_colour(trace.fillcolor), linewidth=0)
+        axes.fill(x, y, color=colour_of(trace.fillcolor), linewidth=0)
         return
     mode, colour = trace.mode or "lines", trace.line.color or trace.marker.color
-    look = _colour(colour if isinstance(colour, str) else PLAIN, trace.opacity)
+    look = colour_of(colour if isinstance(colour, str) else PLAIN, trace.opacity)
     label = as_words(trace.name) if trace.showlegend is not False and trace.name else None
     if "lines" in mode:
-        axes.plot(x, y, color=look, label=label, **_line_of(trace.line))
+        axes.plot(x, y, color=look, label=label, **line_of(trace.line))
     if "markers" in mode:
         _errors(axes, trace, look)
         _marks(axes, trace, look, None if "lines" in mode else label)
     if "text" in mode:
         _words_at(axes, trace)
-
-
-def _line_of(line: Any) -> dict[str, Any]:
-    """Width and dashes."""
-    dash = line.dash or "solid"
-    pattern = DASHES.get(dash) or tuple(float(part) / 2 for part in re.findall(r"[\d.]+", dash))
-    width = POINTS * (2 if line.width is None else line.width)
-    return {"linewidth": width, "linestyle": (0, pattern) if pattern else "-"}
 
 
 def _errors(axes: Axes, trace: Any, colour: Any) -> None:
@@ -194,7 +154,7 @@ def _words_at(axes: Axes, trace: Any) -> None:
             ha={1: "left", -1: "right", 0: "center"}[side],
             va={1: "bottom", -1: "top", 0: "center"}[height],
             fontsize="small",
-            color=_colour(font) if font else "black",
+            color=colour_of(font) if font else "black",
         )
 
 
@@ -204,7 +164,9 @@ def _bars(axes: Axes, trace: Any) -> None:
     draw = axes.barh if trace.orientation == "h" else axes.bar
     x, y = np.asarray(trace.x), np.asarray(trace.y)
     places, lengths = (y, x) if trace.orientation == "h" else (x, y)
-    draw(places, lengths, color=_colour(colour, trace.opacity), label=as_words(trace.name) or None)
+    draw(
+        places, lengths, color=colour_of(colour, trace.opacity), label=as_words(trace.name) or None
+    )
 
 
 def _contour(axes: Axes, trace: Any) -> Any:
@@ -266,7 +228,7 @@ def colour_bar(panels: Sequence[Axes], drawn: Any, said: Any) -> None:
 
 def _upright_or_level(axes: Axes, shape: Any) -> None:
     """A line through all of a chart; what else a shape may be is not ours."""
-    style = {"color": _colour(shape.line.color or PLAIN), **_line_of(shape.line)}
+    style = {"color": colour_of(shape.line.color or PLAIN), **line_of(shape.line)}
     if "domain" in (shape.yref or ""):
         axes.axvline(shape.x0, **style)
     elif "domain" in (shape.xref or ""):

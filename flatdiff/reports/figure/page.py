@@ -20,11 +20,11 @@ from flatdiff.reports.figure.axes import (
     beside,
     colour_bar,
     draw_chart,
-    in_lines,
     named_in,
 )
 from flatdiff.reports.figure.options import SUFFIXES, PageOptions
 from flatdiff.reports.figure.relief import AZIMUTH, draw_relief
+from flatdiff.reports.figure.style import in_lines
 from flatdiff.reports.figure.words import BIBTEX, caption, file_name
 from flatdiff.reports.measured import Measured
 from flatdiff.settings import require

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from flatdiff.reports.figure.axes import as_words, colormap_of
+from flatdiff.reports.figure.style import as_words, colormap_of
 
 ELEVATION, AZIMUTH = 28.0, -60.0  # degrees, of the eye
 MOST_CELLS = 61  # along an axis; more are seen on no page
