@@ -118,7 +118,11 @@ def _dequantized(arrays: Mapping[str, NDArray]) -> Tensors:
     tensors = {}
     for name in names:
         scale = arrays[name + SCALE]
-        zero_point = arrays.get(name + ZERO_POINT, np.zeros(len(scale), np.uint8))
+        zero_point = arrays.get(name + ZERO_POINT, np.zeros(scale.shape, np.uint8))
+        if scale.ndim != 1 or zero_point.shape != scale.shape:
+            raise CheckpointError(
+                f"the scales and zero points of {name} are no lists of one length"
+            )
         tensors[name] = dequantize(QuantizedTensor(arrays[name], scale, zero_point))
     return tensors
 

@@ -113,6 +113,7 @@ def damaged(content: bytes) -> dict[str, bytes]:
         "no metadata": content.replace(b"__metadata__", b"__metadatb__"),
         "another format": content.replace(b'format_version\\":1', b'format_version\\":2'),
         "impossible bits": content.replace(b'bits\\":8', b'bits\\":9'),
+        "scales that are no lists": content.replace(b'"shape":[1]', b'"shape":[] '),
         "a scale gone": content.replace(b"out.0.bias.scale", b"out.0.bias.skale"),
     }
 
