@@ -20,6 +20,10 @@ BOXES = """() => [...document.querySelectorAll(
     '[data-testid="stPlotlyChart"], [data-testid="stImage"] img, .scenes figure')]
     .map(found => found.getBoundingClientRect())
     .map(({top, bottom, height}) => [top, bottom, height])"""
+ON_FIRST_SCREEN = f"""() => {{
+    const [top, bottom, height] = ({BOXES})()[0] ?? [0, 0, 0];
+    return height > 20 && Math.min(bottom, innerHeight) - top >= Math.min(200, height / 2);
+}}"""
 SCROLLED = "() => document.querySelector('[data-testid=stMain]').scrollTop"
 AT_REST = '[data-test-script-state="notRunning"]'
 DRAWN = ".scenes-plot .gl-container"
@@ -40,11 +44,8 @@ def test_the_picture_is_on_the_first_screen(
     for path in PAGES:
         open_page(page, shipped, path)
         expect(page.locator(AT_REST)).to_be_visible()
-        page.wait_for_function(f"() => ({BOXES})().length > 0")
-        page.wait_for_function(f"() => ({BOXES})().every(([, , height]) => height > 20)")
-        top, bottom, _ = page.evaluate(BOXES)[0]
-        seen = min(bottom, height) - top
-        assert seen >= min(200, (bottom - top) / 2), (path, top, bottom)
+        # Until it is so: charts come one by one, and not always the first of them first.
+        page.wait_for_function(ON_FIRST_SCREEN)
 
 
 def test_every_measuring_page_says_what_it_shows(page: Page, shipped: Server) -> None:
