@@ -9,6 +9,7 @@ from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
+AT_REST = '[data-test-script-state="notRunning"]'
 PAGES = (
     *("", "checkpoints", "train", "surface", "flatness", "curvature", "radius", "exposure"),
     *("samples", "quality", "quantization", "compare", "claim", "ruler", "theory", "rescaling"),
@@ -29,7 +30,7 @@ def set_number(page: Page, label: str, value: float) -> None:
     expect(box).to_be_attached()
     if not box.is_visible():
         page.get_by_text("Settings", exact=True).click()
-        expect(page.locator('[data-test-script-state="notRunning"]')).to_be_visible()
+        expect(page.locator(AT_REST)).to_be_visible()
     box.fill(str(value))
     box.press("Enter")
 
@@ -39,6 +40,7 @@ def test_row_05_progress_cancel_and_come_back(page: Page, server: Server) -> Non
     open_page(page, server, "surface?mode=every+cell")
     set_number(page, "Resolution", 41)
     expect(page).to_have_url(re.compile("resolution=41"))
+    expect(page.locator(AT_REST)).to_be_visible()  # a button that is drawn anew takes no click
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text(re.compile(r"\d+ of 3,364 evaluations"))).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()  # coarse, while it runs

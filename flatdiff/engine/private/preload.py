@@ -12,6 +12,7 @@ import time
 
 import psutil
 
+PARENT = "FLATDIFF_PARENT"  # its process id: it may have ended before anybody could ask for it
 CHECK_EVERY_S = 0.5
 AFTER_OTHERS_S = 2.0
 NICENESS = 10
@@ -21,7 +22,7 @@ def dask_setup(server: object) -> None:
     """Called by Dask when the process is up."""
     if os.name == "posix" and os.environ.get("FLATDIFF_WORKER_PRIORITY") != "normal":
         os.nice(NICENESS)
-    arguments = (os.getppid(), type(server).__name__ == "Scheduler")
+    arguments = (int(os.environ[PARENT]), type(server).__name__ == "Scheduler")
     threading.Thread(target=_watch, args=arguments, daemon=True, name="lifeline").start()
 
 

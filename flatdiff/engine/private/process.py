@@ -14,6 +14,8 @@ from typing import Any
 
 from distributed import Nanny, Scheduler, Security, Worker
 
+from flatdiff.engine.private.preload import PARENT
+
 WORKER_DIED = "Nanny failed to start worker process"  # killed: what it raises itself is told so
 
 
@@ -36,7 +38,7 @@ def make_server(order: dict[str, Any]) -> Scheduler | Nanny:
 
     Args:
         order: `security` and `options`, keywords of the classes; `scheduler`, its address, where
-            a worker is wanted.
+            a worker is wanted; `parent`, the process that gives it.
     """
     security, options = Security(**order["security"]), order["options"]
     if "scheduler" not in order:
@@ -68,8 +70,10 @@ def main() -> None:
     order = sys.stdin.readline()
     if not order:
         return  # who would have given it has ended
+    known = json.loads(order)
+    os.environ[PARENT] = str(known["parent"])  # by which it is watched, and was until now
     try:
-        asyncio.run(_serve(json.loads(order)))
+        asyncio.run(_serve(known))
     except RuntimeError as error:
         if str(error.__cause__) != WORKER_DIED:
             raise

@@ -79,7 +79,9 @@ class _Process(Subprocess):
             raise RuntimeError("closed as it started")
         pipe = self.process.stdin
         assert pipe is not None
-        pipe.write(json.dumps(self._order).encode() + b"\n")
+        # Who started it may have ended before it could ask.
+        order = {**self._order, "parent": os.getpid()}
+        pipe.write(json.dumps(order).encode() + b"\n")
         pipe.close()
 
     async def ready(self) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -46,3 +47,30 @@ def test_no_process_and_no_file_is_left(is_killed: bool, tmp_path: Path) -> None
         _, left = psutil.wait_procs(processes, 15)
         assert [process.cmdline() for process in left if process.is_running()] == []
     until(lambda: not list((tmp_path / "tmp").iterdir()), "a file is left")
+
+
+EARLY = """
+import asyncio, os, sys
+from flatdiff.engine.private.start import _Process
+from flatdiff.engine.private.credentials import temporary_credentials
+
+security = temporary_credentials()
+options = {"host": "127.0.0.1", "protocol": "tls", "name": 0}
+options["preload_nanny"] = ["flatdiff.engine.private.preload"]
+process = _Process({"security": security, "options": options, "scheduler": sys.argv[1]})
+asyncio.run(process._start())
+print(process.process.pid, flush=True)
+os._exit(9)
+"""
+
+
+def test_none_is_left_of_a_program_that_ends_as_they_start() -> None:
+    """Before a nanny could ask who its parent is: its order tells."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # a scheduler that never answers
+        words = [sys.executable, "-c", EARLY, f"tls://127.0.0.1:{silent.getsockname()[1]}"]
+        # Not its stderr, too: that ends only with what it leaves.
+        ended = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+        assert ended.returncode == 9
+        (pid,) = ended.stdout.split()
+        _, left = psutil.wait_procs([psutil.Process(int(pid))], 15)
+        assert left == []
