@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from distributed import Client, Security, Status
+from distributed import Client, Security
 from distributed.deploy.spec import SpecCluster
 from distributed.deploy.subprocess import Subprocess
 
@@ -64,25 +64,43 @@ class _Process(Subprocess):
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self._order = order
+        self._created: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self._is_closed = False
         super().__init__()
 
     async def _start(self) -> None:
-        """Raises RuntimeError where it is closed meanwhile, as Ctrl-C does; none is left then."""
-        self.process = await asyncio.create_subprocess_exec(
+        """Is cancelled where it is closed meanwhile, as Ctrl-C does; none is left then."""
+        self._require_open()
+        creation = asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "flatdiff.engine.private.process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env={**os.environ, **child_environment()},
         )
-        if self.status == Status.closed:
-            await super().close()
-            raise RuntimeError("closed as it started")
-        pipe = self.process.stdin
+        self._created = asyncio.create_task(creation)
+        # Not given up where this is cancelled: half of a process can be ended by nobody.
+        process = await asyncio.shield(self._created)
+        self._require_open()
+        self.process, pipe = process, process.stdin
         assert pipe is not None
         # Who started it may have ended before it could ask.
         order = {**self._order, "parent": os.getpid()}
         pipe.write(json.dumps(order).encode() + b"\n")
         pipe.close()
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            # No error: as the program ends there is nobody left to hear of one.
+            raise asyncio.CancelledError("closed as it started")
+
+    async def close(self) -> None:
+        """End it; one that is being created is waited for first, a moment."""
+        self._is_closed = True
+        if self._created is not None:
+            await asyncio.wait([self._created])
+            if self.process is None and self._created.exception() is None:
+                self.process = self._created.result()
+        await super().close()
 
     async def ready(self) -> str:
         """The address, once it listens.
@@ -95,6 +113,7 @@ class _Process(Subprocess):
         assert self.process.stdout is not None
         line = await asyncio.wait_for(self.process.stdout.readline(), START_TIMEOUT_S)
         if not line:
+            self._require_open()
             code = await self.process.wait()
             raise RuntimeError(f"a process ended with exit code {code} as it started")
         return line.decode().strip()
