@@ -8,13 +8,15 @@ import asyncio
 import json
 import logging
 import os
+import subprocess
 import sys
 from collections.abc import Mapping
-from typing import Any
+from contextlib import suppress
+from typing import IO, Any
 
+import psutil
 from distributed import Client, Security
-from distributed.deploy.spec import SpecCluster
-from distributed.deploy.subprocess import Subprocess
+from distributed.deploy.spec import ProcessInterface, SpecCluster
 
 from flatdiff.engine.private.credentials import temporary_credentials
 from flatdiff.system.files import PROJECT_ROOT, state_home
@@ -22,6 +24,7 @@ from flatdiff.system.files import PROJECT_ROOT, state_home
 START_TIMEOUT_S = 60  # of one process on a busy machine
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
 RESTART_PAUSE_S = 1.0
+POLL_S = 0.02
 LISTENS = {"host": "127.0.0.1", "protocol": "tls"}
 
 WORKER_ENVIRONMENT = {
@@ -59,34 +62,35 @@ def child_environment() -> dict[str, str]:
     return {**CHILD_ENVIRONMENT, "PYTHONPATH": joined, "DASK_TEMPORARY_DIRECTORY": str(scratch)}
 
 
-class _Process(Subprocess):
-    """One process, started by an order; see `flatdiff.engine.private.process`."""
+class _Process(ProcessInterface):
+    """One process, started by an order; see `flatdiff.engine.private.process`.
+
+    Not by asyncio: what it was creating when its loop ended it would leave, and complain of.
+    """
 
     def __init__(self, order: Mapping[str, Any]) -> None:
         self._order = order
-        self._created: asyncio.Task[asyncio.subprocess.Process] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self._is_closed = False
         super().__init__()
 
-    async def _start(self) -> None:
+    async def start(self) -> None:
         """Is cancelled where it is closed meanwhile, as Ctrl-C does; none is left then."""
+        await self._start()
+        await super().start()
+
+    async def _start(self) -> None:
         self._require_open()
-        creation = asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "flatdiff.engine.private.process"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "flatdiff.engine.private.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
             env={**os.environ, **child_environment()},
         )
-        self._created = asyncio.create_task(creation)
-        # Not given up where this is cancelled: half of a process can be ended by nobody.
-        process = await asyncio.shield(self._created)
-        self._require_open()
-        self.process, pipe = process, process.stdin
-        assert pipe is not None
         # Who started it may have ended before it could ask.
         order = {**self._order, "parent": os.getpid()}
-        pipe.write(json.dumps(order).encode() + b"\n")
-        pipe.close()
+        with suppress(BrokenPipeError), _end(self.process.stdin) as pipe:  # it has ended already
+            pipe.write(json.dumps(order).encode() + b"\n")
 
     def _require_open(self) -> None:
         if self._is_closed:
@@ -94,12 +98,11 @@ class _Process(Subprocess):
             raise asyncio.CancelledError("closed as it started")
 
     async def close(self) -> None:
-        """End it; one that is being created is waited for first, a moment."""
+        """End it, and what it started."""
         self._is_closed = True
-        if self._created is not None:
-            await asyncio.wait([self._created])
-            if self.process is None and self._created.exception() is None:
-                self.process = self._created.result()
+        process, self.process = self.process, None
+        if process is not None:
+            await _ended(process)
         await super().close()
 
     async def ready(self) -> str:
@@ -110,13 +113,52 @@ class _Process(Subprocess):
             TimeoutError: it takes too long.
         """
         assert self.process is not None
-        assert self.process.stdout is not None
-        line = await asyncio.wait_for(self.process.stdout.readline(), START_TIMEOUT_S)
+        process = self.process
+        line = await asyncio.wait_for(_line_of(_end(process.stdout)), START_TIMEOUT_S)
+        self._require_open()
         if not line:
-            self._require_open()
-            code = await self.process.wait()
+            code = await _exit_code(process)
             raise RuntimeError(f"a process ended with exit code {code} as it started")
         return line.decode().strip()
+
+
+def _end(pipe: IO[bytes] | None) -> IO[bytes]:
+    """Of a pipe to a process, which is there because it was asked for."""
+    assert pipe is not None
+    return pipe
+
+
+async def _line_of(pipe: IO[bytes]) -> bytes:
+    """A line, or what there is of one when either end is closed."""
+    os.set_blocking(pipe.fileno(), False)
+    found = b""
+    while not (found.endswith(b"\n") or pipe.closed):
+        try:
+            part = os.read(pipe.fileno(), 4096)
+        except BlockingIOError:
+            await asyncio.sleep(POLL_S)
+            continue
+        if not part:
+            break
+        found += part
+    return found
+
+
+async def _exit_code(process: subprocess.Popen[bytes]) -> int:
+    """Once it has ended."""
+    while (code := process.poll()) is None:
+        await asyncio.sleep(POLL_S)
+    return code
+
+
+async def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Kill it with all that it started, and wait until it is gone."""
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+    process.kill()
+    await _exit_code(process)
+    _end(process.stdout).close()
 
 
 class _SchedulerProcess(_Process):
@@ -141,7 +183,8 @@ class _WorkerProcess(_Process):
 
     async def _keep(self) -> None:
         while self.process is not None:
-            await self.process.wait()
+            await _exit_code(self.process)
+            _end(self.process.stdout).close()
             await asyncio.sleep(RESTART_PAUSE_S)
             await super()._start()
 

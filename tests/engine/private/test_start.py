@@ -256,10 +256,10 @@ def test_what_is_closed_as_it_starts_leaves_no_process(
 ) -> None:
     """Ctrl-C at that moment; the process went on, and asyncio complained as the program ended."""
     monkeypatch.setenv("FLATDIFF_HOME", str(tmp_path))
-    create, created = asyncio.create_subprocess_exec, []
+    create, created = subprocess.Popen, []
 
-    async def recorded(*command: str, **options: Any) -> asyncio.subprocess.Process:
-        created.append(await create(*command, **options))
+    def recorded(*command: Any, **options: Any) -> Any:
+        created.append(create(*command, **options))
         return created[-1]
 
     async def close_as_it_starts() -> None:
@@ -270,6 +270,6 @@ def test_what_is_closed_as_it_starts_leaves_no_process(
         with pytest.raises(asyncio.CancelledError):
             await starting
 
-    monkeypatch.setattr(asyncio, "create_subprocess_exec", recorded)
+    monkeypatch.setattr(subprocess, "Popen", recorded)
     asyncio.run(close_as_it_starts())
     assert [process.returncode for process in created] == [-signal.SIGKILL]
