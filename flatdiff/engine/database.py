@@ -9,6 +9,7 @@ import logging
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,8 @@ class _Connection:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self.db = db
-
-    def __del__(self) -> None:
-        self.db.close()
+        # Not `__del__`: where a circle is collected, SQLite's own end may come before it.
+        weakref.finalize(self, db.close).atexit = False
 
 
 class Database:
