@@ -1,21 +1,18 @@
 """A comparison says whether one checkpoint is flatter than another, and how sure that is.
 
 Both were perturbed by the same noise on the same panel, so their rises are compared pair by pair
-and member by member. The interval is a bootstrap over both at once: rows (perturbations) and
-columns (panel members) are drawn with replacement, independently of each other (Owen 2007, "The
-pigeonhole bootstrap"), which errs on the wide side.
+and member by member: a mean over both (see `crossed_mean`), whose interval covers other noise and
+other panels. It does not cover another training run.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import stdtrit
 
-from flatdiff.measures.statistics import CONFIDENCE
+from flatdiff.measures.statistics import CONFIDENCE, CrossedMean, crossed_mean
 from flatdiff.settings import require
-
-NUM_RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -33,42 +30,57 @@ class Comparison:
         return self.low > 0 or self.high < 0
 
 
-def compare(gaps_a: NDArray, gaps_b: NDArray, seed: int = 0) -> Comparison:
+@dataclass(frozen=True)
+class Rises:
+    """Of one checkpoint, by perturbation and panel member.
+
+    Attributes:
+        gaps: (pairs, N), rise of each panel member's loss under each perturbation.
+        timesteps: of the members, (N,).
+    """
+
+    gaps: NDArray[np.float64]
+    timesteps: NDArray[np.int64]
+
+    @property
+    def crossed(self) -> CrossedMean:
+        """Their mean with its errors."""
+        return crossed_mean(self.gaps, self.timesteps)
+
+    def first(self, pairs: int) -> "Rises":
+        """Of the first perturbations alone."""
+        return Rises(self.gaps[:pairs], self.timesteps)
+
+    def minus(self, other: "Rises") -> CrossedMean:
+        """The mean difference to another's, under the same perturbations on the same panel."""
+        return crossed_mean(self.gaps - other.gaps, self.timesteps)
+
+
+def compare(a: Rises, b: Rises) -> Comparison:
     """Compare the rises of two checkpoints.
 
     Args:
-        gaps_a: (pairs, N), rise of each panel member's loss under each perturbation.
-        gaps_b: the same of the other, under the same perturbations on the same panel.
-        seed: of the bootstrap.
+        a: of one.
+        b: of the other, under the same perturbations on the same panel.
 
     Raises:
         SettingsError: the two do not share perturbations and panel.
     """
-    require(gaps_a.shape == gaps_b.shape, "gaps", f"of shape {gaps_b.shape}", gaps_a.shape)
-    require(min(gaps_a.shape) >= 2, "gaps", "of two pairs and members at least", gaps_a.shape)
-    difference = gaps_a - gaps_b
-    low, high = np.quantile(_resampled_means(difference, seed), _tails())
+    require(a.gaps.shape == b.gaps.shape, "gaps", f"of shape {b.gaps.shape}", a.gaps.shape)
+    require(min(a.gaps.shape) >= 2, "gaps", "of two pairs and members at least", a.gaps.shape)
+    found = a.minus(b)
+    half = found.stderr * _times_stderr(found.degrees_of_freedom, CONFIDENCE)
     return Comparison(
-        effect=float(difference.mean()),
-        low=float(low),
-        high=float(high),
-        ratio=float(gaps_a.mean() / gaps_b.mean()),
+        effect=found.value,
+        low=found.value - half,
+        high=found.value + half,
+        ratio=float(a.gaps.mean() / b.gaps.mean()),
     )
 
 
-def _tails() -> tuple[float, float]:
-    return (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2
-
-
-def _resampled_means(values: NDArray, seed: int) -> NDArray[np.float64]:
-    """Means of values (rows, columns) with both resampled, w_r^T V w_c / (rows columns)."""
-    rows, columns = values.shape
-    generator = np.random.default_rng(seed)
-    by_row, by_column = (
-        generator.multinomial(count, np.full(count, 1 / count), NUM_RESAMPLES)
-        for count in (rows, columns)
-    )
-    return ((by_row @ values) * by_column).sum(axis=1) / (rows * columns)
+def _times_stderr(degrees_of_freedom: float, confidence: float) -> float:
+    """Half of an interval, by Student's t."""
+    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def sentence(name_a: str, name_b: str, found: Comparison) -> str:
@@ -95,10 +107,17 @@ def sentence(name_a: str, name_b: str, found: Comparison) -> str:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number of one checkpoint; the less, the better."""
+    """A number of one checkpoint; the less, the better.
+
+    Attributes:
+        value: the number.
+        error: its standard error.
+        rises: what it is the mean of, for pairs that share perturbations and panel.
+    """
 
     value: float
-    error: float  # standard error
+    error: float
+    rises: Rises | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -119,21 +138,33 @@ class Ratio:
 
 
 def ratio_of(a: Estimate, b: Estimate, confidence: float = CONFIDENCE) -> Ratio:
-    """Compare two estimates as if they were independent.
+    """Compare two estimates, in pairs where both have their rises, else as if independent.
 
-    Of checkpoints on one panel under one noise they rise and fall together, so that this errs on
-    the wide side.
+    Of checkpoints on one panel under one noise numbers rise and fall together, so that the latter
+    errs on the wide side.
 
     >>> found = ratio_of(Estimate(6.0, 0.1), Estimate(3.0, 0.0))
     >>> found.ratio, round(found.low, 3), round(found.high, 3), found.decided
     (2.0, 1.935, 2.065, True)
     """
-    z = float(norm.ppf((1 + confidence) / 2))
-    decided = abs(a.value - b.value) > z * float(np.hypot(a.error, b.error))
-    share = (z * b.error / b.value) ** 2 if b.value else np.inf
+    variance, shared, freedom = _together(a, b)
+    t = _times_stderr(freedom, confidence)
+    decided = abs(a.value - b.value) > t * np.sqrt(variance)
+    share = (t * b.error / b.value) ** 2 if b.value else np.inf
     if not share < 1 or a.value <= 0 or b.value <= 0:
         return Ratio(np.nan, np.nan, np.nan, decided)
-    ratio = a.value / b.value
-    spread = z * np.sqrt(a.error**2 * (1 - share) + (ratio * b.error) ** 2) / b.value
-    low, high = (ratio - spread) / (1 - share), (ratio + spread) / (1 - share)
-    return Ratio(ratio, float(low), float(high), decided)
+    ratio, slope = a.value / b.value, shared / b.error**2 if b.error else 0.0
+    own = a.error**2 - slope * shared  # what of the error of A has nothing to do with that of B
+    inside = own * (1 - share) + (ratio - slope) ** 2 * b.error**2
+    middle, spread = ratio - share * slope, t * np.sqrt(max(inside, 0.0)) / b.value
+    low, high = ((middle + side * spread) / (1 - share) for side in (-1, 1))
+    return Ratio(ratio, float(low), float(high), bool(decided))
+
+
+def _together(a: Estimate, b: Estimate) -> tuple[float, float, float]:
+    """Variance of the difference, covariance, degrees of freedom of the former."""
+    apart = a.error**2 + b.error**2
+    if a.rises is None or b.rises is None or a.rises.gaps.shape != b.rises.gaps.shape:
+        return apart, 0.0, np.inf
+    found = a.rises.minus(b.rises)
+    return found.stderr**2, (apart - found.stderr**2) / 2, found.degrees_of_freedom

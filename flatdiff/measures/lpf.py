@@ -17,7 +17,8 @@ from scipy.special import stdtrit
 
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays, complete
-from flatdiff.measures.statistics import CONFIDENCE, mean, standard_error
+from flatdiff.measures.comparison import Rises
+from flatdiff.measures.statistics import CONFIDENCE, crossed_mean, mean, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_finite, require_seed
 from flatdiff.system.arrays import Arrays
@@ -60,14 +61,18 @@ class LpfSettings:
 
 @dataclass(frozen=True)
 class LpfResult:
-    """The estimate with its error; the panel is frozen, so the error is that of the noise."""
+    """The estimate with its errors: over the noise, as the panel is frozen, and over panels."""
 
     lpf: float  # mean perturbed loss
     stderr: float  # of lpf and of gap, over antithetic pairs
-    ci_low: float  # 95 % interval of lpf, Student's t
+    ci_low: float  # 95 % interval of lpf on this panel, Student's t
     ci_high: float
+    panel_stderr: float  # of lpf, over other panels
+    total_stderr: float  # of lpf, over other noise and other panels
     loss: float  # at the checkpoint itself
     gap: float  # lpf - loss
+    gap_panel_stderr: float  # of gap, over other panels
+    gap_total_stderr: float  # of gap, over other noise and other panels
     vb: float  # variational bound at the checkpoint, bits/dim; NaN without learned variance
     num_perturbations: int  # done so far
     relative_perturbation_norm: float  # mean ||delta|| / ||theta||
@@ -79,6 +84,11 @@ class LpfResult:
     num_steps: int
     # (pairs, N): rise of each panel member's loss under each pair, for paired comparisons.
     pair_gaps: NDArray[np.float64] = field(metadata={"json": False})
+
+    @property
+    def rises(self) -> Rises:
+        """By antithetic pair and panel member."""
+        return Rises(self.pair_gaps, self.timesteps)
 
 
 def _items(settings: LpfSettings) -> Sequence[Item]:
@@ -103,16 +113,21 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
     perturbed = np.array([pair["losses"].mean(axis=1, dtype=np.float64) for pair in pairs])
     lpf, stderr, loss = *_estimate(pairs), mean(base["losses"])
     half = stderr * float(stdtrit(max(len(pairs) - 1, 1), (1 + CONFIDENCE) / 2))
-    gaps = _pair_gaps(base, pairs)
+    gaps, timesteps = _pair_gaps(base, pairs), base["timesteps"]
     num_steps = int(base["num_steps"])
-    rises = by_timestep(gaps, base["timesteps"], num_steps)
+    rises, gap = by_timestep(gaps, timesteps, num_steps), crossed_mean(gaps, timesteps)
+    whole = crossed_mean(gaps + base["losses"], timesteps)
     return LpfResult(
         lpf=lpf,
         stderr=stderr,
         ci_low=lpf - half,
         ci_high=lpf + half,
+        panel_stderr=whole.panel_stderr,
+        total_stderr=whole.stderr,
         loss=loss,
         gap=lpf - loss,
+        gap_panel_stderr=gap.panel_stderr,
+        gap_total_stderr=gap.stderr,
         vb=mean(base["vb"]),
         num_perturbations=2 * len(pairs),
         relative_perturbation_norm=mean(np.array([pair["relative_norm"] for pair in pairs])),
@@ -120,7 +135,7 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
         timestep_edges=rises.edges,
         gap_by_timestep=rises.gap,
         gap_by_timestep_stderr=rises.stderr,
-        timesteps=base["timesteps"],
+        timesteps=timesteps,
         num_steps=num_steps,
         pair_gaps=gaps,
     )

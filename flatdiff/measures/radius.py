@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import NOISES, Noise
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
-from flatdiff.measures.statistics import mean, mean_and_error, standard_error
+from flatdiff.measures.comparison import Rises
+from flatdiff.measures.statistics import crossed_mean, mean, mean_and_error, standard_error
 from flatdiff.measures.timesteps import by_timestep
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
@@ -63,18 +64,22 @@ class RadiusSettings:
 
 @dataclass(frozen=True)
 class RadiusResult:
-    """Curves over the sizes (S,); errors are over directions, as the panel is frozen."""
+    """Curves over the sizes (S,); errors are over directions on this panel, and over panels."""
 
     sizes: NDArray[np.float64]  # (S,)
     relative_norms: NDArray[np.float64]  # (S,), mean ||delta|| / ||theta||
     loss: NDArray[np.float64]  # (S,), mean over directions and signs
-    stderr: NDArray[np.float64]  # (S,), of loss and of gap
+    stderr: NDArray[np.float64]  # (S,), of loss and of gap, over directions
     gap: NDArray[np.float64]  # (S,), loss - base_loss
+    gap_panel_stderr: NDArray[np.float64]  # (S,), of gap, over other panels
+    gap_total_stderr: NDArray[np.float64]  # (S,), of gap, over other directions and panels
     curves: NDArray[np.float64]  # (2 directions, S), loss along + and - of each in turn
     base_loss: float
     base_stderr: float  # over panel members
     slope: float  # of gap over relative_norms: least squares through the origin
     slope_stderr: float  # over directions
+    slope_panel_stderr: float  # over other panels
+    slope_total_stderr: float  # over other directions and panels
     num_directions: int  # done so far
     timestep_edges: NDArray[np.float64]  # (11,), of ten equal bins
     gap_by_timestep: NDArray[np.float64]  # (10, S), rise of the loss of the members in each
@@ -83,6 +88,18 @@ class RadiusResult:
     num_steps: int
     # (directions, S, N): rise of each panel member's loss, for paired comparisons.
     member_gaps: NDArray[np.float64] = field(metadata={"json": False})
+    # (directions, N): slope of each member's rise along each direction, for the same.
+    member_slopes: NDArray[np.float64] = field(metadata={"json": False})
+
+    @property
+    def rises(self) -> Rises:
+        """At the largest size, by direction and panel member."""
+        return Rises(self.member_gaps[:, -1], self.timesteps)
+
+    @property
+    def slopes(self) -> Rises:
+        """By direction and panel member."""
+        return Rises(self.member_slopes, self.timesteps)
 
 
 def _items(settings: RadiusSettings) -> Sequence[Item]:
@@ -112,17 +129,24 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
     gaps = _member_gaps(base, directions, len(sizes))
     rises = by_timestep(gaps, base["timesteps"], num_steps)
     slopes = ((curves.mean(axis=2) - base_loss) @ relative) / (relative @ relative)
+    member_slopes = np.tensordot(gaps, relative / (relative @ relative), axes=(1, 0))
+    crossed = [crossed_mean(gaps[:, k], base["timesteps"]) for k in range(len(sizes))]
+    along = crossed_mean(member_slopes, base["timesteps"])
     return RadiusResult(
         sizes=sizes,
         relative_norms=relative,
         loss=loss,
         stderr=stderr,
         gap=loss - base_loss,
+        gap_panel_stderr=np.array([each.panel_stderr for each in crossed]),
+        gap_total_stderr=np.array([each.stderr for each in crossed]),
         curves=curves.transpose(0, 2, 1).reshape(-1, len(sizes)),
         base_loss=base_loss,
         base_stderr=standard_error(base["losses"]),
         slope=mean(slopes),
         slope_stderr=standard_error(slopes),
+        slope_panel_stderr=along.panel_stderr,
+        slope_total_stderr=along.stderr,
         num_directions=len(directions),
         timestep_edges=rises.edges,
         gap_by_timestep=rises.gap.T,
@@ -130,6 +154,7 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
         timesteps=base["timesteps"],
         num_steps=num_steps,
         member_gaps=gaps,
+        member_slopes=member_slopes,
     )
 
 

@@ -1,5 +1,7 @@
 """Means over a panel, over pairs or over images, and their standard errors."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,8 +36,71 @@ def panel_error(losses: NDArray[Any], timesteps: NDArray[Any]) -> float:
     n = len(losses)
     if n < 2 or not np.isfinite(losses).all():
         return float("nan")
-    steps = np.diff(np.asarray(losses, dtype=np.float64)[np.argsort(timesteps, kind="stable")])
-    return float(np.sqrt((steps**2).sum() / (2 * n * (n - 1))))
+    return float(np.sqrt(_variance_over_panels(losses, timesteps)))
+
+
+def _variance_over_panels(losses: NDArray[Any], timesteps: NDArray[Any]) -> NDArray[np.float64]:
+    """Of the mean over the last axis, (..., n) to (...)."""
+    n, order = len(timesteps), np.argsort(timesteps, kind="stable")
+    steps = np.diff(np.asarray(losses, dtype=np.float64)[..., order])
+    return np.asarray((steps**2).sum(axis=-1) / (2 * n * (n - 1)))
+
+
+@dataclass(frozen=True)
+class CrossedMean:
+    """A mean over perturbations and panel members, each of them under each, and its errors.
+
+    Attributes:
+        value: the mean.
+        noise_stderr: over other draws of the perturbations, this panel being what it is.
+        panel_stderr: over other panels, these perturbations being what they are.
+        stderr: over other draws of both.
+        degrees_of_freedom: of stderr (Satterthwaite 1946), for Student's t.
+    """
+
+    value: float
+    noise_stderr: float
+    panel_stderr: float
+    stderr: float
+    degrees_of_freedom: float
+
+
+def crossed_mean(values: NDArray[Any], timesteps: NDArray[Any]) -> CrossedMean:
+    """The mean of a crossed design of two random factors (Searle et al. 1992, Sec. 4.4).
+
+    Either error alone holds what is peculiar to one member under one perturbation; the error over
+    both counts it once.
+
+    Args:
+        values: (rows, n), a row a perturbation, a column a panel member.
+        timesteps: of the members, (n,).
+
+    Returns:
+        Errors are NaN for fewer than two rows or members, and where a value is not finite.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    rows, n = values.shape
+    if min(rows, n) < 2 or not np.isfinite(values).all():
+        return CrossedMean(mean(values), *[float("nan")] * 4)
+    by_row, by_member = values.mean(axis=1, keepdims=True), values.mean(axis=0)
+    peculiar = _variance_over_panels(values - by_row - by_member + values.mean(), timesteps)
+    noise, panel = standard_error(by_row[:, 0]) ** 2, panel_error(by_member, timesteps) ** 2
+    both = max(noise + panel - float(peculiar.sum()) / (rows * (rows - 1)), noise, panel)
+    # Successive differences have two thirds of the usual degrees of freedom (von Neumann 1941).
+    parts = [(noise, rows - 1), (panel, (n - 1) * 2 / 3)]
+    return CrossedMean(
+        value=mean(values),
+        noise_stderr=float(np.sqrt(noise)),
+        panel_stderr=float(np.sqrt(panel)),
+        stderr=float(np.sqrt(both)),
+        degrees_of_freedom=_degrees_of_freedom(both, parts),
+    )
+
+
+def _degrees_of_freedom(total: float, parts: Sequence[tuple[float, float]]) -> float:
+    """Of a sum of variances with degrees of freedom each (Satterthwaite 1946)."""
+    spread = sum(part**2 / freedom for part, freedom in parts)
+    return total**2 / spread if spread else float("inf")
 
 
 def mean_and_error(

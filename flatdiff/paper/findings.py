@@ -3,8 +3,8 @@
 Every sentence is put together from numbers. A claim's test agrees where the whole 95 % interval
 does, disagrees where the whole interval does the opposite, and is not decided otherwise. What is
 compared was measured with the same noise on the same panel, so it is compared in pairs: rises
-under weight noise by the bootstrap of `comparison.py`, everything else image by image or member
-by member, as the mean of differences with its normal interval.
+under weight noise by `comparison.py`, everything else image by image or member by member, as the
+mean of differences with its normal interval.
 """
 
 import math
@@ -18,9 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.measures.comparison import compare
+from flatdiff.measures.comparison import Rises, compare
 from flatdiff.measures.exposure import ExposureResult
-from flatdiff.measures.radius import RadiusResult
 from flatdiff.measures.statistics import CONFIDENCE, standard_error
 from flatdiff.paper.claims import CLAIMS, Alike, Claim, Lower, Order
 from flatdiff.paper.quantities import (
@@ -59,16 +58,10 @@ class Finding:
     sentence: str
 
 
-def _slopes(result: RadiusResult) -> NDArray[np.float64]:
-    """Slope of each panel member's rise along each direction, (directions, N)."""
-    x = result.relative_norms
-    return np.tensordot(result.member_gaps, x / (x @ x), axes=(1, 0))
-
-
-# Rises that are compared pair by pair and member by member, (pairs, N), by their column.
-RISES: dict[str, Callable[[Any], NDArray[np.float64]]] = {
-    LPF_RISE.title: lambda result: result.pair_gaps,
-    SLOPE.title: _slopes,
+# What is compared pair by pair and member by member, by its column.
+RISES: dict[str, Callable[[Any], Rises]] = {
+    LPF_RISE.title: lambda result: result.rises,
+    SLOPE.title: lambda result: result.slopes,
 }
 
 

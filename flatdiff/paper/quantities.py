@@ -53,7 +53,13 @@ LPF_RISE, SLOPE, GAP = (
     _known[title] for title in ("LPF rise, absolute", "slope over distance", "|mean gap of ‖ε‖|")
 )
 LOSS_RISES = tuple(_known[f"loss rise at {bits} bit"] for bits in (8, 4))
-LPF = Column("LPF, absolute", "sharpness", "lpf", LpfSettings(), lambda r: (r.lpf, r.stderr))
+LPF = Column(
+    "LPF, absolute",
+    "sharpness",
+    "lpf",
+    LpfSettings(),
+    lambda r: (r.lpf, r.total_stderr),
+)
 LPF_RELATIVE = replace(
     LPF, title="LPF, filter-relative", settings=LpfSettings(mode="filter_relative")
 )

@@ -38,20 +38,26 @@ def at_bits(name: str, bits: int) -> Callable[[Any], Value]:
 
 
 COLUMNS = (
-    Column("LPF rise, absolute", "sharpness", "lpf", LpfSettings(), lambda r: (r.gap, r.stderr)),
+    Column(
+        "LPF rise, absolute",
+        "sharpness",
+        "lpf",
+        LpfSettings(),
+        lambda r: (r.gap, r.gap_total_stderr),
+    ),
     Column(
         "LPF rise, filter-relative",
         "sharpness",
         "lpf",
         LpfSettings(mode="filter_relative"),
-        lambda r: (r.gap, r.stderr),
+        lambda r: (r.gap, r.gap_total_stderr),
     ),
     Column(
         "slope over distance",
         "sharpness",
         "radius",
         RadiusSettings(),
-        lambda r: (r.slope, r.slope_stderr),
+        lambda r: (r.slope, r.slope_total_stderr),
     ),
     Column(
         "top eigenvalue",

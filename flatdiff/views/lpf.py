@@ -86,7 +86,9 @@ def lpf_scores(result: LpfResult) -> list[Row]:
         {
             "loss": f"{result.loss:.4f}",
             "LPF": with_error(result.lpf, result.stderr),
+            "over panels": f"± {result.panel_stderr:.2g}",
             "rise": with_error(result.gap, result.stderr),
+            "of the rise over panels": f"± {result.gap_panel_stderr:.2g}",
             "perturbations": f"{result.num_perturbations}",
             "‖δ‖ / ‖θ‖": f"{result.relative_perturbation_norm:.3f}",
         }
@@ -100,8 +102,12 @@ def lpf_table(result: LpfResult) -> pd.DataFrame:
         "stderr",
         "ci_low",
         "ci_high",
+        "panel_stderr",
+        "total_stderr",
         "loss",
         "gap",
+        "gap_panel_stderr",
+        "gap_total_stderr",
         "num_perturbations",
         "relative_perturbation_norm",
     )
@@ -109,7 +115,7 @@ def lpf_table(result: LpfResult) -> pd.DataFrame:
 
 
 def _headline(result: LpfResult) -> Estimate:
-    return Estimate(result.gap, result.stderr)
+    return Estimate(result.gap, result.gap_total_stderr, result.rises)
 
 
 SECTION = Section(
@@ -119,6 +125,7 @@ SECTION = Section(
     table=lpf_table,
     read=lpf_scores,
     caveat="LPF is the mean loss under Gaussian noise on the weights: the lower, the flatter. "
-    "± is one standard error over antithetic pairs. Absolute noise is not comparable between "
+    "± is one standard error over other noise on this panel, and over other panels where it says "
+    "so. Absolute noise is not comparable between "
     "networks whose layers are scaled differently; filter-relative noise is.",
 )

@@ -147,8 +147,10 @@ def radius_slope(result: RadiusResult) -> list[Row]:
     return [
         {
             "slope over ‖δ‖ / ‖θ‖": with_error(result.slope, result.slope_stderr),
+            "of the slope over panels": f"± {result.slope_panel_stderr:.2g}",
             "largest size": f"{result.sizes[-1]:g}",
             "rise there": with_error(result.gap[-1], result.stderr[-1]),
+            "of the rise over panels": f"± {result.gap_panel_stderr[-1]:.2g}",
             "directions": f"{result.num_directions}",
         }
     ]
@@ -157,11 +159,12 @@ def radius_slope(result: RadiusResult) -> list[Row]:
 def radius_table(result: RadiusResult) -> pd.DataFrame:
     """One row a size."""
     columns = ("sizes", "relative_norms", "loss", "stderr", "gap")
+    columns += ("gap_panel_stderr", "gap_total_stderr")
     return pd.DataFrame({name: getattr(result, name) for name in columns})
 
 
 def _headline(result: RadiusResult) -> Estimate:
-    return Estimate(float(result.loss[-1]) - result.base_loss, float(result.stderr[-1]))
+    return Estimate(float(result.gap[-1]), float(result.gap_total_stderr[-1]), result.rises)
 
 
 SECTION = Section(
@@ -171,5 +174,6 @@ SECTION = Section(
     table=radius_table,
     read=radius_slope,
     ready=lambda result: result.num_directions > 0,
-    caveat="Over random directions; the slower the loss rises, the flatter the checkpoint.",
+    caveat="Over random directions; the slower the loss rises, the flatter the checkpoint. ± is "
+    "one standard error over other directions on this panel, and over panels where it says so.",
 )

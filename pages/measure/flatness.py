@@ -95,15 +95,15 @@ with upper:
         st.caption("Preliminary: not all perturbations are done.")
     norms = [entry.result.relative_perturbation_norm for entry in series]
     st.caption(
-        f"Mean ± one standard error over antithetic pairs. This noise moves the weights by "
-        f"{min(norms):.1%} to {max(norms):.1%} of their norm."
+        f"Mean and its 95 % interval over other noise on this panel. This noise moves the weights "
+        f"by {min(norms):.1%} to {max(norms):.1%} of their norm."
     )
     if mode == "absolute":
         st.caption(
             "Absolute noise is not comparable between networks whose layers are scaled "
             "differently; switch to filter-relative noise for that."
         )
-    comparison_sentences(cards, handles, lambda result: result.pair_gaps)
+    comparison_sentences(cards, handles, lambda result: result.rises)
 draw_timesteps(timesteps, cards)
 known = [pair for pair in results_of(cards, handles) if pair[0].method in METHODS]
 by_step = sorted(known, key=lambda pair: pair[0].step)  # of a run's states, the last one counts

@@ -99,7 +99,7 @@ with table:
     )
     st.caption(SECTIONS["radius"].caveat)
     st.caption("Over random directions (paper, Fig. 5); with Gaussian noise it is LPF over its σ.")
-    comparison_sentences(cards, handles, lambda result: result.member_gaps[:, -1])
+    comparison_sentences(cards, handles, lambda result: result.rises)
 if draw_timesteps(timesteps, cards):
     st.caption(
         "Rise of the loss of the panel members in each bin of the timesteps, on one colour "

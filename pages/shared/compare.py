@@ -4,31 +4,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
-from numpy.typing import NDArray
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
-from flatdiff.measures.comparison import Comparison, compare, sentence
+from flatdiff.measures.comparison import Comparison, Rises, compare, sentence
 from pages.shared.choose import label, plain
 
-Rises = Callable[[Any], NDArray]
 
-
-@st.cache_data(max_entries=256, show_spinner=False)
-def _compared(gaps_a: NDArray, gaps_b: NDArray) -> Comparison:
+def _compared(a: Rises, b: Rises) -> Comparison:
     """Of the pairs that both have: an early stop may have left one with fewer."""
-    pairs = min(len(gaps_a), len(gaps_b))
-    return compare(gaps_a[:pairs], gaps_b[:pairs])
+    pairs = min(len(a.gaps), len(b.gaps))
+    return compare(a.first(pairs), b.first(pairs))
 
 
-def comparison_sentences(cards: Sequence[Card], handles: Sequence[Handle], rises: Rises) -> None:
+def comparison_sentences(
+    cards: Sequence[Card], handles: Sequence[Handle], rises: Callable[[Any], Rises]
+) -> None:
     """Compare every finished checkpoint with one that is chosen here.
 
     Args:
         cards: of the checkpoints.
         handles: one measurement each, all with the same settings.
-        rises: of a result: the rises of the panel members' losses, (pairs, N).
+        rises: of a result.
     """
     done = {
         label(card): handle
@@ -45,7 +43,8 @@ def comparison_sentences(cards: Sequence[Card], handles: Sequence[Handle], rises
     st.markdown("\n".join(f"- {sentence(plain(t), plain(reference), found[t])}" for t in found))
     st.caption(
         "Rise of the loss under the same perturbations on the same panel, pair by pair and member "
-        "by member; the interval is a bootstrap over both."
+        "by member; the interval, 95 %, covers other perturbations and other panels, not other "
+        "training runs."
     )
 
 

@@ -14,9 +14,10 @@ from flatdiff.images.image_set import load_images
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.subject import Subject
+from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.statistics import mean, panel_error, standard_error
 from flatdiff.system.files import checkpoint_root
-from tests.subjects import CPU, digits_subject
+from tests.subjects import CPU, computed, digits_subject
 from tests.tiny import TINY, random_network
 
 
@@ -78,6 +79,30 @@ def test_panel_error_is_the_spread_over_panels() -> None:
     )
     assert 0.7 < foretold / spread < 1.3
     assert standard_error(losses[0]) > 1.6 * spread
+
+
+@pytest.mark.slow
+def test_errors_of_lpf_are_the_spread_over_noise_and_panels() -> None:
+    """One result foretells how far the rises of thirty others scatter, in one and in both."""
+    root = checkpoint_root()
+    card = read_card(root, "digits/adm")
+    network = load_model(root, card, CPU)
+
+    def result(seed: int, panel: int) -> LpfResult:
+        settings = LpfSettings(mode="filter_relative", num_perturbations=16, seed=seed)
+        return computed(Subject(card, network, Panel(size=32, seed=panel)), "lpf", settings)
+
+    of_noise = [result(seed, 0) for seed in range(30)]
+    of_panels = [result(0, seed) for seed in range(30)]
+    of_both = [result(seed, seed) for seed in range(30)]
+    for results, name in (
+        (of_noise, "stderr"),
+        (of_panels, "gap_panel_stderr"),
+        (of_both, "gap_total_stderr"),
+    ):
+        spread = np.std([each.gap for each in results], ddof=1)
+        foretold = np.sqrt(np.mean([getattr(each, name) ** 2 for each in results]))
+        assert 0.7 < foretold / spread < 1.4, name
 
 
 def test_panel_does_not_depend_on_the_global_generator() -> None:

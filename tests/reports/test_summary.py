@@ -9,7 +9,7 @@ from tests.subjects import changed
 
 def score(checkpoint: str, gap: float, stderr: float = 0.01, state: str = "done") -> Measured:
     """LPF with this rise."""
-    item = measured_item("lpf", changed(lpf(), gap=gap, stderr=stderr), checkpoint)
+    item = measured_item("lpf", changed(lpf(), gap=gap, gap_total_stderr=stderr), checkpoint)
     return changed(item, provenance={**item.provenance, "state": state})
 
 
