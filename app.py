@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import check_environment
 from flatdiff.errors import FlatdiffError
+from flatdiff.system.memory import share_memory
 from pages.shared import plotly_js
 from pages.shared.door import open_door
 from pages.shared.guard import Guard
@@ -63,6 +64,7 @@ async def lifespan(_app: st.App) -> AsyncIterator[None]:
     engine.close()
 
 
+share_memory()
 try:
     check_environment()
     open_home_store().close()

@@ -57,7 +57,7 @@ FIRST = (
 
 def row(card: Card, absolute, relative, quantized) -> str:
     """One method's line, every number with its standard error."""
-    lpfs = [f"{result.lpf:.4f} ± {result.stderr:.4f}" for result in (absolute, relative)]
+    lpfs = [f"{result.lpf:.4f} ± {result.total_stderr:.4f}" for result in (absolute, relative)]
     rises = [
         f"{rise:+.4f} ± {error:.4f}"
         for rise, error in zip(quantized.rise[1:], quantized.rise_stderr[1:], strict=True)

@@ -9,9 +9,11 @@ from pages.shared.choose import plain
 from pages.shared.door import knock
 from pages.shared.frame import frame
 from pages.shared.present import presenting, stage
+from pages.shared.stale import forget_stale_widgets
 
 HERE = Path(__file__).parent
 
+forget_stale_widgets()
 # A file, because the browser would fetch a Material icon from another server.
 st.set_page_config(page_title="flatdiff", page_icon=HERE / "icon.svg", layout="wide")
 st.html(HERE / "shared/contrast.css")

@@ -80,6 +80,7 @@ def exposure(count: int | None = None) -> ExposureResult:
     norms = {name: draw.normal(8, 1, (5, 8)) for name in ("sampling", "training")}
     norms["errors"] = draw.uniform(0.5, 1, (5, 8))
     known = {"dimension": np.array(64), "forward_std": np.linspace(0.1, 1, 5)}
+    known["grey_step"] = np.array(0.125)
     done = {} if count == 0 else {0: {**norms, **known}}
     return EXPOSURE.assemble(ExposureSettings(num_sampling_steps=5, num_images=8), done)
 

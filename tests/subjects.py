@@ -15,6 +15,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.unet import AdmUNet
+from flatdiff.images.datasets import Split
 from flatdiff.landscape.curvature import Curvature
 from flatdiff.landscape.flat_weights import FlatWeights
 from flatdiff.landscape.panel import Panel
@@ -49,11 +50,15 @@ def card_of(flags: Flags = TINY, **changes: Any) -> Card:
 
 
 def digits_subject(
-    size: int = 6, seed: int = 0, model: AdmUNet | None = None, flags: AdmFlags = TINY
+    size: int = 6,
+    seed: int = 0,
+    model: AdmUNet | None = None,
+    flags: AdmFlags = TINY,
+    split: Split = "held_out",
 ) -> Subject:
     """A real subject on digits; without a model, one with random weights that are not zero."""
     network = random_network(flags) if model is None else model
-    return Subject(card_of(network.flags), network, Panel(size=size, seed=seed))
+    return Subject(card_of(network.flags), network, Panel(size=size, seed=seed, split=split))
 
 
 def constant_network(eps: float) -> AdmUNet:

@@ -37,7 +37,12 @@ class ImageSet:
 
     def images(self, indices: Int[Tensor, " b"]) -> Float[Tensor, "b c h w"]:
         """The chosen images in [-1, 1], float32."""
-        return self.values[indices].float() * (2 / self.white) - 1
+        return self.values[indices].float() * self.grey_step - 1
+
+    @property
+    def grey_step(self) -> float:
+        """Between one grey level and the next, in [-1, 1]."""
+        return 2 / self.white
 
     def written(self) -> Tensor:
         """All images as a sample is written: (x + 1) * 127.5, truncated; (N, C, H, W), uint8."""

@@ -67,11 +67,11 @@ class Chains:
         return torch.stack(norms[::-1]).cpu().numpy()
 
     def training_eps_norms(
-        self, num_images: int, num_sampling_steps: int, seed: int
+        self, num_images: int, num_sampling_steps: int, seed: int, *, dequantize: bool = False
     ) -> NDArray[np.float32]:
         """||eps||_2 on real images noised to each step, (T', num_images), row i = step i."""
         process, generator = self._process(num_sampling_steps), _generator(seed)
-        x_start, network = self._real_images(num_images, generator)
+        x_start, network = self._real_images(num_images, generator, dequantize)
         rows = []
         for index in range(num_sampling_steps):
             steps = torch.full((num_images,), index, device=self.device)
@@ -81,11 +81,17 @@ class Chains:
         return torch.stack(rows).cpu().numpy()
 
     def errors(
-        self, num_images: int, num_sampling_steps: int, seed: int, eps_scale: float = 1.0
+        self,
+        num_images: int,
+        num_sampling_steps: int,
+        seed: int,
+        eps_scale: float = 1.0,
+        *,
+        dequantize: bool = False,
     ) -> NDArray[np.float32]:
         """`sampling.chain_errors` from real images, (T', num_images), row i = step i."""
         process, generator = self._process(num_sampling_steps), _generator(seed)
-        x_start, network = self._real_images(num_images, generator)
+        x_start, network = self._real_images(num_images, generator, dequantize)
         noises = gaussian_noises(x_start, generator)
         return chain_errors(process, network, x_start, noises, eps_scale=eps_scale).cpu().numpy()
 
@@ -116,11 +122,24 @@ class Chains:
     def _process(self, num_sampling_steps: int) -> DiffusionProcess:
         return DiffusionProcess(self.flags, str(num_sampling_steps))
 
-    def _real_images(self, num_images: int, generator: torch.Generator) -> tuple[Tensor, Network]:
-        """Images drawn with replacement, and the network told of their classes."""
+    @property
+    def grey_step(self) -> float:
+        """Between one grey level of the real images and the next, in [-1, 1]."""
+        return self.images.grey_step
+
+    def _real_images(
+        self, num_images: int, generator: torch.Generator, dequantize: bool
+    ) -> tuple[Tensor, Network]:
+        """Images drawn with replacement, and the network told of their classes.
+
+        Dequantized, each value is uniform over its grey level (Theis et al. 2016, Sec. 3.1).
+        """
         chosen = torch.randint(len(self.images), (num_images,), generator=generator)
         y = self.images.labels_for(self.flags.num_classes, chosen)
-        return self.images.images(chosen).to(self.device), self._told(y)
+        x_start = self.images.images(chosen)
+        if dequantize:
+            x_start += self.grey_step * (torch.rand(x_start.shape, generator=generator) - 0.5)
+        return x_start.to(self.device), self._told(y)
 
     def _told(self, y: Tensor | None) -> Network:
         """The network with its labels bound."""

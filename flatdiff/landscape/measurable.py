@@ -36,14 +36,23 @@ class MeasurableChains(Protocol):
     ) -> NDArray[np.float32]: ...
 
     def training_eps_norms(
-        self, num_images: int, num_sampling_steps: int, seed: int
+        self, num_images: int, num_sampling_steps: int, seed: int, *, dequantize: bool = False
     ) -> NDArray[np.float32]: ...
 
     def errors(
-        self, num_images: int, num_sampling_steps: int, seed: int, eps_scale: float = 1.0
+        self,
+        num_images: int,
+        num_sampling_steps: int,
+        seed: int,
+        eps_scale: float = 1.0,
+        *,
+        dequantize: bool = False,
     ) -> NDArray[np.float32]: ...
 
     def forward_std(self, num_sampling_steps: int) -> NDArray[np.float64]: ...
+
+    @property
+    def grey_step(self) -> float: ...
 
 
 @runtime_checkable
@@ -76,6 +85,8 @@ class Measurable(Protocol):
 
     @property
     def chains(self) -> MeasurableChains: ...
+
+    def chains_on(self, split: Split) -> MeasurableChains: ...
 
     @property
     def curvature(self) -> MeasurableCurvature: ...

@@ -241,6 +241,14 @@ class Subject:
         self.between_calls()
         return self.objective.module(*inputs)
 
+    def chains_on(self, split: Split) -> Chains:
+        """Chains whose real images are those of a split, whatever the panel's."""
+        if split == self.panel.split:
+            return self.chains
+        flags = self.card.flags
+        images = load_images(self.panel.dataset, split, flags.image_size, flags.in_channels)
+        return Chains(flags, images, self._network, self.device)
+
     # -- features ---------------------------------------------------------------------------
 
     def features(self, name: str) -> FeatureNetwork:

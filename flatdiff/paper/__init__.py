@@ -6,7 +6,8 @@ quantities        numbers read from a checkpoint's results
 claims            what the paper claims, and what would agree
 family            checkpoints that can be compared, and what is asked of each
 results           what was measured of a family
-findings          a verdict for each claim
+findings          a verdict for each claim, of the runs there are
+over_runs         a verdict for each claim, over training runs
 claim_chart       flatness against what it should buy, as a picture
 rank_correlation  flatness against benefit, in ranks
 text              a study as CSV, JSON and Markdown

@@ -119,7 +119,7 @@ def _pair(study: Study, claim: Claim, test: Lower | Alike, a: Card, b: Card) -> 
     effect, low, high = difference(study, column, a, b)
     small = SMALL * abs(study.value(column, b)[0])
     compared = f"{study.title(column)}: {name_of(a)} minus {name_of(b)}"
-    verdict = _alike(low, high, small) if isinstance(test, Alike) else _below(low, high, 0.0)
+    verdict = _alike(low, high, small) if isinstance(test, Alike) else below(low, high, 0.0)
     limit = f", where {100 * SMALL:g} % is {small:.2g}" if isinstance(test, Alike) else ""
     return Finding(
         claim=claim.text,
@@ -163,13 +163,13 @@ def _order(study: Study, claim: Claim, test: Order) -> Finding:
         effect=found.rho,
         low=found.low,
         high=found.high,
-        verdict=_below(-found.high, -found.low, 0.0) if count >= ENOUGH else "not decided",
+        verdict=below(-found.high, -found.low, 0.0) if count >= ENOUGH else "not decided",
         sentence=f"{compared} {shown}{_reported_order(test)}.",
     )
 
 
-def _below(low: float, high: float, limit: float) -> Verdict:
-    """An interval that is expected below a limit; one that is not a number decides nothing."""
+def below(low: float, high: float, limit: float) -> Verdict:
+    """What an interval says that is expected below a limit; one that is no number says nothing."""
     return "agrees" if high < limit else "disagrees" if low > limit else "not decided"
 
 

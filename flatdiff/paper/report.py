@@ -9,8 +9,9 @@ import pandas as pd
 from flatdiff.paper.claims import UNTESTED
 from flatdiff.paper.entries import STUDY, Chart, Entry
 from flatdiff.paper.findings import SMALL, Finding
+from flatdiff.paper.over_runs import over_runs, sentence
 from flatdiff.paper.results import Study, name_of
-from flatdiff.paper.text import HEADINGS, by_claim, caveats, recipe
+from flatdiff.paper.text import HEADINGS, by_claim, caveats, recipe, runs_table
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
 from flatdiff.reports.measured import origins
 from flatdiff.reports.reproduce import command_line
@@ -79,8 +80,12 @@ def _anchor(entry: Entry) -> str:
 
 
 def _findings(study: Study, found: Sequence[Finding]) -> Iterator[str]:
-    """Counts by claim, then every sentence below its verdict."""
+    """Over training runs, counts by claim, then every sentence below its verdict."""
+    runs = over_runs(study)
     yield '<section><h2 id="findings">Findings</h2>'
+    yield _paragraph(sentence(runs))
+    if len(table := runs_table(runs)):
+        yield table_of(table, "cells")
     yield table_of(by_claim(found), "cells")
     yield _paragraph(EXPLAINED, "note")
     for verdict, heading in HEADINGS.items():

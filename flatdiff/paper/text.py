@@ -14,6 +14,7 @@ import pandas as pd
 from flatdiff.checkpoints.card import Card
 from flatdiff.paper.claims import UNTESTED
 from flatdiff.paper.findings import VERDICTS, Finding, Verdict
+from flatdiff.paper.over_runs import OverRuns, over_runs, sentence
 from flatdiff.paper.results import Study, numbers
 from flatdiff.reports.measured import provenance_text
 
@@ -46,6 +47,7 @@ def study_json(study: Study, found: Sequence[Finding]) -> bytes:
         ],
         "numbers": numbers(study).to_dict("records"),
         "findings": [vars(finding) for finding in found],
+        "over_runs": [vars(one) for one in over_runs(study)],
         "results": [json.loads(provenance_text(item)) for item in study.items],
     }
     return (json.dumps(_rounded(content), indent=1, ensure_ascii=False) + "\n").encode()
@@ -91,16 +93,42 @@ def _markdown(study: Study, found: Sequence[Finding]) -> Iterator[str]:
     yield from (f"- [{name}]({name}): {what}" for name, what in FILES.items())
     yield "\n| | |\n|---|---|"
     yield from (f"| {name} | {_cell(text)} |" for name, text in recipe(study).items())
-    yield "\n## What came out\n"
-    table = by_claim(found)
-    yield f"| {' | '.join(table.columns)} |\n|{'---|' * len(table.columns)}"
-    yield from (f"| {' | '.join(map(_cell, row))} |" for row in table.itertuples(index=False))
+    runs = over_runs(study)
+    yield f"\n## Over training runs\n\n{sentence(runs)}\n"
+    yield from _table(runs_table(runs))
+    yield "\n## What came out of these runs\n"
+    yield from _table(by_claim(found))
     for verdict, heading in HEADINGS.items():
         yield from _section(heading, [one for one in found if one.verdict == verdict])
     yield "\n## What to keep in mind\n"
     yield from (f"- {text}" for text in caveats(study))
     yield "\n## Not tested here\n"
     yield from (f"- {text}" for text in UNTESTED)
+
+
+def runs_table(found: Sequence[OverRuns]) -> pd.DataFrame:
+    """Of what could be decided, a row a test."""
+    return pd.DataFrame(
+        [
+            {
+                "claim": one.claim,
+                "compared": one.compared,
+                "pairs of runs": str(one.num_runs),
+                "difference": f"{one.effect:+.2g} ({one.low:+.2g} to {one.high:+.2g})",
+                "p, corrected": f"{one.p_value:.2g}",
+                "verdict": one.verdict,
+            }
+            for one in found
+            if one.decidable
+        ]
+    )
+
+
+def _table(table: pd.DataFrame) -> Iterator[str]:
+    """Nothing of none."""
+    if len(table):
+        yield f"| {' | '.join(table.columns)} |\n|{'---|' * len(table.columns)}"
+        yield from (f"| {' | '.join(map(_cell, row))} |" for row in table.itertuples(index=False))
 
 
 def _section(heading: str, found: Sequence[Finding]) -> Iterator[str]:
@@ -191,8 +219,9 @@ def caveats(study: Study) -> list[str]:
     return [
         f"Training runs behind the {len(study.cards)} checkpoints, as far as their cards say: "
         f"{len(runs)}. The intervals speak of the panel, the noise and the images; what another "
-        "training run would give they do not know. That of a rank correlation takes checkpoints "
-        "for independent cases, which those of one run are not.",
+        "training run would give they do not know, except where it says “over training runs”. "
+        "That of a rank correlation takes checkpoints for independent cases, which those of one "
+        "run are not.",
         f"The distance between generated and real images is the {' and '.join(labels)}, from "
         f"{' and from '.join(images)}. It is too large by an amount that shrinks with the number "
         "of images: compare within a column.",

@@ -7,6 +7,7 @@ locks          locks that end with their process; who holds one, and whether it 
 download       a published file, continued where it broke off, checked by its digest
 processor      how many cores there are, and how little of them long work takes
 child_process  how a process of ours is started apart, limited and stopped, by platform
+memory         what one thread of a server has freed, for the others
 access         who may do what here: roles, and the table of their rights
 brake          how quickly a password may be guessed
 """

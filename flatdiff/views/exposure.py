@@ -15,6 +15,21 @@ from flatdiff.views.style import Series, band, laid_out
 STEPS = "step i of the sampler (it runs from right to left)"
 
 
+def _mark_coarse(figure: go.Figure, series: Sequence[Series[ExposureResult]]) -> None:
+    """Shade the steps whose noise is finer than the grey levels of real images."""
+    count = max((int(entry.result.coarse.sum()) for entry in series), default=0)
+    if count:
+        figure.add_vrect(
+            x0=-0.5,
+            x1=count - 0.5,
+            fillcolor="gray",
+            opacity=0.2,
+            line_width=0,
+            annotation_text="finer than<br>grey levels",
+            annotation_position="top left",
+        )
+
+
 def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
     """Norm of the predicted noise by step: sampling in strong lines, training thin and dotted."""
     figure = go.Figure()
@@ -43,6 +58,7 @@ def exposure_curves(series: Sequence[Series[ExposureResult]]) -> go.Figure:
             annotation_text="√d",
             annotation_position="top left",
         )
+    _mark_coarse(figure, series)
     figure.update_xaxes(title=STEPS)
     figure.update_yaxes(title="mean ‖ε‖₂")
     return laid_out(figure, height=420)
@@ -66,6 +82,7 @@ def exposure_gaps(series: Sequence[Series[ExposureResult]]) -> go.Figure:
             )
         )
     figure.add_hline(y=0, line={"width": 1, "color": "gray"})
+    _mark_coarse(figure, series)
     figure.update_xaxes(title=STEPS)
     figure.update_yaxes(title="gap of ‖ε‖₂")
     return laid_out(figure, height=360)
@@ -127,6 +144,7 @@ def exposure_numbers(result: ExposureResult) -> list[Row]:
     return [
         {
             **{name: with_error(*gap, signed=True) for name, gap in gaps.items()},
+            "steps left out": f"{result.coarse.sum()}",
             "images": f"{result.num_images}",
             "training < √d at step 0": "no" if above else "yes",
         }
@@ -137,7 +155,7 @@ def exposure_table(result: ExposureResult) -> pd.DataFrame:
     """One row a step of the respaced process."""
     names = ("sampling", "training", "gap", "chain_std", "delta")
     columns = [column for name in names for column in (name, f"{name}_stderr")]
-    table = pd.DataFrame({name: getattr(result, name) for name in columns})
+    table = pd.DataFrame({name: getattr(result, name) for name in (*columns, "coarse")})
     return table.rename_axis("step").reset_index()
 
 
@@ -152,6 +170,7 @@ SECTION = Section(
     table=exposure_table,
     read=exposure_numbers,
     caveat="The closer the norm of the predicted noise while sampling is to that in training, "
-    "the smaller the exposure bias. δ grows to the left even for a perfect network; compare "
-    "checkpoints, not the curve with 0.",
+    "the smaller the exposure bias. Means leave out steps whose noise is finer than half a grey "
+    "level: there a network tells real images from samples by their levels. δ grows to the left "
+    "even for a perfect network; compare checkpoints, not the curve with 0.",
 )

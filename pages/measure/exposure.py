@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from flatdiff.images.datasets import Split
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import make_request
@@ -19,6 +20,8 @@ from pages.shared.verdict import say
 # from 1; arXiv 2308.15321).
 PUBLISHED = "1.96e-5 6.79e-5 2.74e-4 7.98e-4 1.92e-3 3.86e-3 7.11e-3 1.21e-2 1.93e-2 2.95e-2 "
 PUBLISHED += "4.34e-2 6.23e-2 8.72e-2 0.1189 0.1604 0.2118"
+
+SPLITS: dict[Split, str] = {"train": "training images", "held_out": "held-out images"}
 
 st.title("Exposure bias")
 explained(
@@ -72,6 +75,26 @@ with drawer:
             bind="query-params",
             help="32: the weights as they are.",
         )
+    columns = st.columns([2, 1], vertical_alignment="bottom")
+    with columns[0]:
+        split = st.selectbox(
+            "Real images",
+            SPLITS,
+            format_func=SPLITS.__getitem__,
+            key="reference_split",
+            bind="query-params",
+            help="Of the training curve, and where the chains of δ begin. On images that it was "
+            "not trained on a network that has overfitted errs more, which has nothing to do with "
+            "sampling.",
+        )
+    with columns[1]:
+        blurred = st.toggle(
+            "Blur grey levels",
+            key="dequantize",
+            bind="query-params",
+            help="Noise as wide as one grey level on the real images, so that a network cannot "
+            "tell them from samples by their levels; no step is left out then.",
+        )
     options = choose_options() if bits < 32 else {}
 
 settings = ExposureSettings(
@@ -79,6 +102,8 @@ settings = ExposureSettings(
     num_images=images,
     eps_scale=scale,
     bits=bits,
+    reference_split=split,
+    dequantize=blurred,
     seed=seed,
     **options,
 )
@@ -92,7 +117,9 @@ curves, gaps, deltas = SECTIONS["exposure"].pictures(series, settings)
 draw(curves)
 st.caption(
     "In training the network sees real images with noise, while sampling its own output: the norm "
-    "of the noise that it predicts shows the difference."
+    "of the noise that it predicts shows the difference. Grey: steps whose noise is finer than "
+    "half a grey level; means leave them out, for there the network tells real images by their "
+    "levels."
 )
 st.subheader("Gap: sampling minus training", divider="gray")
 draw(gaps)

@@ -42,6 +42,7 @@ def hand_made(seed: int = 0) -> tuple[np.ndarray, np.ndarray, dict[int, Arrays]]
             "training": training[:, start : start + 16],
             "errors": errors[:, start : start + 16],
             "forward_std": STD,
+            "grey_step": np.array(0.125),
             "dimension": np.array(64),
         }
         for k, start in enumerate((0, 16, 32))
@@ -84,6 +85,52 @@ def test_error_of_the_mean_gap_sees_that_steps_belong_together() -> None:
     done = {0: {**done[0], "sampling": chain, "training": np.zeros((5, 40))}}
     result = MEASURE.assemble(ExposureSettings(num_sampling_steps=5, num_images=40), done)
     assert result.mean_gap_stderr == pytest.approx(images.std(ddof=1) / 40**0.5)
+
+
+def test_steps_finer_than_half_a_grey_level_are_left_out_of_the_means() -> None:
+    """Levels 0.25 apart: the first step's noise of 0.1 is finer, the second's of 0.4 is not."""
+    sampling, training, done = hand_made()
+    done = {k: {**arrays, "grey_step": np.array(0.25)} for k, arrays in done.items()}
+    result: ExposureResult = MEASURE.assemble(SETTINGS, done)
+    assert result.coarse.tolist() == [True, False, False, False, False]
+    gap = sampling.mean(axis=1) - training.mean(axis=1)
+    assert result.mean_gap == pytest.approx(gap[1:].mean())
+    assert result.summed_gap == pytest.approx(gap.sum())
+    squares = (sampling[1:] ** 2).mean() - (training[1:] ** 2).mean()
+    assert result.mean_squared_gap == pytest.approx(squares)
+    np.testing.assert_allclose(result.by_image[0, 0], sampling[1:].mean(axis=0))
+
+
+def test_blurred_levels_leave_no_step_out() -> None:
+    """The last step of 20 is finer than half a level of the digits, an eighth; blurred none is."""
+    plain, blurred = (
+        computed(
+            digits_subject(),
+            "exposure",
+            ExposureSettings(num_images=4, delta=False, dequantize=dequantize),
+        )
+        for dequantize in (False, True)
+    )
+    assert plain.coarse.nonzero()[0].tolist() == [0]
+    assert not blurred.coarse.any()
+    assert np.array_equal(plain.sampling, blurred.sampling)
+    assert not np.array_equal(plain.training, blurred.training)
+
+
+def test_training_curve_is_on_the_chosen_images() -> None:
+    """Whatever the panel is made of: panels of both splits, and both splits of one panel."""
+    curves = {
+        (panel, split): computed(
+            digits_subject(split=panel),
+            "exposure",
+            ExposureSettings(num_sampling_steps=3, num_images=4, reference_split=split),
+        ).training
+        for panel in ("train", "held_out")
+        for split in ("train", "held_out")
+    }
+    for split in ("train", "held_out"):
+        assert np.array_equal(curves["train", split], curves["held_out", split])
+    assert not np.array_equal(curves["train", "train"], curves["train", "held_out"])
 
 
 @pytest.mark.parametrize("present", [(), (0,), (2,), (0, 2)])

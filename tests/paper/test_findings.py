@@ -59,8 +59,8 @@ def exposure(draw: Draw, shared: np.ndarray, drift: float) -> Any:
         for k, name in enumerate(("sampling", "training"))
     }
     norms["sampling"] = norms["sampling"] + drift
-    known = {"forward_std": np.ones(20), "dimension": np.array(64), "errors": shared[0]}
-    return EXPOSURE.assemble(ExposureSettings(), {0: {**norms, **known}})
+    known = {"forward_std": np.ones(20), "grey_step": np.array(0.125), "dimension": np.array(64)}
+    return EXPOSURE.assemble(ExposureSettings(), {0: {**norms, **known, "errors": shared[0]}})
 
 
 def quantized(losses: np.ndarray) -> Any:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import IO, Any
 
 import psutil
+from dask import config
 from distributed import Client, Security
 from distributed.deploy.spec import ProcessInterface, SpecCluster
 
@@ -25,6 +26,7 @@ START_TIMEOUT_S = 60  # of one process on a busy machine
 ALLOWED_DEATHS = 2  # of workers under one tile; the next one fails the job
 RESTART_PAUSE_S = 1.0
 POLL_S = 0.02
+KEPT_MESSAGES = 10  # to the scheduler, for somebody who looks for a fault; Dask keeps 1,000
 LISTENS = {"host": "127.0.0.1", "protocol": "tls"}
 
 WORKER_ENVIRONMENT = {
@@ -264,4 +266,5 @@ def connected(where: str | SpecCluster, timeout_s: float) -> Client:
     Raises:
         OSError: none answers within the time.
     """
-    return _Client(where, timeout=timeout_s, set_as_default=False)
+    with config.set({"distributed.admin.low-level-log-length": KEPT_MESSAGES}):
+        return _Client(where, timeout=timeout_s, set_as_default=False)
