@@ -1,6 +1,7 @@
 """`train`: one run of a base method, a checkpoint for each set of its weights."""
 
 import contextlib
+import copy
 import os
 import signal
 import sys
@@ -19,14 +20,19 @@ from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import known_names
 from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
+from flatdiff.measures.along_run import evaluate_step, panel_of
 from flatdiff.settings import canonical_json, require
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
+from flatdiff.training.evaluations import Evaluation, Samples, read_evaluations, share_of_time
 from flatdiff.training.run_folder import RunFolder
-from flatdiff.training.run_history import HistoryFile, HistoryRow, steps_a_second
+from flatdiff.training.run_history import HistoryFile, HistoryRow, read_history, steps_a_second
 from flatdiff.training.run_options import RunOptions
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from flatdiff.checkpoints.card import Card
     from flatdiff.training.loop import StepRecord
     from flatdiff.training.run import Run
 
@@ -72,6 +78,8 @@ def _lead(options: TrainOptions) -> int:
             last = _train_in_turn(options, history, stop, folder)
             done = last == steps
             history.ended("done" if done else "stopped")
+    if options.eval_every_steps:
+        _say_evaluations(folder)
     if done:
         made = ", ".join(method_name(options.method, kind) for kind in WEIGHT_KINDS)
         print(f"done: {made} in {options.out}")
@@ -79,6 +87,15 @@ def _lead(options: TrainOptions) -> int:
     how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
     print(f"stopped: {how}", file=sys.stderr)
     return STOPPED
+
+
+def _say_evaluations(folder: RunFolder) -> None:
+    """The last one, and what all of this sitting have cost."""
+    found = read_evaluations(folder.evaluations)
+    share = share_of_time(read_history(folder.history_file), found)
+    if found and share is not None:
+        last = f"LPF {found[-1].lpf:.4f} ± {found[-1].stderr:.4f} at step {found[-1].step}"
+        print(f"{len(found)} evaluations, {share:.1%} of the time; {last}")
 
 
 def _named(options: TrainOptions) -> TrainOptions:
@@ -229,9 +246,19 @@ def _begun(options: TrainOptions) -> "Iterator[Run]":
             command=options.command(processes=world.size),
             save_every_steps=options.save_every_steps,
             keep_every_steps=options.keep_every_steps,
+            eval_every_steps=options.eval_every_steps,
+            evaluate=_evaluate,
             execution=options.execution(),
             world=world,
         )
+
+
+def _evaluate(card: "Card", model: "nn.Module") -> tuple[Evaluation, Samples]:
+    """Of a copy, whose weights move and whose dropout is off."""
+    from flatdiff.landscape.subject import Subject
+
+    subject = Subject(card, copy.deepcopy(model).eval(), panel_of(card.dataset))
+    return evaluate_step(subject, card.step)
 
 
 def _written(records: "Iterator[StepRecord]", history: HistoryFile) -> Iterator[HistoryRow]:

@@ -18,6 +18,7 @@ quantization      loss at few bits
 sensitivity       the same, layer by layer
 samples           images at several bit widths
 frechet           how far samples are from real images
+along_run         a small LPF and a few samples of a run's weights as it goes
 """
 
 from typing import Any

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from flatdiff.checkpoints.averages import RAW, WEIGHT_KINDS, WeightKind, method_name
 from flatdiff.checkpoints.card import Card
@@ -26,6 +27,7 @@ from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import load_images
 from flatdiff.settings import canonical_json
 from flatdiff.system.files import atomic_write
+from flatdiff.training.evaluations import Evaluation, Samples, drop_after, write_evaluation
 from flatdiff.training.execution import Execution, shards_of_process
 from flatdiff.training.loop import (
     StepRecord,
@@ -43,6 +45,8 @@ from flatdiff.training.world import ALONE, World, launched
 from flatdiff.version import __version__
 
 HISTORY_EVERY_STEPS = 100
+# Of weights that may not be changed; the card says which they are.
+Evaluate = Callable[[Card, nn.Module], tuple[Evaluation, Samples]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,8 @@ class Run:
     command: str = ""
     save_every_steps: int = 500
     keep_every_steps: int | None = None  # raw weights become checkpoints of their own; None: never
+    eval_every_steps: int | None = None  # raw weights are evaluated; None: never
+    evaluate: Evaluate | None = None  # handed in, as measures stand above; wanted where not never
     execution: Execution = field(default_factory=Execution)
     world: World = ALONE  # of processes that train it together; only the first one writes
     images: str = ""  # SHA-256 of what is trained on; "" where the dataset's name says it
@@ -62,7 +68,12 @@ class Run:
     @property
     def state_file(self) -> Path:
         """Where the run's state is kept until it is done."""
-        return RunFolder.of(self.out, self.recipe.method).state_file
+        return self.folder.state_file
+
+    @property
+    def folder(self) -> RunFolder:
+        """Where everything that is known of it is kept."""
+        return RunFolder.of(self.out, self.recipe.method)
 
 
 @dataclass
@@ -111,6 +122,7 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
     try:
         for record in train(state, run.recipe, data, run.execution, run.world):
             history.add(record)
+            _evaluate(run, state)  # before the save: a run that goes on from it lacks none
             if record.step % run.save_every_steps == 0:
                 save_state(run, state, history)
             if run.keep_every_steps and record.step % run.keep_every_steps == 0:
@@ -128,15 +140,37 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
 
 def _start(run: Run, resume: bool) -> tuple[TrainingState, LossHistory]:
     if run.world.leads:
-        RunFolder.of(run.out, run.recipe.method).refuse_start(resume)
+        run.folder.refuse_start(resume)
         for half_written in run.state_file.parent.glob(f".{run.state_file.name}.*"):
             half_written.unlink()  # by a save that was killed
     state = new_state(run.recipe, run.device, run.execution)
     if resume:
-        return state, load_state(run, state)
+        history = load_state(run, state)
+        _drop_what_follows(run, state)
+        return state, history
+    _drop_what_follows(run, state)
     history = LossHistory()
     save_state(run, state, history)  # a folder that cannot be written fails now, not at the end
     return state, history
+
+
+def _drop_what_follows(run: Run, state: TrainingState) -> None:
+    if run.world.leads:
+        drop_after(run.folder.evaluations, state.step)
+
+
+def _evaluate(run: Run, state: TrainingState) -> None:
+    """Keep an evaluation, where one is due; the others wait for the process that leads.
+
+    Nothing of it reaches the training: it has a copy of the weights, and randomness of its own.
+    """
+    every, evaluate = run.eval_every_steps, run.evaluate
+    if every is None or evaluate is None or state.step % every or not run.world.leads:
+        return
+    began = time.monotonic()
+    found, samples = evaluate(_card(run, state, RAW, "", []), state.model)
+    seconds = round(time.monotonic() - began, 4)
+    write_evaluation(run.folder.evaluations, dataclasses.replace(found, seconds=seconds), samples)
 
 
 def save_state(run: Run, state: TrainingState, history: LossHistory) -> None:

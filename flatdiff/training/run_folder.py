@@ -3,6 +3,7 @@
     options.json        what was chosen
     state.safetensors   from which it continues, see run.py
     history.jsonl       losses, and how each sitting ended
+    evaluations/        LPF and samples every so many steps, see evaluations.py
     run.lock            held by the process that trains it
     log.txt             what that process said where nobody read along
 
@@ -57,6 +58,11 @@ class RunFolder:
     def history_file(self) -> Path:
         """See run_history.py."""
         return self.path / "history.jsonl"
+
+    @property
+    def evaluations(self) -> Path:
+        """See evaluations.py."""
+        return self.path / "evaluations"
 
     @property
     def options_file(self) -> Path:

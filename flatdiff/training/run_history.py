@@ -79,9 +79,17 @@ def steps_a_row(steps: int) -> int:
     >>> steps_a_row(50), steps_a_row(12_000), steps_a_row(200_000)
     (1, 20, 200)
     """
-    wanted = max(1.0, steps / ROWS_A_RUN)
-    power = 10 ** math.floor(math.log10(wanted))
-    return min(n * power * scale for scale in (1, 10) for n in NICE if n * power * scale >= wanted)
+    return round_up(max(1.0, steps / ROWS_A_RUN))
+
+
+def round_up(count: float) -> int:
+    """To 1, 2 or 5 times a power of ten; the count is at least 1.
+
+    >>> round_up(1), round_up(121), round_up(201)
+    (1, 200, 500)
+    """
+    power = 10 ** math.floor(math.log10(count))
+    return min(n * power * scale for scale in (1, 10) for n in NICE if n * power * scale >= count)
 
 
 class HistoryFile:

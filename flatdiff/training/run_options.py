@@ -84,10 +84,12 @@ class RunOptions:
     """How often the state is saved for --resume."""
     keep_every_steps: int | None = None
     """How often the raw weights become a checkpoint of their own, OUT/<method>-<step>."""
+    eval_every_steps: int | None = None
+    """How often a small LPF and 8 samples of the raw weights are kept, as the Train page shows."""
 
     def __post_init__(self) -> None:
         self.execution()
-        for name in ("save_every_steps", "keep_every_steps", "num_threads"):
+        for name in ("save_every_steps", "keep_every_steps", "eval_every_steps", "num_threads"):
             value = getattr(self, name)
             whole = value is None or (isinstance(value, int) and value >= 1)
             require(whole, name, "an integer of at least 1", value)

@@ -12,6 +12,7 @@ from flatdiff.commands.train import STOPPED, TrainOptions, train
 from flatdiff.diffusion.devices import pick_device
 from flatdiff.errors import DataError, TrainingError
 from flatdiff.training import run as module
+from flatdiff.training.evaluations import read_evaluations, read_samples
 from flatdiff.training.loop import pick_precision
 from flatdiff.training.run import Run
 from flatdiff.training.run_folder import RunFolder, read_run
@@ -106,6 +107,42 @@ def test_run_that_is_going_on_is_left_alone(tmp_path: Path) -> None:
         with pytest.raises(TrainingError, match="being trained by another process"):
             train(options(tmp_path / "mine"))
         assert {path: path.read_bytes() for path in folder.path.iterdir()} == before
+
+
+def evaluated(out: Path) -> list[tuple[Any, ...]]:
+    """What was found and drawn after each step, without the seconds that it took."""
+    folder = RunFolder.of(out, "adm").evaluations
+    return [
+        (e.step, e.lpf, e.stderr, e.loss, str(read_samples(folder, e.step)))
+        for e in read_evaluations(folder)
+    ]
+
+
+@pytest.mark.parametrize("changes", [{}, {"recompute_activations": True}], ids=["plain", "lean"])
+def test_evaluations_change_no_bit_of_a_run(
+    changes: dict[str, Any],
+    whole: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Against a run without them; one that ends between two saves and goes on has the same."""
+    sparing = {"eval_every_steps": 4, "steps": 12, **changes}
+    assert train(options(tmp_path / "mine", **sparing)) == 0
+    assert "3 evaluations" in (said := capsys.readouterr().out)
+    assert "% of the time; LPF" in said
+    assert file_digests(tmp_path / "mine") == whole
+    found = evaluated(tmp_path / "mine")
+    assert [entry[0] for entry in found] == [4, 8, 12]
+    assert len({entry[1] for entry in found}) == 3, "the weights move"
+    with monkeypatch.context() as patch:
+        at_step(9, lambda: 1 // 0, patch)
+        with pytest.raises(ZeroDivisionError):
+            train(options(tmp_path / "broken", **sparing))
+    assert [entry[0] for entry in evaluated(tmp_path / "broken")] == [4, 8]
+    assert train(options(tmp_path / "broken", resume=True, **sparing)) == 0
+    assert evaluated(tmp_path / "broken") == found
+    assert file_digests(tmp_path / "broken") == whole
 
 
 def test_changed_options_are_refused_and_not_kept(tmp_path: Path) -> None:

@@ -6,16 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import safetensors.torch
+from torch import nn
 
-from flatdiff.checkpoints.card import BrokenCard, list_cards, read_card
+from flatdiff.checkpoints.card import BrokenCard, Card, list_cards, read_card
 from flatdiff.checkpoints.recipe import BaseMethod, Recipe
 from flatdiff.errors import DataError, FlatdiffError, SettingsError, TrainingError
 from flatdiff.training import run as module
+from flatdiff.training.evaluations import Evaluation, Samples, read_evaluations
 from flatdiff.training.execution import Execution
 from flatdiff.training.loop import StepRecord, new_state
 from flatdiff.training.run import LossHistory, Run, execute, load_state
+from flatdiff.training.world import World
 from tests.tiny import CPU, TINY, file_digests, finished, tiny_recipe
 
 
@@ -241,6 +245,27 @@ def test_history_survives_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for card in list_cards(run.out.parent):
         assert not isinstance(card, BrokenCard)
         assert card.loss_history == expected
+
+
+def test_the_first_of_several_processes_evaluates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After steps 5 and 10; one that does not lead is not even asked."""
+    asked: list[tuple[int, str]] = []
+
+    def evaluate(card: Card, _model: nn.Module) -> tuple[Evaluation, Samples]:
+        asked.append((card.step, card.id))
+        return Evaluation(card.step, 2.0, 0.5, 1.0), np.zeros((0, 1, 1, 1), np.uint8)
+
+    for name in ("rank0", "rank1"):
+        monkeypatch.setattr(World, "leads", name == "rank0")
+        run = tiny_run(tmp_path / name)
+        finished(dataclasses.replace(run, eval_every_steps=5, evaluate=evaluate))
+    assert asked == [(5, "rank0/adm"), (10, "rank0/adm")]
+    found = read_evaluations(tmp_path / "rank0" / "adm.training" / "evaluations")
+    assert [(e.step, e.lpf) for e in found] == [(5, 2.0), (10, 2.0)]
+    assert all(e.seconds >= 0 for e in found)
+    assert not (tmp_path / "rank1").exists()
 
 
 def test_kept_states_are_checkpoints_of_their_own(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ CHANGED = RunOptions(
     num_threads=1,
     save_every_steps=7,
     keep_every_steps=20,
+    eval_every_steps=10,
     sam_shards=2,
     timestep_sampler="loss-second-moment",
     accumulate=2,
@@ -115,7 +116,8 @@ def test_damaged_file_is_a_sentence(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["save_every_steps", "keep_every_steps", "num_threads", "accumulate"]
+    "name",
+    ["save_every_steps", "keep_every_steps", "eval_every_steps", "num_threads", "accumulate"],
 )
 def test_zero_is_refused_by_name(name: str) -> None:
     """Before a process starts."""
