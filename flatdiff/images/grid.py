@@ -1,7 +1,11 @@
 """Images of a few pixels, laid out so that a person can see them."""
 
+import base64
+import io
+
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 GAP = 1  # pixels between images, before scaling
 MIN_IMAGE_SIZE = 48  # screen pixels a side
@@ -23,3 +27,10 @@ def image_grid(images: NDArray[np.uint8], columns: int) -> NDArray[np.uint8]:
     scale = -(-MIN_IMAGE_SIZE // height)
     large = ground.repeat(scale, axis=0).repeat(scale, axis=1)
     return large[:, :, 0] if channels == 1 else large
+
+
+def data_url(pixels: NDArray[np.uint8]) -> str:
+    """An address that holds the image itself, as PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "png")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -6,7 +6,6 @@ file forbids itself any connection and any script but its own two (Content-Secur
 
 import base64
 import hashlib
-import io
 import json
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -17,10 +16,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import plotly.io
-from PIL import Image
 from plotly.offline import get_plotlyjs
 from plotly.utils import PlotlyJSONEncoder
 
+from flatdiff.images.grid import data_url
 from flatdiff.version import __version__
 from flatdiff.views import Picture
 from flatdiff.views.base import in_groups
@@ -61,17 +60,10 @@ def _picture(picture: Picture, figures: Figures) -> str:
     caption = f"<figcaption>{escape(picture.caption)}</figcaption>" if picture.caption else ""
     content = picture.content
     if isinstance(content, np.ndarray):
-        shown = f'<img src="{_data_url(content)}" alt="{escape(picture.alt)}">'
+        shown = f'<img src="{data_url(content)}" alt="{escape(picture.alt)}">'
     else:
         shown = figures.add(content, picture.alt)
     return f"<figure>{heading}{shown}{caption}</figure>"
-
-
-def _data_url(pixels: np.ndarray) -> str:
-    """A PNG inside the document."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "png")
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def folded(title: str, content: str) -> str:

@@ -8,7 +8,8 @@ samples, frechet    each as the measure of its name is shown
 surface_plot        contours and lines
 relief              surfaces in 3-D
 perturbation_sizes  every change of the weights on one axis
-training            loss histories
+training            losses along a run
+evaluations         flatness and samples along a run
 teaching            what the pages to teach with draw
 """
 

@@ -1,6 +1,7 @@
 """The form of the Train page: what is to be trained, what it costs, Start."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
+from flatdiff.measures.along_run import expected_share, usual_every_steps
 from flatdiff.measures.request import architecture_of
 from flatdiff.system.processor import num_cores
 from flatdiff.training import launcher
@@ -110,13 +112,37 @@ def options_of(
         out = launcher.family_folder(root, name)
         if (images := settings.get("dataset")) is not None:
             settings = settings | {"dataset": say_images(images)}
+        evaluate = settings.pop("evaluate", False)
         chosen = [RunOptions(out=out, method=m, **settings_of(m, settings)) for m in methods]
         for options in chosen:
             options.recipe()
-        return chosen
+        return [with_evaluations(options) if evaluate else options for options in chosen]
     except FlatdiffError as error:
         st.warning(plain(str(error)))
         return []
+
+
+def with_evaluations(options: RunOptions) -> RunOptions:
+    """As often as is usual, where nobody says.
+
+    Raises:
+        SettingsError: a setting is out of range.
+    """
+    every = options.eval_every_steps or usual_every_steps(options.recipe())
+    return replace(options, eval_every_steps=every)
+
+
+def evaluations_text(chosen: Sequence[RunOptions]) -> str:
+    """What they take of the time, judged by passes through the network; "" where there are none.
+
+    The largest share of all, which is that of plain ADM.
+    """
+    often = {options.eval_every_steps for options in chosen} - {None}
+    if not often:
+        return ""
+    shares = [expected_share(o.recipe(), o.eval_every_steps) for o in chosen if o.eval_every_steps]
+    steps = " or ".join(f"{every:,}" for every in sorted(often))
+    return f"; evaluated every {steps} steps, which takes about {max(shares):.1%} of it"
 
 
 def startable(root: Path, chosen: Sequence[RunOptions]) -> list[RunOptions]:
@@ -190,7 +216,8 @@ def new_runs(root: Path, runs: Sequence[TrainingRun], cards: list[Card]) -> None
         )
         if free:
             show_commands(free)
-            st.caption(cost_text([options.recipe() for options in free], runs, cards))
+            recipes = [options.recipe() for options in free]
+            st.caption(cost_text(recipes, runs, cards) + evaluations_text(free))
     st.caption(
         f"Up to {num_cores()} at once, one a processor core; others wait for their turn. A run "
         "goes on when this page is closed and when the server ends, and takes the processor time "

@@ -1,12 +1,14 @@
 """The settings of a new run that are folded away; None leaves one to the preset."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any, get_args
 
 import streamlit as st
 
 from flatdiff.checkpoints.averages import BASES
 from flatdiff.checkpoints.recipe import BaseMethod, Precision, Recipe, TimestepSamplerName
+from flatdiff.measures.along_run import usual_every_steps
 from flatdiff.training.run_options import RunOptions
 from pages.shared.choose import whole_number
 
@@ -67,6 +69,8 @@ def more_settings(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, An
             chosen = _of_steps(base, methods)
         with right:
             chosen |= _of_averages(base) | _of_files()
+        batch_size = chosen["batch_size"] or base.batch_size
+        chosen |= _of_evaluations(replace(base, batch_size=batch_size))
         return chosen | _of_network(base)
 
 
@@ -158,6 +162,23 @@ def _of_files() -> dict[str, Any]:
             **WHOLE,
         ),
     }
+
+
+def _of_evaluations(recipe: Recipe) -> dict[str, Any]:
+    """How a run is watched; how often is left to the recipe where nobody says."""
+    wanted = switch(
+        "Evaluate along the way",
+        "evaluate",
+        True,
+        "Flatness and samples of the weights every so many steps, in the charts below; the "
+        "weights stay the same, bit for bit.",
+    )
+    if not wanted:
+        return {"evaluate": False}
+    usual = usual_every_steps(recipe)
+    help_text = "Steps between evaluations."
+    every = number("Evaluate every", "eval", usual, help_text, **WHOLE)
+    return {"evaluate": True, "eval_every_steps": every}
 
 
 def advanced_settings(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, Any]:

@@ -1,13 +1,15 @@
-"""Train: make the nine methods yourself, and watch the loss fall."""
+"""Train: make the nine methods yourself, and watch loss, flatness and samples meanwhile."""
 
 import streamlit as st
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import shared_engine
 from flatdiff.system.access import Action, may
+from flatdiff.training.evaluations import read_evaluations
 from flatdiff.training.run_folder import TrainingRun, list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
-from pages.gallery.run_list import choose_curves, losses_of, show_losses, show_runs
+from pages.gallery.run_charts import choose_charts, losses_of, show_charts
+from pages.gallery.run_list import show_runs
 from pages.shared.choose import plain
 from pages.shared.glossary import explained
 
@@ -18,9 +20,17 @@ def name_the_others() -> None:
         st.warning(f"Run {plain(name)} is left out: its folder's name is not UTF-8; rename it.")
 
 
-def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool]]:
+def standing(runs: list[TrainingRun]) -> list[tuple[str, str, bool, bool]]:
     """What decides how the page is laid out."""
-    return [(run.id, run.state, bool(run.history.rows)) for run in runs]
+    return [
+        (
+            run.id,
+            run.state,
+            bool(run.history.rows),
+            bool(read_evaluations(run.folder.evaluations)),
+        )
+        for run in runs
+    ]
 
 
 st.title("Train")
@@ -52,9 +62,10 @@ def watch_runs() -> None:
 
 
 @st.fragment(run_every=3.0 if going_on else None)
-def watch_losses() -> None:
-    """The chart keeps up with them; less often, because the browser draws it anew."""
-    show_losses(losses_of(list(list_runs(root)), cards), chosen)
+def watch_charts() -> None:
+    """The charts keep up with them; less often, because the browser draws them anew."""
+    found = list(list_runs(root))
+    show_charts(found, losses_of(found, cards), chosen)
 
 
 st.subheader("Runs", divider="gray")
@@ -62,6 +73,6 @@ name_the_others()
 watch_runs()
 if not runs:
     st.caption("None yet. Those of the command line appear here, too.")
-st.subheader("Losses", divider="gray")
-chosen = choose_curves(runs, losses_of(runs, cards))
-watch_losses()
+st.subheader("Losses and flatness", divider="gray")
+chosen = choose_charts(runs, losses_of(runs, cards))
+watch_charts()

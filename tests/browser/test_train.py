@@ -51,6 +51,27 @@ def test_run_outlives_the_tab_and_ends_in_the_gallery(
     again.close()
 
 
+VISIBLE = """() => document.querySelector(".steady-chart-plot")._fullData
+    .filter(trace => trace.showlegend).map(trace => [trace.name, trace.visible, trace.x.length])"""
+
+
+@pytest.mark.usefixtures("runs_end")
+def test_a_hidden_run_stays_hidden_while_it_trains(page: Page, workshop: Server) -> None:
+    """The chart has had new losses since the click; flatness and samples stand beside it."""
+    link = "train?methods=%2BIP&name=watched&steps=4000&batch=2&save=2000&eval=20&smoothing=0.5"
+    open_page(page, workshop, link)
+    page.get_by_role("button", name="Start").click()
+    strip = page.get_by_role("img", name=re.compile("^Samples of watched/ip after"))
+    expect(strip.locator("image")).to_be_visible()
+    expect(page.get_by_role("img", name="Flatness by step, a line a run")).to_be_visible()
+    page.locator(".steady-chart-plot").first.locator(".legendtoggle").first.click()
+    page.wait_for_function(f"({VISIBLE})()[0][1] === 'legendonly'")
+    ((name, _, before),) = page.evaluate(VISIBLE)
+    assert name == "watched/ip"
+    page.wait_for_function(f"({VISIBLE})()[0][2] !== {before}")
+    assert page.evaluate(VISIBLE)[0][:2] == ["watched/ip", "legendonly"]
+
+
 def test_name_that_leaves_the_folder_is_answered(page: Page, workshop: Server) -> None:
     """From a link that somebody sent."""
     before = sorted(workshop.checkpoints.rglob("*"))

@@ -1,6 +1,7 @@
 """The form of the Train page: what is chosen reaches the run, and what is impossible is said."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from flatdiff.training.run_options import RunOptions
 from tests.images.test_image_files import paint
 from tests.pages.test_pages import opened, texts
 from tests.pages.test_train import PAGE, press
+
+USUAL = 200  # steps between evaluations of the digits: 3 steps' worth each, in 12,000
 
 
 def chosen_methods(shown: AppTest, *methods: BaseMethod) -> AppTest:
@@ -36,6 +39,7 @@ def test_every_setting_reaches_the_run(root: Path, started: list[RunOptions]) ->
         "run_seed": 5,
         "save": 50,
         "keep": 100,
+        "eval": 40,
         "threads": 2,
     }
     for key, value in typed.items():
@@ -51,6 +55,7 @@ def test_every_setting_reaches_the_run(root: Path, started: list[RunOptions]) ->
     assert [sam.recipe().sam_rho, ip.recipe().input_perturbation] == [0.05, 0.2]
     assert {options.sam_rho, ip.sam_rho, sam.input_perturbation} == {None}, "of the others"
     assert [recipe.swa_start_step, recipe.swa_every_steps, recipe.seed] == [300, 10, 5]
+    assert {options.eval_every_steps, ip.eval_every_steps, sam.eval_every_steps} == {40}
     assert [options.save_every_steps, options.keep_every_steps, options.num_threads] == [
         50,
         100,
@@ -79,18 +84,45 @@ def test_advanced_settings_reach_the_run(root: Path, started: list[RunOptions]) 
             accumulate=4,
             timestep_sampler="loss-second-moment",
             precision="bfloat16",
+            eval_every_steps=USUAL,
             **dict.fromkeys(switches, True),
         )
     ]
 
 
 def test_untouched_advanced_settings_change_nothing(root: Path, started: list[RunOptions]) -> None:
-    """The defaults are those of the command line, whose own record says them."""
-    press(opened(PAGE), "Start")
-    assert started == [
+    """The defaults are those of the command line, whose own record says them.
+
+    But for evaluations, which this page shows: they stand in its command, and can be left out.
+    """
+    shown = opened(PAGE)
+    assert f"evaluated every {USUAL} steps, which takes about 1" in texts(shown)
+    press(shown, "Start")
+    plain = [
         RunOptions(out=root / "mine", method=method, seed=0, num_threads=1)
         for method in ("adm", "sam")
     ]
+    assert started == [replace(options, eval_every_steps=USUAL) for options in plain]
+    started.clear()
+    shown = opened(PAGE)
+    shown.toggle(key="evaluate").set_value(False).run()
+    assert "evaluated every" not in texts(shown)
+    press(shown, "Start")
+    assert started == plain
+
+
+def test_a_run_too_short_for_evaluations_has_none(root: Path, started: list[RunOptions]) -> None:
+    """One would take as long as all of its steps; who wants one all the same says so."""
+    shown = chosen_methods(opened(PAGE), "adm")
+    shown.number_input(key="steps").set_value(20)
+    shown.number_input(key="swa_start").set_value(10)
+    shown.number_input(key="batch").set_value(2)
+    shown.run()
+    assert shown.number_input(key="eval").placeholder == "never"
+    press(shown, "Start")
+    shown.number_input(key="eval").set_value(10).run()
+    press(shown, "Start")
+    assert [options.eval_every_steps for options in started] == [None, 10]
 
 
 def test_what_a_method_lacks_cannot_be_set(root: Path, started: list[RunOptions]) -> None:
