@@ -48,13 +48,14 @@ if may(Action.START_RUN):
 else:
     st.info("This server is set to look only: runs are started and stopped elsewhere.")
 going_on = any(run.alive for run in runs)
+stood = standing(runs)
 
 
 @st.fragment(run_every=1.0 if going_on else None)
 def watch_runs() -> None:
     """Where they stand, once a second; the page again when one begins or ends."""
     found = list(list_runs(root))
-    if standing(found) != standing(runs):
+    if standing(found) != stood:
         st.rerun()
     for sentence in st.session_state.pop("refused", []):
         st.error(plain(sentence))
