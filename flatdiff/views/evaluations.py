@@ -1,7 +1,7 @@
 """Flatness and samples along training runs, as `measures.along_run` finds them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
@@ -36,12 +36,12 @@ def flatness_curves(
         values = np.array([getattr(e, shown) for e in evaluations])
         error = np.array([e.stderr for e in evaluations])
         line = line_of(look, step, values)
-        line.mode, line.marker.size = "lines+markers", MARKER_SIZE  # they are few
+        line.update(mode="lines+markers", marker={"size": MARKER_SIZE})  # they are few
         line.hovertemplate, line.customdata = "%{y:.4f} ± %{customdata:.4f}", error
         figure.add_trace(of_run(band(step, values, error, look.color), run))
         figure.add_trace(of_run(line, run, shown=True))
     log = scale == "log" and shown == "lpf"
-    axis = LOG_AXIS if log else {"type": "linear"}
+    axis: dict[str, Any] = LOG_AXIS if log else {"type": "linear"}
     figure.update_yaxes(title=TITLES[shown], **axis, uirevision=f"{shown}-{log}")
     return along_steps(figure, height=380)
 

@@ -114,7 +114,7 @@ def loss_curves(
         line.hovertemplate = "%{y:.4f}" if smoothing == 0 else "%{y:.4f} (%{customdata:.4f})"
         line.customdata = curve.loss
         figure.add_trace(of_run(line, curve.run, shown=True))
-    axis = LOG_AXIS if scale == "log" else {"type": "linear"}
+    axis: dict[str, Any] = LOG_AXIS if scale == "log" else {"type": "linear"}
     # A zoom into one scale is none into the other.
     figure.update_yaxes(title=LOSS_TITLE, **axis, range=_range(curves, scale), uirevision=scale)
     return along_steps(figure, height=380)

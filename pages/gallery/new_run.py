@@ -137,11 +137,11 @@ def evaluations_text(chosen: Sequence[RunOptions]) -> str:
 
     The largest share of all, which is that of plain ADM.
     """
-    often = {options.eval_every_steps for options in chosen} - {None}
-    if not often:
+    asked = [(o.recipe(), every) for o in chosen if (every := o.eval_every_steps)]
+    if not asked:
         return ""
-    shares = [expected_share(o.recipe(), o.eval_every_steps) for o in chosen if o.eval_every_steps]
-    steps = " or ".join(f"{every:,}" for every in sorted(often))
+    shares = [expected_share(recipe, every) for recipe, every in asked]
+    steps = " or ".join(f"{every:,}" for every in sorted({every for _, every in asked}))
     return f"; evaluated every {steps} steps, which takes about {max(shares):.1%} of it"
 
 
