@@ -7,7 +7,7 @@ train, train_features                 making checkpoints, and the network behind
 import_file, download, quantize       files in, and files out
 rename_dataset                        images that lie elsewhere now
 worker, bundle, reference             other machines, shipped results, other programs
-progress                              the line that keeps up with jobs
+progress, train_progress              the lines that keep up with jobs and runs
 """
 
 from collections.abc import Callable, Mapping

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.progress import Progress
 from flatdiff.errors import EngineError
+from flatdiff.system.span import in_words, longest
 
 POLL_S = 0.2
 LOG_EVERY_S = 60
@@ -43,6 +44,6 @@ def show_progress(handles: Sequence[Handle]) -> None:
 def _line(found: Sequence[Progress]) -> str:
     """Done, to do, and for how long."""
     done, total = sum(p.done for p in found), sum(p.total for p in found)
-    etas = [progress.eta for progress in found if progress.eta is not None]
-    left = f"{max(etas):.0f} s left" if etas else "measuring the speed"
-    return f"{done}/{total} evaluations, {left}"
+    left = longest(progress.eta for progress in found)
+    said = f"{in_words(left)} left" if left else "measuring the speed"
+    return f"{done}/{total} evaluations, {said}"

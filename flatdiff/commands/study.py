@@ -19,6 +19,7 @@ from flatdiff.paper.text import study_csv, study_json, to_markdown
 from flatdiff.reports.measured import measured
 from flatdiff.settings import require
 from flatdiff.system.files import atomic_write
+from flatdiff.system.span import in_words
 
 
 def study(
@@ -73,5 +74,5 @@ def _cost(engine: Engine, cards: Sequence[Card], requests: Sequence[Request]) ->
     known = f"{len(requests)} results of {len(cards)} checkpoints"
     if not left.evaluations:
         return f"{known}: all of them are stored"
-    time = "" if left.seconds is None else f", about {left.seconds / 60:.0f} min"
+    time = "" if left.seconds is None else f", {in_words(left.seconds)}"
     return f"{known}: {left.evaluations:,} evaluations to compute{time}"

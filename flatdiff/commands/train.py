@@ -15,6 +15,7 @@ import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.pasted_command import read_command
+from flatdiff.commands.train_progress import cost_in_words, say_evaluations, show_progress, written
 from flatdiff.diffusion.own_network import own_flags
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import known_names
@@ -22,11 +23,13 @@ from flatdiff.images.listing import look_before_training
 from flatdiff.images.named import dataset_name
 from flatdiff.measures.along_run import evaluate_step, panel_of
 from flatdiff.settings import canonical_json, require
-from flatdiff.system.processor import STARVED_SHARE, leave_idle_class, yield_to_others
+from flatdiff.system.processor import yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
-from flatdiff.training.evaluations import Evaluation, Samples, read_evaluations, share_of_time
+from flatdiff.training.evaluations import Evaluation, Samples
 from flatdiff.training.run_folder import RunFolder
-from flatdiff.training.run_history import HistoryFile, HistoryRow, read_history, steps_a_second
+from flatdiff.training.run_history import (
+    HistoryFile,
+)
 from flatdiff.training.run_options import RunOptions
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
     from flatdiff.training.run import Run
 
 STOPPED = 130  # exit code, as after Ctrl+C
-LINE_EVERY_STEPS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +76,13 @@ def _lead(options: TrainOptions) -> int:
     steps = options.recipe().steps
     with folder.take(), _stop_signals() as stop:
         folder.begin(options, options.resume)
+        print(cost_in_words(options, folder, options.resume), flush=True)
         with HistoryFile(folder.history_file, steps) as history, _last_words(history):
             last = _train_in_turn(options, history, stop, folder)
             done = last == steps
             history.ended("done" if done else "stopped")
     if options.eval_every_steps:
-        _say_evaluations(folder)
+        say_evaluations(folder)
     if done:
         made = ", ".join(method_name(options.method, kind) for kind in WEIGHT_KINDS)
         print(f"done: {made} in {options.out}")
@@ -87,15 +90,6 @@ def _lead(options: TrainOptions) -> int:
     how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
     print(f"stopped: {how}", file=sys.stderr)
     return STOPPED
-
-
-def _say_evaluations(folder: RunFolder) -> None:
-    """The last one, and what all of this sitting have cost."""
-    found = read_evaluations(folder.evaluations)
-    share = share_of_time(read_history(folder.history_file), found)
-    if found and share is not None:
-        last = f"LPF {found[-1].lpf:.4f} ± {found[-1].stderr:.4f} at step {found[-1].step}"
-        print(f"{len(found)} evaluations, {share:.1%} of the time; {last}")
 
 
 def _named(options: TrainOptions) -> TrainOptions:
@@ -195,8 +189,10 @@ def _train(
         from flatdiff.training.run import execute
 
         steps = run.recipe.steps
+        if run.device.type == "cuda":
+            history.clock = time.monotonic
         records = _kept(execute(run, options.resume, stop), folder, options)
-        _show_progress(_written(records, history), steps)
+        show_progress(written(records, history), steps)
     return steps if history.step is None else history.step  # None: nothing was left to do
 
 
@@ -259,37 +255,3 @@ def _evaluate(card: "Card", model: "nn.Module") -> tuple[Evaluation, Samples]:
 
     subject = Subject(card, copy.deepcopy(model).eval(), panel_of(card.dataset))
     return evaluate_step(subject, card.step)
-
-
-def _written(records: "Iterator[StepRecord]", history: HistoryFile) -> Iterator[HistoryRow]:
-    """The rows of the history, as they are written; minds that the process gets its share."""
-    wall, processor = time.monotonic(), time.process_time()
-    for record in records:
-        if history.step is None:
-            history.began(record.step - 1)
-        row = history.add(record.step, record.loss)
-        if row is None:
-            continue
-        yield row
-        share = (time.process_time() - processor) / max(time.monotonic() - wall, 1e-9)
-        if share < STARVED_SHARE:
-            leave_idle_class()
-        wall, processor = time.monotonic(), time.process_time()
-
-
-def _show_progress(rows: Iterator[HistoryRow], steps: int) -> None:
-    """One line a hundred steps: mean loss, speed, time left."""
-    taken, pending = 0, list[HistoryRow]()
-    for row in rows:
-        taken += row.num_steps
-        pending.append(row)
-        before = pending[0].step - pending[0].num_steps
-        if row.step < steps and row.step // LINE_EVERY_STEPS == before // LINE_EVERY_STEPS:
-            continue
-        loss = sum(r.loss * r.num_steps for r in pending) / (row.step - before)
-        rate = steps_a_second(taken - 1, row.seconds)
-        left = (
-            f"  {rate:.1f} steps/s  {(steps - row.step) / rate / 60:.1f} min left" if rate else ""
-        )
-        print(f"step {row.step}/{steps}  loss {loss:.4f}{left}", flush=True)
-        pending = []

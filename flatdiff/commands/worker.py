@@ -28,7 +28,8 @@ def worker(scheduler: tyro.conf.Positional[str], num_workers: int | None = None)
     # Dask numbers several workers itself; GPUs are shared out by the number that ends a name.
     name = f"{socket.gethostname()}-{os.getpid()}" + ("-0" if count == 1 else "")
     options = {"nworkers": count, "nthreads": 1, "memory-limit": 0, "name": name}
-    options |= {"worker-class": QUIET, "preload-nanny": "flatdiff.engine.private.deaths"}
+    options |= {"worker-class": QUIET, "preload": "flatdiff.engine.private.share"}
+    options |= {"preload-nanny": "flatdiff.engine.private.deaths"}
     words = [f"--{name}={value}" for name, value in options.items()]
     program = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler]
     # In place of this process, so that whoever stops it stops the workers.

@@ -4,7 +4,8 @@ engine      Engine: ask, measure, submit; Handle: progress, result, cancel
 job         a request in the store; what a tile brings back
 progress    cost before, progress meanwhile
 recent      results that stay assembled
-store       jobs, tiles, rates
+speed       how fast this machine is, and how long things will take
+store       jobs and tiles
 database    the SQLite file below it
 seal        a digest over how a job ran and ended
 refusals    why the file is refused, in words

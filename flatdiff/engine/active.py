@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.delivery import Delivery
-from flatdiff.engine.job import TileResult
+from flatdiff.engine.speed.forecast import Machine
+from flatdiff.engine.speed.speeds import part_of
 from flatdiff.engine.store import Store
 from flatdiff.measures.request import Request
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 TILE_SECONDS = 0.3
 FIRST_TILE_FORWARDS = 512  # where no rate is known yet
-RATE_EVERY_S = 1.0  # of computing between two notes of the speed
 
 
 @dataclass
@@ -26,10 +26,9 @@ class Active:
     request: Request
     panel: str = ""  # its digest, once it is begun
     missing: deque[int] = field(default_factory=deque)  # positions of items not yet sent
+    num_needed: int = 0  # items, as far as is known
     in_flight: dict[Any, "Future"] = field(default_factory=dict)
     deliveries: list[Delivery] = field(default_factory=list)  # of weights; it waits meanwhile
-    seconds: float = 0.0  # of computing since the speed was last written down
-    forwards: int = 0  # images through the network in that time
 
     @property
     def key(self) -> str:
@@ -41,6 +40,7 @@ class Active:
         self.in_flight.clear()
         request = self.request
         needed = store.items_needed(request)
+        self.num_needed = len(needed)
         if request.definition.plan:
             store.extend(request.key, len(needed))
         done = store.positions_done(request.key)
@@ -50,20 +50,21 @@ class Active:
         """Items that were taken off the queue are the next again."""
         self.missing.extendleft(reversed(items))
 
-    def next_tile(self, store: Store, num_turns: int) -> range:
+    def next_tile(self, machine: Machine, num_turns: int) -> range:
         """Take consecutive missing items worth about TILE_SECONDS off the queue.
 
         Towards the end less, so that all workers are busy until then.
 
         Args:
-            store: knows the speed.
+            machine: knows its speed.
             num_turns: tiles that can be on their way at once.
         """
         request = self.request
-        rate = store.rates().of(request.architecture, request.measure)
-        budget = TILE_SECONDS / rate if rate else FIRST_TILE_FORWARDS
         share = -(-len(self.missing) // num_turns)
         first = self.missing.popleft()
+        place = request.architecture, request.measure, *part_of(request, first), machine.load
+        rate = machine.speeds.rate(*place)
+        budget = TILE_SECONDS * machine.share / rate.seconds if rate else FIRST_TILE_FORWARDS
         count, cost = 1, request.image_forwards[first]
         while count < share and self.missing[0] == first + count:
             cost += request.image_forwards[first + count]
@@ -72,17 +73,6 @@ class Active:
             self.missing.popleft()
             count += 1
         return range(first, first + count)
-
-    def save(self, store: Store, first_item: int, tile: TileResult) -> None:
-        """A tile that came, and now and then the speed."""
-        request, count = self.request, len(tile.results)
-        store.put_tile(request.key, first_item, tile.results, tile.seconds, tile.environment)
-        self.forwards += sum(request.image_forwards[first_item : first_item + count])
-        self.seconds += tile.seconds
-        if self.seconds >= RATE_EVERY_S or not self.missing:
-            rate = self.seconds / max(self.forwards, 1)
-            store.put_rate(request.architecture, request.measure, rate)
-            self.seconds, self.forwards = 0.0, 0
 
     def take_back(self, client: "Client | None") -> None:
         """Let nobody compute for it any more; without a connection, nobody does."""

@@ -14,20 +14,23 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.address import checked_address
+from flatdiff.engine.private.share import SHARE
 from flatdiff.errors import EngineError, SettingsError
 from flatdiff.system.processor import num_cores
+from flatdiff.system.share import fair_share
 
 if TYPE_CHECKING:
     from distributed import Client
 
 MAX_LOCAL_WORKERS = 4  # about 600 MB each
 MOST_WORKERS = 1024  # that somebody could mean
-COUNT_EVERY_S = 5.0  # workers of a foreign cluster come and go
+COUNT_EVERY_S = 2.0  # workers of a foreign cluster come and go, and so does other work
 SILENT_AFTER_S = 30.0  # a scheduler that answers nothing for so long is stopped, or hangs
 CONNECT_TIMEOUT_S = 10  # to a scheduler that should be there
 LOOK_EVERY_S = 0.02
@@ -64,6 +67,8 @@ class Cluster:
         self.address = checked_address(named) if named else None
         self._wanted = num_workers or default_num_workers()
         self._counted = 1
+        self._share: float | None = None  # as the workers have told
+        self.start_s: float | None = None  # that private workers took to come up, the last time
         self._link: _Link | None = None
         self._starting: Future[_Link] | None = None  # in a thread of its own
         self._lock = threading.Lock()
@@ -72,6 +77,19 @@ class Cluster:
     def num_workers(self) -> int:
         """Workers there are, or will be once it is started; never waits."""
         return self._wanted if self.address is None else max(1, self._counted)
+
+    @property
+    def up(self) -> bool:
+        """Whether there is a connection to workers; never waits."""
+        link = self._link
+        return link is not None and link.client.status == "running"
+
+    @property
+    def share(self) -> float:
+        """Of a processor core, that each worker would get now, or gets; never waits."""
+        if self._share is not None and self.up:
+            return self._share
+        return 1.0 if self.address else fair_share(self.num_workers)
 
     def ready(self) -> "Client | None":
         """A live client, or None while it is being started (3 s for private workers); never waits.
@@ -136,6 +154,7 @@ class Cluster:
 
         if self.address:
             return self._watched(_Link(connected(self.address, CONNECT_TIMEOUT_S)))
+        began, self._share = time.monotonic(), None
         processes = start_private_cluster(self._wanted)
         try:
             client = connected(processes, START_TIMEOUT_S)
@@ -143,6 +162,7 @@ class Cluster:
         except BaseException:
             processes.close(timeout=10)
             raise
+        self.start_s = time.monotonic() - began
         return self._watched(_Link(client, processes))
 
     def _watched(self, link: _Link) -> _Link:
@@ -162,6 +182,7 @@ class Cluster:
                 scheduler: Any = client.scheduler
                 known: Any = client.sync(scheduler.identity, callback_timeout=SILENT_AFTER_S)
                 self._counted, heard = len(known["workers"]), time.monotonic()
+                self._share = mean_share(known["workers"].values())
             before, ahead = ahead, wall_ahead_s()
             set_back = ahead < before - SET_BACK_S
             if set_back or time.monotonic() - heard >= SILENT_AFTER_S:
@@ -169,6 +190,18 @@ class Cluster:
                 log.warning("%s: a new connection to the workers is made", why)
                 client.close(timeout=5)
             time.sleep(COUNT_EVERY_S)
+
+
+def mean_share(workers: Iterable[Mapping[str, Any]]) -> float | None:
+    """Over workers as the scheduler knows them; None where none has told any.
+
+    >>> told = {"flatdiff_share": 0.5}, {"flatdiff_share": 1.0}, {"cpu": 2.0}
+    >>> mean_share({"metrics": metrics} for metrics in told)
+    0.75
+    """
+    told = [worker["metrics"].get(SHARE) for worker in workers]
+    known = [share for share in told if share is not None]
+    return sum(known) / len(known) if known else None
 
 
 def wall_ahead_s() -> float:

@@ -51,6 +51,15 @@ CREATE TABLE rates (
 CREATE INDEX jobs_by_state ON jobs (state, position);
 """
 
+# Came later, beside `rates`, which programs before it look for: a file of theirs gets it as well.
+_LATER = """
+CREATE TABLE IF NOT EXISTS speeds (
+    architecture TEXT NOT NULL, measure TEXT NOT NULL, part TEXT NOT NULL, size INTEGER NOT NULL,
+    load INTEGER NOT NULL, log_mean REAL NOT NULL, log_var REAL NOT NULL, count REAL NOT NULL,
+    PRIMARY KEY (architecture, measure, part, size, load)
+) STRICT
+"""
+
 
 class _Connection:
     """Closes with the thread it belongs to: every rerun of a page is a new thread."""
@@ -149,16 +158,12 @@ class Database:
         )
 
     def _prepare(self, db: sqlite3.Connection) -> None:
-        if _version(db) == STORE_VERSION:
-            return
-        if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-            raise StoreError(
-                f"{self.path} is another program's database; move it, or set FLATDIFF_HOME to "
-                "another folder"
-            )
-        for statement in _SCHEMA.split(";"):
-            db.execute(statement)
-        db.execute(f"PRAGMA user_version = {STORE_VERSION}")
+        if _version(db) != STORE_VERSION:
+            _require_empty(db, self.path)
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {STORE_VERSION}")
+        db.execute(_LATER)
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection."""
@@ -247,6 +252,14 @@ class Database:
         """Close this thread's connection."""
         if hasattr(self._local, "open"):
             del self._local.open
+
+
+def _require_empty(db: sqlite3.Connection, path: Path) -> None:
+    if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+        raise StoreError(
+            f"{path} is another program's database; move it, or set FLATDIFF_HOME to another "
+            "folder"
+        )
 
 
 def _version(db: sqlite3.Connection) -> int:

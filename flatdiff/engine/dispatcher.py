@@ -21,6 +21,8 @@ from flatdiff.engine.delivery import WeightsMissingError, WeightsSender, weights
 from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
 from flatdiff.engine.outcome import Outcome, reason_of
 from flatdiff.engine.patience import Patience
+from flatdiff.engine.speed.forecast import Left
+from flatdiff.engine.speed.forecaster import Forecaster
 from flatdiff.engine.store import ACTIVE, CANCELLED, DONE, FAILED, Job, Store
 from flatdiff.engine.tiles import Tiles
 from flatdiff.errors import EngineError, FlatdiffError, StoreError, StoreUnavailableError
@@ -60,7 +62,9 @@ class Dispatcher(threading.Thread):
         self._store, self._cluster, self._root, self._accept = store, cluster, root, accept
         self._warm_up = warm_up
         # Other machines have other disks: checkpoints travel there.
-        self._tiles = Tiles(store, "" if cluster.address else str(root), self.wake)
+        self.forecaster = Forecaster(store.timings, cluster)
+        place = "" if cluster.address else str(root)
+        self._tiles = Tiles(self.forecaster.machine, place, self.wake)
         self._active: dict[str, Active] = {}
         self._unwanted: set[str] = set()  # keys of active jobs that this program cancelled
         self._client: Client | None = None  # of the last round
@@ -149,6 +153,7 @@ class Dispatcher(threading.Thread):
             if client is None:
                 return  # it is being started
             self._warm_up, self._client = False, client
+            self.forecaster.connected(client)
             if self._sender is not None and self._sender.client is not client:
                 self._dismiss_sender()
             self._tiles.send(client, list(self._active.values()), self._cluster.num_workers)
@@ -178,7 +183,9 @@ class Dispatcher(threading.Thread):
 
     def _take(self, active: Active, items: range, outcome: Outcome) -> None:
         if isinstance(outcome, TileResult):
-            active.save(self._store, items.start, outcome)
+            tile = outcome.results, outcome.seconds, outcome.environment
+            self._store.put_tile(active.key, items.start, *tile)
+            self.forecaster.tile(active.key, items, outcome)
         elif isinstance(outcome, WeightsMissingError):
             self._bring_weights(active, items, outcome)
         elif outcome is not None:
@@ -203,6 +210,7 @@ class Dispatcher(threading.Thread):
             if not active.missing:
                 self._store.finish(active.key, DONE)
                 del self._active[active.key]
+                self.forecaster.ended(active.key, active.num_needed)
 
     def _bring_weights(self, active: Active, items: range, lacking: WeightsMissingError) -> None:
         """Weights that a worker lacks are brought to it, and the tile is asked for again."""
@@ -248,6 +256,7 @@ class Dispatcher(threading.Thread):
     def _end(self, active: Active, state: str, error: str | None = None) -> None:
         """First for whoever waits, then for the workers, who may be out of reach."""
         self._active.pop(active.key, None)
+        self.forecaster.ended(active.key)
         self._store.ends.end(active.key, state, error)
         active.take_back(self._client)
 
@@ -279,3 +288,5 @@ class Dispatcher(threading.Thread):
         with self._blamed_on(active):
             active.panel = panel_digest(active.request.panel)
             active.recount(self._store)
+            missing = tuple(active.missing)
+            self.forecaster.begun(Left(active.request, missing, active.num_needed - len(missing)))

@@ -16,8 +16,9 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
-from flatdiff.engine.progress import Cost, Progress, cost_of, progress_of, seconds_left
+from flatdiff.engine.progress import Cost, Progress, alone_of, cost_of, progress_of
 from flatdiff.engine.recent import Recent
+from flatdiff.engine.speed.forecast import Machine
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
 from flatdiff.engine.watchers import Watchers
 from flatdiff.errors import EngineError
@@ -260,26 +261,22 @@ class Engine:
             probe = make_request("surface", card, SurfaceSettings(dimensions=1, resolution=5))
             new = probe.architecture not in seen
             seen.add(probe.architecture)
-            if new and self.store.rates().of(probe.architecture, "surface") is None:
+            if new and not self.store.timings.speeds().knows(probe.architecture):
                 self.submit(probe)
 
     def estimate(self, requests: Iterable[Request]) -> Cost:
         """The cost of what several requests still need together."""
-        left = [(request, self._costs_left(request)) for request in requests]
-        return cost_of(left, self.store.rates(), self.cluster.num_workers)
+        return cost_of(requests, self.store, self.machine())
 
-    def _costs_left(self, request: Request) -> list[int]:
-        """Image forwards of each item that is needed, as far as is known, and not done."""
-        needed, done = self.store.items_needed(request), self.store.positions_done(request.key)
-        return [request.image_forwards[position] for position in needed if position not in done]
+    def machine(self) -> Machine:
+        """What computes, and how fast it is now."""
+        return self.dispatcher.forecaster.machine()
 
     def progress(self, jobs: Sequence[Job]) -> list[Progress]:
         """Jobs as a person reads them; one look at the store for all of them."""
-        active = self.store.jobs(ACTIVE)
-        rates = self.store.rates()
-        workers = self.cluster.num_workers
-        left = {job.key: seconds_left(job, rates, workers) for job in active}
-        return [progress_of(job, active, left, workers) for job in jobs]
+        active, machine = self.store.jobs(ACTIVE), self.machine()
+        alone = alone_of(active, self.store, machine)
+        return [progress_of(job, active, alone, machine) for job in jobs]
 
     def _result(self, request: Request) -> Any:
         return request.definition.assemble(request.settings, self.store.items_done(request.key))

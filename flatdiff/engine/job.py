@@ -1,6 +1,6 @@
 """A job is a request in the store: asked for and computed once, and where it stands meanwhile."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -60,17 +60,14 @@ def _parsed(request_json: str) -> Request | None:
 
 
 @dataclass(frozen=True)
-class Rates:
-    """Seconds that one image takes through a network on one worker, as measured here."""
+class Effort:
+    """What a tile took; processor seconds, or those on the wall where a GPU computes."""
 
-    by_measure: Mapping[tuple[str, str], float]  # (architecture, measure) to seconds
-
-    def of(self, architecture: str, measure: str) -> float | None:
-        """One rate; a measure that was not run yet takes the slowest of the others, or None."""
-        if (architecture, measure) in self.by_measure:
-            return self.by_measure[architecture, measure]
-        others = [rate for (known, _), rate in self.by_measure.items() if known == architecture]
-        return max(others, default=None)
+    items: Sequence[float]  # of each
+    loading: float  # checkpoint and panel; next to nothing where the worker kept them
+    preparing: float  # what all items need; the same
+    first: bool  # in its worker's life
+    wall: float  # of all of it, on the wall
 
 
 @dataclass(frozen=True)
@@ -80,3 +77,4 @@ class TileResult:
     results: Sequence[Arrays]
     seconds: float  # of wall time; loading and preparing excluded
     environment: str  # JSON: versions, device, priority
+    effort: Effort | None = None  # None: nobody has told

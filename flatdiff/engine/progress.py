@@ -1,10 +1,13 @@
 """What a measurement will cost, and where a running one stands."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job, Rates
+from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job
+from flatdiff.engine.speed.forecast import Forecast, Left, Machine, forecast, ranged
+from flatdiff.engine.store import Store
 from flatdiff.measures.request import Request
+from flatdiff.system.span import Span
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,7 @@ class Cost:
 
     evaluations: int  # items not in the store yet
     image_forwards: int  # images through the network for them
-    seconds: float | None  # on this machine; None until its speed was measured
+    seconds: Span | None  # on this machine as it is now; None until its speed was measured
     open_ended: bool  # how many evaluations there are depends on what the first ones show
 
 
@@ -24,7 +27,7 @@ class Progress:
     state: str  # queued, running, done, failed or cancelled
     done: int  # evaluations in the store
     total: int
-    eta: float | None  # seconds left; None where unknown or not running
+    eta: Span | None  # seconds left; None where unknown or not running
     rate: float | None  # evaluations a second, of computing time on all workers
     queue_position: int  # jobs ahead that have not begun; 0 once it is running
     error: str | None
@@ -37,48 +40,64 @@ class Progress:
         return self.state in ACTIVE
 
 
-def cost_of(left: Iterable[tuple[Request, list[int]]], rates: Rates, num_workers: int) -> Cost:
-    """Of several requests together.
+def cost_of(requests: Iterable[Request], store: Store, machine: Machine) -> Cost:
+    """Of several requests together, beside what is computed already."""
+    work = [left for request in requests if (left := _needed(request, store)).positions]
+    keys = {left.request.key for left in work}
+    others = [job for job in store.jobs(ACTIVE) if job.key not in keys]
+    besides = alone_of(others, store, machine).values()
+    forwards = (left.request.image_forwards[p] for left in work for p in left.positions)
+    return Cost(
+        evaluations=sum(len(left.positions) for left in work),
+        image_forwards=sum(forwards),
+        seconds=_among(besides, forecast(work, machine), _measure_of(work), machine),
+        open_ended=any(left.open_ended for left in work),
+    )
 
-    Args:
-        left: each with the image forwards of every item that is needed and not done.
-        rates: as far as they were measured.
-        num_workers: of the cluster.
-    """
-    evaluations = forwards = 0
-    seconds: float | None = 0.0
-    open_ended = False
-    for request, costs in left:
-        open_ended |= bool(costs) and len(request.first_plan) < len(request.items)
-        evaluations, forwards = evaluations + len(costs), forwards + sum(costs)
-        rate = rates.of(request.architecture, request.measure)
-        if seconds is None or rate is None:
-            seconds = None
-        else:
-            seconds += sum(costs) * rate / num_workers
-    return Cost(evaluations, forwards, seconds if evaluations else 0.0, open_ended)
+
+def _needed(request: Request, store: Store) -> Left:
+    """Items that are needed, as far as is known, and not done."""
+    needed, done = store.items_needed(request), store.positions_done(request.key)
+    return Left(request, [p for p in needed if p not in done], len(done))
+
+
+def alone_of(jobs: Iterable[Job], store: Store, machine: Machine) -> dict[str, Forecast | None]:
+    """What each job would still take if there were no others, by key."""
+    left = [left_of(job, store.positions_done(job.key)) for job in jobs]
+    return {one.request.key: forecast([one], machine) for one in left}
+
+
+def _measure_of(work: Sequence[Left]) -> str:
+    """That most is left to do of; "" where nothing is."""
+    most = max(work, key=lambda left: len(left.positions), default=None)
+    return most.request.measure if most else ""
 
 
 def progress_of(
-    job: Job, active: Sequence[Job], left: Mapping[str, float | None], num_workers: int
+    job: Job, active: Sequence[Job], alone: Mapping[str, Forecast | None], machine: Machine
 ) -> Progress:
     """Of one job among those that are queued or running.
 
     Args:
         job: any.
         active: all of them.
-        left: seconds that each would need with all workers to itself, by key; None: unknown.
-        num_workers: of the cluster.
+        alone: what each of these would still take alone, by key.
+        machine: as it is now.
     """
     rate = None
     if job.num_done and job.seconds:
-        rate = job.num_done / job.seconds * num_workers
+        rate = job.num_done / job.seconds * machine.num_workers
     waiting = [other for other in active if other.state == QUEUED]
+    before = [
+        alone[other.key]
+        for other in active
+        if other.key != job.key and (other.state == RUNNING or other.position < job.position)
+    ]
     return Progress(
         state=job.state,
         done=job.num_done,
         total=job.num_items,
-        eta=_eta(job, active, left),
+        eta=_among(before, alone.get(job.key), job.request.measure, machine),
         rate=rate,
         queue_position=sum(other.position < job.position for other in waiting)
         if job.state == QUEUED
@@ -89,25 +108,19 @@ def progress_of(
     )
 
 
-def seconds_left(job: Job, rates: Rates, num_workers: int) -> float | None:
-    """On all workers, if nothing else were running; None where no speed is known."""
-    request = job.request
-    rate = rates.of(request.architecture, request.measure)
-    if rate is None:
-        return None
-    costs = [request.image_forwards[position] for position in request.first_plan]
-    left = (job.num_items - job.num_done) * sum(costs) / len(costs)
-    return left * rate / num_workers
+def left_of(job: Job, done: Collection[int]) -> Left:
+    """What a job has left to do; of items that its plan did not begin with, how many alone."""
+    plan = job.request.first_plan
+    missing = [position for position in plan if position not in done]
+    further = max(0, job.num_items - job.num_done - len(missing))
+    return Left(job.request, [*missing, *further * [plan[-1]]], job.num_done)
 
 
-def _eta(job: Job, active: Sequence[Job], left: Mapping[str, float | None]) -> float | None:
-    """Seconds left; running jobs share the workers evenly until the shorter ones are done."""
-    own = left.get(job.key)
+def _among(
+    others: Iterable[Forecast | None], own: Forecast | None, measure: str, machine: Machine
+) -> Span | None:
+    """Running jobs share the workers evenly until the shorter ones are done."""
     if own is None:
         return None
-    sharing = [
-        other
-        for other in active
-        if other.key != job.key and (other.state == RUNNING or other.position < job.position)
-    ]
-    return own + sum(min(left[other.key] or 0.0, own) for other in sharing)
+    besides = sum(min(other.seconds, own.seconds) for other in others if other is not None)
+    return ranged(own, measure, machine, besides)

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from flatdiff.engine.database import Database
 from flatdiff.engine.ends import End, Ends, write_end
-from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job, Rates
+from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
 from flatdiff.engine.seal import unsealed
+from flatdiff.engine.speed.timings import Timings
 from flatdiff.errors import CheckpointError, StoreError
 from flatdiff.measures.request import Request
 from flatdiff.system.arrays import Arrays, decode_arrays, encode_arrays
@@ -40,6 +41,7 @@ class Store:
         """Open or create; see `Database` for the errors."""
         self.database = Database(path)
         self.ends = Ends(self.database)
+        self.timings = Timings(self.database)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -252,22 +254,6 @@ class Store:
             state = db.execute("SELECT state FROM jobs WHERE key = ?", (key,)).fetchone()
             if state == (DONE,):
                 _requeue(db, key)
-
-    # -- rates ------------------------------------------------------------------------------
-
-    def put_rate(self, architecture: str, measure: str, seconds_per_forward: float) -> None:
-        """Remember how long one image takes on one worker; recent tiles weigh more."""
-        with self.database.transaction() as db:
-            db.execute(
-                "INSERT INTO rates VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seconds_per_forward"
-                " = 0.7 * seconds_per_forward + 0.3 * excluded.seconds_per_forward",
-                (architecture, measure, seconds_per_forward),
-            )
-
-    def rates(self) -> Rates:
-        """Every rate measured on this machine."""
-        rows = self.database.rows("SELECT * FROM rates")
-        return Rates({(architecture, measure): rate for architecture, measure, rate in rows})
 
 
 def _requeue(db: sqlite3.Connection, key: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flatdiff.engine.active import Active
 from flatdiff.engine.outcome import Outcome, outcome_of, try_tile
-from flatdiff.engine.store import Store
+from flatdiff.engine.speed.forecast import Machine
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -28,15 +28,17 @@ class Arrival:
 class Tiles:
     """Of all jobs of a dispatcher."""
 
-    def __init__(self, store: Store, root: str, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, machine: Callable[[], Machine], root: str, wake: Callable[[], None]
+    ) -> None:
         """Nothing is on its way yet.
 
         Args:
-            store: knows how long tiles take.
+            machine: what computes, as it is now.
             root: of the checkpoints on the workers' machines; "" where they are sent there.
             wake: called in another thread when a tile is back.
         """
-        self._store, self._root, self._wake = store, root, wake
+        self._machine, self._root, self._wake = machine, root, wake
         self.back: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
 
     def send(self, client: "Client", jobs: Sequence[Active], num_workers: int) -> None:
@@ -44,9 +46,12 @@ class Tiles:
         turns = TILES_AHEAD * num_workers
         room = turns - sum(len(active.in_flight) for active in jobs)
         ready = [active for active in jobs if not active.deliveries]
+        if room <= 0 or not any(active.missing for active in ready):
+            return
+        machine = self._machine()
         while room > 0 and client.status == "running" and any(one.missing for one in ready):
             for active in [one for one in ready if one.missing]:
-                self._send_one(client, active, active.next_tile(self._store, turns))
+                self._send_one(client, active, active.next_tile(machine, turns))
                 room -= 1
 
     def _send_one(self, client: "Client", active: Active, items: range) -> None:

@@ -5,16 +5,18 @@ lowest scheduling class, so that a page on the same machine stays quick while a 
 """
 
 import gc
+import itertools
 import json
 import platform
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.delivery import received_root
-from flatdiff.engine.job import MAX_ACTIVE_JOBS, TileResult
+from flatdiff.engine.job import MAX_ACTIVE_JOBS, Effort, TileResult
 from flatdiff.errors import CheckpointError, DataError
 from flatdiff.landscape.panel import Panel, panel_digest
 from flatdiff.measures.request import Request, architecture_of
@@ -24,7 +26,11 @@ from flatdiff.system.processor import (
     priority_name,
     yield_to_others,
 )
+from flatdiff.system.share import METER
 from flatdiff.version import __version__
+
+SHORT_S, LONG_S = 0.02, 0.1  # tiles that say something of the share, and that decide by it
+_tiles = itertools.count()  # of this worker
 
 if TYPE_CHECKING:
     import torch
@@ -50,19 +56,49 @@ def evaluate_tile(
         FlatdiffError: the checkpoint or its dataset cannot be used, or has changed since.
     """
     yield_to_others()
-    request = _request(request_json)
-    subject = _subject(identity_of_subject(request, panel), root)
-    if request.definition.prepare is not None:
-        request.definition.prepare(subject, request.settings)
-    wall, processor = time.perf_counter(), time.thread_time()
-    results = [
-        request.definition.evaluate(subject, request.settings, item)
-        for item in request.items[first_item : first_item + num_items]
-    ]
-    seconds = time.perf_counter() - wall
-    if seconds > 0.1 and time.thread_time() - processor < STARVED_SHARE * seconds:
+    with METER.at_work():
+        laps = Laps()
+        request = _request(request_json)
+        subject = _subject(identity_of_subject(request, panel), root)
+        loading = laps.lap()
+        if request.definition.prepare is not None:
+            request.definition.prepare(subject, request.settings)
+        preparing = laps.lap()
+        METER.on_gpu = subject.device.type == "cuda"
+        wall, timed = laps.wall(), Laps(time.perf_counter) if METER.on_gpu else laps
+        results, items = [], []
+        for item in request.items[first_item : first_item + num_items]:
+            results.append(request.definition.evaluate(subject, request.settings, item))
+            items.append(timed.lap())
+    seconds = laps.wall() - wall
+    _mind_the_share(sum(items), seconds)
+    effort = Effort(items, loading, preparing, not next(_tiles), laps.wall())
+    return TileResult(results, seconds, _environment(subject.device), effort)
+
+
+class Laps:
+    """A stopwatch."""
+
+    def __init__(self, clock: Callable[[], float] = time.thread_time) -> None:
+        """Of this thread's processor time by default."""
+        self._clock, self._last, self._began = clock, clock(), time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last one."""
+        before, self._last = self._last, self._clock()
+        return self._last - before
+
+    def wall(self) -> float:
+        """Seconds since it was made, on the wall."""
+        return time.perf_counter() - self._began
+
+
+def _mind_the_share(processor_s: float, wall_s: float) -> None:
+    """Tell how much of a processor a tile got, and see that the next gets any."""
+    if wall_s > SHORT_S:
+        METER.note(processor_s / wall_s)
+    if wall_s > LONG_S and processor_s < STARVED_SHARE * wall_s:
         leave_idle_class()
-    return TileResult(results, seconds, _environment(subject.device))
 
 
 def identity_of_subject(request: Request, panel: str) -> str:

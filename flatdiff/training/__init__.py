@@ -14,6 +14,7 @@ run_folder        what lies in a run's folder, and what it says of the run
 run_options       what somebody chooses for a run; its command line
 run_history       losses and endings, line by line
 evaluations       LPF and samples every so many steps, a file each
+time_left         of a run that goes on
 run_cost          what a run will cost on this machine
 cpu_slots         file locks that limit concurrent runs to the number of cores
 launcher          starts, stops, continues and deletes runs as processes of their own

@@ -26,6 +26,7 @@ PHASES: tuple[Phase, ...] = ("opened", "waiting", "began", "done", "stopped", "f
 
 ROWS_A_RUN = 1000  # about
 ROW_AT_LEAST_EVERY_S = 5.0  # where steps are slow
+PACE_EVERY_STEPS = 20
 RECENT_ROWS = 20  # by which the speed is judged
 NICE = (1, 2, 5)
 
@@ -50,6 +51,7 @@ class RunHistory:
     phase: Phase | None = None  # of the latest sitting; None: no line was ever written
     reason: str = ""  # why it failed
     began_step: int = 0  # steps taken before the latest sitting
+    step_s: float | None = None  # processor seconds of a step, as told last; None: never
 
     @property
     def step(self) -> int:
@@ -106,6 +108,8 @@ class HistoryFile:
         self._losses: list[float] = []
         self.step: int | None = None  # taken, as far as this sitting has been told
         self._started = self._row_at = 0.0
+        self.clock = time.thread_time  # of another processor's work: one on the wall
+        self._paced, self._pace_step = 0.0, 0
         self._path = path
         try:
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -133,6 +137,7 @@ class HistoryFile:
     def began(self, step: int) -> None:
         """The first step is over; so many were taken before this sitting."""
         self._started = self._row_at = time.monotonic()
+        self._paced, self._pace_step = self.clock(), step + 1
         self._write({"phase": "began", "step": step})
 
     def ended(self, phase: Literal["done", "stopped", "failed"], reason: str = "") -> None:
@@ -161,7 +166,17 @@ class HistoryFile:
         )
         self._losses, self._row_at = [], now
         self._write(vars(row))
+        self._tell_pace(step)
         return row
+
+    def _tell_pace(self, step: int) -> None:
+        """What a step takes of a processor, now and then: on a busy machine more goes by."""
+        steps = step - self._pace_step
+        if steps < max(1, min(PACE_EVERY_STEPS, self._steps // 2)):
+            return
+        now = self.clock()
+        self._write({"pace": (now - self._paced) / steps})
+        self._paced, self._pace_step = now, step
 
     def _write(self, line: dict[str, Any]) -> None:
         try:
@@ -186,8 +201,11 @@ def read_history(path: Path) -> RunHistory:
 def _parsed(path: Path, _mtime_ns: int, _size: int) -> RunHistory:
     rows: list[HistoryRow] = []
     phase: Phase | None = None
-    reason, began = "", 0
+    reason, began, pace = "", 0, None
     for line in _lines(path.read_bytes()):
+        if "pace" in line:
+            pace = line["pace"]
+            continue
         if "phase" not in line:
             rows.append(HistoryRow(**line))
             continue
@@ -195,7 +213,7 @@ def _parsed(path: Path, _mtime_ns: int, _size: int) -> RunHistory:
         if phase == "began":
             began = line["step"]
             rows = [row for row in rows if row.step <= began]
-    return RunHistory(tuple(rows), phase, reason, began)
+    return RunHistory(tuple(rows), phase, reason, began, pace)
 
 
 def _lines(content: bytes) -> Iterator[dict[str, Any]]:
@@ -203,11 +221,21 @@ def _lines(content: bytes) -> Iterator[dict[str, Any]]:
     for text in content.split(b"\n"):
         try:
             line = read_foreign_json(text)
-            valid = _is_phase(line) if "phase" in line else _is_row(line)
+            valid = _is_pace(line) if "pace" in line else _is_known(line)
         except (ValueError, TypeError, KeyError):
             continue
         if valid:
             yield line
+
+
+def _is_known(line: dict[str, Any]) -> bool:
+    return _is_phase(line) if "phase" in line else _is_row(line)
+
+
+def _is_pace(line: dict[str, Any]) -> bool:
+    """A line that programs before this one pass over."""
+    told = line["pace"]
+    return len(line) == 1 and isinstance(told, float) and 0 < told < math.inf
 
 
 def _is_phase(line: dict[str, Any]) -> bool:

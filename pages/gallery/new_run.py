@@ -17,6 +17,7 @@ from flatdiff.images.named import dataset_name
 from flatdiff.measures.along_run import expected_share, usual_every_steps
 from flatdiff.measures.request import architecture_of
 from flatdiff.system.processor import num_cores
+from flatdiff.system.span import Span, in_words
 from flatdiff.training import launcher
 from flatdiff.training.run_cost import cost
 from flatdiff.training.run_folder import TrainingRun
@@ -29,7 +30,6 @@ from pages.gallery.run_settings import (
     settings_of,
 )
 from pages.shared.choose import plain, whole_number
-from pages.shared.job import duration
 
 EXAMPLE_GPUS = 2  # of the line for several; whoever copies it writes another number
 
@@ -160,20 +160,25 @@ def startable(root: Path, chosen: Sequence[RunOptions]) -> list[RunOptions]:
 def cost_text(recipes: Sequence[Recipe], runs: Sequence[TrainingRun], cards: list[Card]) -> str:
     """Steps and time of some runs, as many at once as there are cores."""
     known = {card.flags: architecture_of(card) for card in cards}
-    rates = shared_engine().store.rates()
+    machine = shared_engine().machine()
     total = sum(recipe.steps for recipe in recipes)
     counted = f"{len(recipes)} run{'s' if len(recipes) > 1 else ''}, {total:,} steps"
     costs = []
     for recipe in recipes:
         architecture = known.get(recipe.flags)
-        forward = rates.of(architecture, "surface") if architecture else None
-        costs.append(cost(recipe, runs, forward))
+        forward = machine.forward_s(architecture) if architecture else None
+        costs.append(cost(recipe, runs, forward, machine.share))
     if any(c is None for c in costs):
         return f"{counted}; no time is known for this network here until its first run has begun"
-    seconds = [c.seconds for c in costs if c]
-    wall = max(max(seconds), sum(seconds) / num_cores())
+    known = [c.seconds for c in costs if c]
+    wall = Span(_together([span.low for span in known]), _together([span.high for span in known]))
     how = "by the speed of runs before" if all(c and c.measured for c in costs) else "roughly"
-    return f"{counted}, about {duration(wall)} on this machine, {how}"
+    return f"{counted}, {in_words(wall)} on this machine, {how}"
+
+
+def _together(seconds: Sequence[float]) -> float:
+    """Of runs that share the cores."""
+    return max(max(seconds), sum(seconds) / num_cores())
 
 
 def show_commands(chosen: Sequence[RunOptions]) -> None:

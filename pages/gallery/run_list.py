@@ -7,11 +7,13 @@ import streamlit as st
 
 from flatdiff.checkpoints.averages import METHODS
 from flatdiff.system.access import Action, may
+from flatdiff.system.span import in_words
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.time_left import time_left
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
-from pages.shared.job import duration, speed
+from pages.shared.job import speed
 from pages.shared.rows import in_rows
 
 GALLERY = Path(__file__).with_name("checkpoints.py")
@@ -57,10 +59,9 @@ def _standing(run: TrainingRun, total: int) -> str:
     saved = "nothing saved yet" if run.saved_step is None else f"saved at {run.saved_step:,}"
     if run.state == "running":
         rate = run.history.rate
+        left = time_left(run.history.rows, run.history.began_step, total)
         pace = (
-            [speed(rate), f"{duration((total - run.step) / rate)} left"]
-            if rate
-            else ["measuring the speed"]
+            [speed(rate), f"{in_words(left)} left"] if rate and left else ["measuring the speed"]
         )
         return " · ".join([steps, *pace, saved])
     words = {

@@ -14,6 +14,7 @@ from flatdiff.engine.progress import Progress
 from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
 from flatdiff.system.access import Action, may, serves_others
+from flatdiff.system.span import Span, duration, in_words, longest
 from pages.shared.about import about
 from pages.shared.choose import plain
 
@@ -87,10 +88,10 @@ def _name(handles: Sequence[Handle]) -> str:
     return handles[0].request.measure
 
 
-def _cost(seconds: float | None) -> str:
+def _cost(seconds: Span | None) -> str:
     if seconds is None:
         return "time unknown: the speed of this machine is not measured yet"
-    return f"about {duration(seconds)} on this machine"
+    return f"{in_words(seconds)} on this machine"
 
 
 def _running(handles: Sequence[Handle], stage: int) -> None:
@@ -137,8 +138,8 @@ def _progress_text(found: Sequence[Progress], done: int, total: int) -> str:
     rates = [progress.rate for progress in active if progress.rate]
     if rates:
         parts.append(speed(sum(rates) / len(rates)))
-    etas = [progress.eta for progress in active if progress.eta is not None]
-    parts.append(f"{duration(max(etas))} left" if etas else "measuring the speed")
+    left = longest(progress.eta for progress in active)
+    parts.append(f"{in_words(left)} left" if left else "measuring the speed")
     ahead = max((progress.queue_position for progress in active), default=0)
     if ahead and not done:
         parts.append(f"{ahead} ahead in the queue")
@@ -270,16 +271,3 @@ def moment(timestamp: float) -> str:
     """A time in the reader's own zone."""
     zone = ZoneInfo(st.context.timezone) if st.context.timezone else None
     return datetime.fromtimestamp(timestamp, zone).strftime("%-d %b %Y, %H:%M")
-
-
-def duration(seconds: float) -> str:
-    """A span of time in one or two words.
-
-    >>> duration(0.4), duration(38.2), duration(150), duration(7300)
-    ('under a second', '38 s', '2.5 min', '2.0 h')
-    """
-    if seconds < 1:
-        return "under a second"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.1f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -5,8 +5,9 @@ import streamlit as st
 from flatdiff.engine.engine import shared_engine
 from flatdiff.engine.store import ACTIVE, Job
 from flatdiff.system.access import Action, may
+from flatdiff.system.span import duration, in_words
 from pages.shared.choose import plain
-from pages.shared.job import duration, moment
+from pages.shared.job import moment
 
 FINISHED_SHOWN = 50
 
@@ -20,7 +21,7 @@ def running() -> None:
         st.caption("Nothing is being computed. Run something on a page under Measure.")
     for job, progress in zip(jobs, engine.progress(jobs), strict=True):
         name = f"{job.request.measure} of {plain(job.request.checkpoint)}"
-        left = f", {duration(progress.eta)} left" if progress.eta is not None else ""
+        left = f", {in_words(progress.eta)} left" if progress.eta is not None else ""
         bar, stop = st.columns([5, 1], vertical_alignment="center")
         bar.progress(
             min(progress.done / max(progress.total, 1), 1.0),

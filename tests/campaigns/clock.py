@@ -16,6 +16,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from flatdiff.engine.progress import progress_of
+from flatdiff.engine.speed.forecast import Machine
 from flatdiff.engine.store import ACTIVE, DONE, Store
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
@@ -191,8 +192,8 @@ def negative_in(store: Store, request: Request) -> bool:
     """Whether a span of time is below nothing, as a page would show it."""
     job = store.job(request.key)
     assert job is not None
-    found = progress_of(job, store.jobs(ACTIVE), {}, 1)
-    return found.seconds < 0 or (found.rate or 0) < 0 or (found.eta or 0) < 0
+    found = progress_of(job, [], {}, Machine(store.timings.speeds(), 1, 1.0))
+    return found.seconds < 0 or (found.rate or 0) < 0
 
 
 def look_at_pages(page: Page, url: str, counts: Counts) -> None:

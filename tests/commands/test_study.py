@@ -13,11 +13,15 @@ import pytest
 
 from flatdiff.commands import progress
 from flatdiff.commands.study import study
+from flatdiff.engine import cluster as cluster_module
 from flatdiff.engine.engine import Engine
+from flatdiff.engine.speed.speeds import part_of
 from flatdiff.engine.store import DONE, Store
 from flatdiff.errors import SettingsError
 from flatdiff.paper.family import study_requests
 from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.span import in_words, span_of
+from flatdiff.system.speed import Speed
 from tests.pages.stored import arrays_for
 from tests.study import fill_store, write_family
 from tests.subjects import surface_request
@@ -84,8 +88,9 @@ def test_progress_in_a_log_file(
     request = surface_request()
     engine = Engine(store=store)
     handle = engine.submit(request)
-    store.put_rate(request.architecture, "surface", 1.0)  # seconds an image
-    seconds = sum(request.image_forwards) / engine.cluster.num_workers
+    parts = (part_of(request, 0), part_of(request, 1))  # the base and a cell
+    store.timings.note({(request.architecture, "surface", *part, 0): 60.0 for part in parts})
+    monkeypatch.setattr(cluster_module, "fair_share", lambda _: 1.0)
 
     def a_moment_later(_seconds: float) -> None:
         first = len(store.positions_done(request.key))
@@ -98,8 +103,11 @@ def test_progress_in_a_log_file(
     monkeypatch.setattr(time, "sleep", a_moment_later)
     progress.show_progress([handle])
     first, second = capsys.readouterr().err.splitlines()
-    assert first == f"0/14 evaluations, {seconds:.0f} s left"
-    assert second == f"7/14 evaluations, {seconds / 2:.0f} s left"
+    at_once, granted = engine.cluster.num_workers, Speed(0.0, count=0.0).sigma
+    for line, done in ((first, 0), (second, 7)):
+        items = -(-(14 - done) // at_once)  # that the busiest worker has left
+        left = span_of(items * 60.0 * request.panel.size, granted)
+        assert line == f"{done}/14 evaluations, {in_words(left)} left"
 
 
 def start(out: Path) -> "subprocess.Popen[str]":

@@ -188,19 +188,6 @@ def test_lists_by_state_in_order_of_arrival(store: Store) -> None:
     assert len(store.jobs()) == 4
 
 
-def test_rates_by_hand(store: Store) -> None:
-    """0.7 old + 0.3 new; an unknown measure takes the slowest; another network knows nothing."""
-    assert store.rates().of("a", "lpf") is None
-    store.put_rate("a", "surface", 1.0)
-    assert store.rates().of("a", "surface") == 1.0
-    store.put_rate("a", "surface", 2.0)
-    assert store.rates().of("a", "surface") == pytest.approx(1.3)
-    store.put_rate("a", "samples", 0.5)
-    assert store.rates().of("a", "samples") == 0.5
-    assert store.rates().of("a", "lpf") == pytest.approx(1.3)
-    assert store.rates().of("b", "surface") is None
-
-
 def test_jobs_of_other_versions_are_left_alone(store: Store) -> None:
     """A request this program cannot read, and one whose measure has changed since: not listed."""
     store.submit(REQUEST)

@@ -194,7 +194,7 @@ store, key, start = Store(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3])
 def write(first):
     for item in range(first, 120, 6):
         store.put_tile(key, item, [{"x": np.full(300, item)}], 0.01, "{}")
-        store.put_rate("a", "surface", 1.0)
+        store.timings.note({("a", "surface", "cell", 5, 0): 1.0})
     store.close()
 threads = [threading.Thread(target=write, args=(start + k,)) for k in range(3)]
 for thread in threads: thread.start()
@@ -211,7 +211,9 @@ def test_a_crowd_of_writers_loses_nothing(store: Store) -> None:
     done = store.items_done(REQUEST.key)
     assert sorted(done) == list(range(120))
     assert all((arrays["x"] == item).all() for item, arrays in done.items())
-    assert store.rates().of("a", "surface") == pytest.approx(1)
+    rate = store.timings.speeds().rate("a", "surface", "cell", 5, 0)
+    assert rate is not None
+    assert rate.seconds == pytest.approx(1)
 
 
 KILLED_WRITERS = """

@@ -192,3 +192,26 @@ def test_lines_are_json(tmp_path: Path) -> None:
     sitting(tmp_path / "h", 0, 5)
     lines = [json.loads(line) for line in (tmp_path / "h").read_text().splitlines()]
     assert [line.get("phase") for line in lines] == ["opened", "began", None]
+
+
+def test_what_a_step_takes_of_a_processor(tmp_path: Path) -> None:
+    """On a clock of ours: 0.5 s a step, told after the first twenty; the first step is no part."""
+    path = tmp_path / "history.jsonl"
+    now = [7.0]
+    with HistoryFile(path, 3000) as history:
+        history.clock = lambda: now[0]
+        history.began(0)
+        for step in range(1, 26):
+            history.add(step, 1.0)
+            assert (read_history(path).step_s is None) == (step < 25)
+            now[0] += 0.5
+    assert read_history(path).step_s == pytest.approx(0.5)
+    for damaged in ("-1.0", "true", '"x"', "1e999", "null"):
+        path.write_text(f'{{"pace": {damaged}}}\n')
+        assert read_history(path).step_s is None
+
+
+def test_a_run_of_one_step_tells_no_pace(tmp_path: Path) -> None:
+    """There is no second step that could be timed."""
+    sitting(tmp_path / "h", 0, 1, steps=1)
+    assert read_history(tmp_path / "h").step_s is None

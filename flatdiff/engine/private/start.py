@@ -231,6 +231,7 @@ def start_private_cluster(num_workers: int) -> SpecCluster:
         **LISTENS,
         "nthreads": 1,
         "memory_limit": 0,
+        "preload": ["flatdiff.engine.private.share"],
         "preload_nanny": ["flatdiff.engine.private.preload", "flatdiff.engine.private.deaths"],
         "env": WORKER_ENVIRONMENT,
         "silence_logs": logging.ERROR,
