@@ -40,7 +40,8 @@ from flatdiff.system.span import Span, in_words
 
 FACTOR = 1.5
 FORWARDS = 3_000, 30_000  # of a job, through the network of the digits; about 1 to 10 s of a core
-PANELS = 32, 64, 128, 256, 512, 1024
+PANELS = 16, 32, 64, 128, 256, 512, 1024
+TRIES = 1_000
 SETTLED_S = 15.0  # after the load has changed
 BUSY = "while True: pass"
 
@@ -94,11 +95,12 @@ def drawn(
     draw: random.Random, cards: Sequence[Card], measure: str, forwards: Sequence[int]
 ) -> Request:
     """A job of a measure that is neither next to nothing nor long."""
-    while True:
+    for _ in range(TRIES):
         panel = Panel(size=draw.choice(PANELS), seed=draw.getrandbits(30))
         request = make_request(measure, draw.choice(cards), DRAWN[measure](draw), panel)
         if forwards[0] <= sum(request.image_forwards) <= forwards[1]:
             return request
+    raise ValueError(f"{measure} has no job between {forwards[0]} and {forwards[1]} forwards")
 
 
 def told(engine: Engine, request: Request) -> Told:
