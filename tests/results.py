@@ -6,6 +6,7 @@ import numpy as np
 
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
+from flatdiff.measures.atlas import AtlasResult, AtlasSettings
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
@@ -25,6 +26,7 @@ from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, 
 
 SETTINGS: dict[str, Any] = {
     "samples": SamplesSettings(num_images=3, num_sampling_steps=2, bits=(4,)),
+    "atlas": AtlasSettings(resolution=3, num_images=2, num_sampling_steps=2),
     "frechet": FrechetSettings(num_images=5, num_sampling_steps=2, bits=(4,)),
 }
 
@@ -99,6 +101,11 @@ def nearby(count: int | None = None) -> NearbyResult:
     return computed(digits_subject(2), "nearby", settings, count)
 
 
+def atlas(count: int | None = None) -> AtlasResult:
+    """Two images at each of nine points."""
+    return computed(digits_subject(2), "atlas", SETTINGS["atlas"], count)
+
+
 def frechet(count: int | None = None) -> FrechetResult:
     """The reference and five images at 32 and 4 bits."""
     return computed(digits_subject(2), "frechet", SETTINGS["frechet"], count)
@@ -115,6 +122,7 @@ RESULTS = {
     "exposure": exposure,
     "samples": samples,
     "nearby": nearby,
+    "atlas": atlas,
     "frechet": frechet,
 }
 

@@ -9,6 +9,7 @@ surface           loss along one or two directions, with
 surface_settings  where it is taken, and
 surface_result    what it shows
 nearby            samples at a point of a surface
+atlas             samples at every point of a coarse grid over one
 lpf               mean loss under weight noise
 radius            loss against the size of a perturbation
 rescaling         flatness from rescaled weights
@@ -24,6 +25,7 @@ along_run         a small LPF and a few samples of a run's weights as it goes
 from typing import Any
 
 from flatdiff.measures import (
+    atlas,
     curvature,
     exposure,
     frechet,
@@ -51,6 +53,7 @@ MEASURES: dict[str, Measure[Any, Any]] = {
         sensitivity.MEASURE,
         samples.MEASURE,
         nearby.MEASURE,
+        atlas.MEASURE,
         frechet.MEASURE,
     )
 }

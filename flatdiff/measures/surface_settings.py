@@ -132,8 +132,8 @@ def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
         for level in range(grids.num_levels):
             nodes.update({("node", *node): None for node in _coarse_first(grids, level)})
             nodes.update({("node", *node): None for node in grids.held_out(level)})
-        return (*items, *nodes, *_cells(settings.shape))
-    return (*items, *_cells(settings.shape))
+        return (*items, *nodes, *cells_coarse_first(settings.shape))
+    return (*items, *cells_coarse_first(settings.shape))
 
 
 def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:
@@ -142,7 +142,7 @@ def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:
     return sorted(grids.nodes(level), key=lambda node: bool(node[0] % coarse or node[1] % coarse))
 
 
-def _cells(shape: tuple[int, int]) -> Iterator[Item]:
+def cells_coarse_first(shape: tuple[int, int]) -> Iterator[Item]:
     """Every cell once, from coarse to fine."""
     rows, columns = shape
     stride = 1

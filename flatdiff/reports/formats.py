@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin
 
 from flatdiff.errors import SettingsError
 from flatdiff.images.grid import image_grid
+from flatdiff.measures.atlas import AtlasResult
 from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
@@ -27,6 +28,7 @@ from flatdiff.reports.report import to_html
 from flatdiff.reports.schema import readme, schema_name, with_unit
 from flatdiff.reports.vtp import to_vtp
 from flatdiff.views import SECTIONS
+from flatdiff.views.atlas import atlas_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def _is_plane(request: Request) -> bool:
 
 
 def _is_images(request: Request) -> bool:
-    return request.measure in ("samples", "nearby")
+    return request.measure in ("samples", "nearby", "atlas")
 
 
 def to_json(items: Sequence[Measured]) -> bytes:
@@ -88,6 +90,8 @@ def to_npz(items: Sequence[Measured]) -> bytes:
 def to_png(items: Sequence[Measured]) -> bytes:
     """Image grids: a row a checkpoint and bit width or point, the same noise in every column.
 
+    Of an atlas a map: a along the columns, b upwards, a map for every chain.
+
     Raises:
         SettingsError: the results hold no images.
     """
@@ -124,6 +128,8 @@ def _image_rows(item: Measured) -> list[NDArray[np.uint8]]:
             return list(item.result.images)
         case NearbyResult():
             return [item.result.images]
+        case AtlasResult():
+            return atlas_rows(item.result)
     raise SettingsError(f"png is for samples; export {item.measure} as json, csv or npz")
 
 

@@ -3,8 +3,8 @@
 base                what a section is made of; estimates as text
 verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
-surface, nearby, lpf, radius, rescaling, curvature, exposure, quantization, sensitivity,
-samples, frechet    each as the measure of its name is shown
+surface, nearby, atlas, lpf, radius, rescaling, curvature, exposure, quantization,
+sensitivity, samples, frechet    each as the measure of its name is shown
 surface_plot        contours and lines
 relief              surfaces in 3-D
 perturbation_sizes  every change of the weights on one axis
@@ -18,6 +18,7 @@ from typing import Any
 import pandas as pd
 
 from flatdiff.views import (
+    atlas,
     curvature,
     exposure,
     frechet,
@@ -46,6 +47,7 @@ SECTIONS: dict[str, Section] = {
     "sensitivity": sensitivity.SECTION,
     "samples": samples.SECTION,
     "nearby": nearby.SECTION,
+    "atlas": atlas.SECTION,
     "frechet": frechet.SECTION,
 }
 

@@ -25,7 +25,7 @@ from flatdiff.training.run_folder import list_runs
 from tests.own.conftest import code_of
 from tests.tiny import CPU, typed
 
-ABSENT = {"exposure", "samples", "nearby", "frechet", "rescaling"}
+ABSENT = {"exposure", "samples", "nearby", "atlas", "frechet", "rescaling"}
 PANEL = Panel(size=24)
 
 

@@ -81,6 +81,13 @@ def _nearby(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {"images": images, "relative_distance": np.array(abs(settings.a))}
 
 
+def _place(draw: Draw, item: Item, settings: Any) -> Arrays:
+    """Brighter by ten a column, by one a row."""
+    _, row, column = item
+    images = np.full((settings.num_images, 8, 8, 1), 10 * column + row, np.uint8)
+    return {"images": images, "relative_distance": np.array(0.1)}
+
+
 def _reference(draw: Draw, item: Item, settings: Any) -> Arrays:
     known = {"mu": np.zeros(3), "root": np.eye(3), "digest": np.array("0" * 64)}
     real = draw.normal(size=(100, 3)).astype(np.float32)
@@ -105,6 +112,7 @@ KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("chunk", 3): _norms,
     ("chunk", 4): _images,
     ("nearby", 3): _nearby,
+    ("place", 3): _place,
     ("reference", 1): _reference,
     ("generated", 4): _generated,
 }

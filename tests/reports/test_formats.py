@@ -27,7 +27,7 @@ from flatdiff.reports.formats import FORMATS, formats_for
 from flatdiff.reports.measured import measured
 from flatdiff.reports.reproduce import command_line
 from flatdiff.reports.schema import schema_of, with_unit
-from tests.results import PROVENANCE, RESULTS, nearby, samples, surface
+from tests.results import PROVENANCE, RESULTS, atlas, nearby, samples, surface
 from tests.results import measured_item as item
 from tests.subjects import arrays_of, card_of, changed, surface_request
 
@@ -52,7 +52,7 @@ def same(shown: Any, value: Any) -> bool:
 # A number a perturbation and panel member is too long for text.
 ONLY_IN_NPZ = {
     *("pair_gaps", "member_gaps", "member_slopes", "member_rises"),
-    *("influences", "by_image"),
+    *("influences", "by_image", "point_images"),
 }
 
 
@@ -88,12 +88,13 @@ def test_csv_through_pandas(measure: str) -> None:
     half = len(table) // 2
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     named = {"samples": "pixel_change", "exposure": "gap", "frechet": "frechet"}
-    named["nearby"] = "relative_distance"
+    named |= {"nearby": "relative_distance", "atlas": "pixel_change"}
     name = {**named, **dict.fromkeys(("surface", "sensitivity"), "rise")}.get(measure, "loss")
     expected = {
         "surface": lambda: (result.loss - result.base_loss).ravel(),
         "lpf": lambda: [result.loss],
         "nearby": lambda: [result.relative_distance],
+        "atlas": lambda: result.pixel_change.ravel(),
         "sensitivity": lambda: np.sort(result.rise)[::-1],
     }.get(measure, lambda: getattr(result, name))()
     np.testing.assert_allclose(
@@ -185,6 +186,17 @@ def test_png_of_a_point_is_one_row_a_checkpoint() -> None:
     content = FORMATS[".png"].export([item("nearby", nearby(), name) for name in ("a/b", "c/d")])
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (10 * 9 * 6 - 6, 2 * 9 * 6 - 6)
+
+
+def test_png_of_an_atlas_is_a_map_for_every_chain() -> None:
+    """Two chains over three by three points: the highest b of the first chain is on top."""
+    drawn = atlas()
+    content = FORMATS[".png"].export([item("atlas", drawn)])
+    with Image.open(io.BytesIO(content)) as image:
+        assert image.size == (3 * 9 * 6 - 6, 2 * 3 * 9 * 6 - 6)
+        pixels = np.asarray(image)[::6, ::6]
+    assert np.array_equal(pixels[:8, :8], drawn.point_images[2, 0, 0, :, :, 0])
+    assert np.array_equal(pixels[-8:, -8:], drawn.point_images[0, 2, 1, :, :, 0])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.results import RESULTS
 
 def test_every_measure_has_a_section_and_a_part_of_the_sheet() -> None:
     """The registries know the same names."""
-    taught = {"rescaling", "nearby"}  # about measuring, and about one point
+    taught = {"rescaling", "nearby", "atlas"}  # about measuring, and about points
     assert SECTIONS.keys() == MEASURES.keys() == {part.measure for part in PARTS} | taught
     read = {name for name, section in SECTIONS.items() if section.read(RESULTS[name](None))}
     assert read == MEASURES.keys() - {"sensitivity"} - taught

@@ -87,6 +87,9 @@ IN_THE_MAKING = [
     ("nearby", 1, "num_images", [8]),
     ("nearby", 2, "a", [0.25]),
     ("nearby", 2, "num_images", [10]),
+    ("atlas", 0, "a", []),
+    ("atlas", 1, "a", [-1]),
+    ("atlas", 1, "pixel_change", [np.nan]),
 ]
 
 
