@@ -3,11 +3,14 @@
 from functools import partial
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from flatdiff.checkpoints.collection import trajectory
-from flatdiff.measures.request import make_request
-from flatdiff.views import SECTIONS, View
+from flatdiff.checkpoints.collection import short_names, trajectory
+from flatdiff.engine.engine import Handle
+from flatdiff.measures.request import make_request, unfit
+from flatdiff.views import SECTIONS, Series, View
+from flatdiff.views.base import Point
 from flatdiff.views.relief import surface_3d
 from flatdiff.views.surface_plot import (
     MAX_RELIEFS,
@@ -18,7 +21,14 @@ from flatdiff.views.surface_plot import (
     surface_contour,
     surface_lines,
 )
-from pages.shared.choose import plain
+from pages.shared.atlas import (
+    MAX_ATLASES,
+    WITH_SAMPLES,
+    atlas_panel,
+    choose_atlas,
+    show_atlas,
+)
+from pages.shared.choose import measurable, plain
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
@@ -28,6 +38,8 @@ from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.verdict import say
+
+LINES_ALT = "Loss against distance along one direction, one line a checkpoint"
 
 st.title("Loss surface")
 explained(
@@ -39,17 +51,18 @@ cards, partners, settings = choose_surface(drawer)
 handles = job_panel([make_request("surface", card, settings, partners=partners) for card in cards])
 upper = st.container()  # filled when it is known how the picture is wanted
 # Before there is a picture, too: what is not drawn is not in the link.
-view = "Contours"
+views = ["Contours", "3-D"] if settings.dimensions == 2 else ["Lines"]
+if not all(unfit("atlas", card) for card in cards):
+    views.append(WITH_SAMPLES)
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    if settings.dimensions == 2:
-        view = st.segmented_control(
-            "View",
-            ["Contours", "3-D"],
-            default=view,
-            required=True,
-            key="view",
-            bind="query-params",
-        )
+    view = st.segmented_control(
+        "View",
+        views,
+        default=views[0],
+        required=True,
+        key="view" if settings.dimensions == 2 else "view_1d",
+        bind="query-params",
+    )
     point = choose_point(settings.dimensions)
     log = st.toggle("Logarithmic loss", key="log", bind="query-params")
 
@@ -60,6 +73,32 @@ if found is None:
 low, high = limits = found
 places = [*cards, *partners] if partners else []
 names = [card.short_title for card in places]
+drawn = {entry.title: entry for entry in series}
+
+
+def contour(entry: Series, point: Point | None) -> go.Figure:
+    """Of one checkpoint, on the scale of all."""
+    return surface_contour(
+        entry.result,
+        limits,
+        log=log,
+        names=names,
+        trajectory=trajectory(places),
+        point=point,
+        bar=False,
+    )
+
+
+def contour_alt(entry: Series) -> str:
+    """What it shows."""
+    return f"Loss surface of {entry.title}, {low:.3f} to {high:.3f}"
+
+
+def scale() -> None:
+    """Colours of all contours."""
+    bar = colour_bar(limits, log=log)
+    alt = f"Colours from a loss of {low:.3f}, dark, to {high:.3f}"
+    st.plotly_chart(bar, key="bar", alt=alt, config={"displayModeBar": False})
 
 
 def contours() -> None:
@@ -68,23 +107,36 @@ def contours() -> None:
         key = f"contour-{entry.title}"
         column.markdown(f"**{plain(entry.title)}**")
         column.plotly_chart(
-            surface_contour(
-                entry.result,
-                limits,
-                log=log,
-                names=names,
-                trajectory=trajectory(places),
-                point=point,
-                bar=False,
-            ),
+            contour(entry, point),
             key=key,
             on_select=partial(pick_from_chart, key),
             selection_mode="points",
-            alt=f"Loss surface of {entry.title}, {low:.3f} to {high:.3f}",
+            alt=contour_alt(entry),
         )
-    bar = colour_bar(limits, log=log)
-    alt = f"Colours from a loss of {low:.3f}, dark, to {high:.3f}"
-    st.plotly_chart(bar, key="bar", alt=alt, config={"displayModeBar": False})
+    scale()
+
+
+def lines(point: Point | None) -> go.Figure:
+    """One a checkpoint."""
+    return surface_lines(series, log=log, x_title=X_TITLES[settings.axes], point=point)
+
+
+def with_samples() -> list[Handle]:
+    """The first few, each with what the weights under the pointer draw."""
+    titles = short_names(cards)
+    asked = [card for card in measurable(cards, ["atlas"]) if titles[card.id] in drawn][
+        :MAX_ATLASES
+    ]
+    atlas = choose_atlas(drawer, settings)
+    found = atlas_panel(asked, partners, atlas)
+    shown = [drawn[titles[card.id]] for card in asked]
+    figures = [(contour(entry, None), contour_alt(entry)) for entry in shown]
+    if settings.dimensions == 1:
+        figures = [(lines(None), LINES_ALT)]
+    show_atlas(figures, shown, [handle.result() for handle in found], atlas, point, pick)
+    if settings.dimensions == 2:
+        scale()
+    return found
 
 
 def reliefs(flat: bool) -> None:
@@ -105,13 +157,10 @@ def reliefs(flat: bool) -> None:
 with upper:
     if not partners:
         say("surface", series)
-    if settings.dimensions == 1:
-        st.plotly_chart(
-            surface_lines(series, log=log, x_title=X_TITLES[settings.axes], point=point),
-            key="lines",
-            alt="Loss against distance along one direction, one line a checkpoint",
-        )
-    else:
+    atlases = with_samples() if view == WITH_SAMPLES else []
+    if view == "Lines":
+        st.plotly_chart(lines(point), key="lines", alt=LINES_ALT)
+    elif view != WITH_SAMPLES:
         flat = flat_instead()
         if view == "Contours" or flat:
             contours()
@@ -153,5 +202,8 @@ st.caption(
 )
 numbers(cards, handles)
 record(handles, View(log=log, names=names, trajectory=trajectory(places), point=point))
+if atlases:
+    numbers(cards, atlases)
+    record(atlases)
 
 show_nearby(cards, partners, settings, point)

@@ -7,10 +7,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+HERE = Path(__file__).parent
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 # The version is in the name: a new one is another file, and this one never changes.
 FILE_NAME = f"plotly-{plotly.__version__}.min.js"
 FOREVER = "public, max-age=31536000, immutable"
+
+
+def joined(*names: str) -> str:
+    """The script of a component that draws with it, out of files beside this one."""
+    return "\n".join((HERE / name).read_text("utf-8") for name in (*names, "around_plotly.js"))
 
 
 def _send(_request: Request) -> FileResponse:

@@ -43,12 +43,6 @@ function makeHost(parent) {
   return host;
 }
 
-function element(tag, className, parent) {
-  const made = document.createElement(tag);
-  made.className = className;
-  return parent.appendChild(made);
-}
-
 async function show(host) {
   webgl ??= hasWebGL();
   const narrow = NARROW.matches;
@@ -79,16 +73,6 @@ function hasWebGL() {
   const context = canvas.getContext("webgl");
   context?.getExtension("WEBGL_lose_context")?.loseContext(); // a browser has few of them
   return context !== null;
-}
-
-function load(file) {
-  return new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = file; // beside the page
-    script.onload = () => resolve(window.Plotly);
-    script.onerror = () => reject(new Error(`${file} was not loaded`));
-    document.head.append(script);
-  });
 }
 
 // -- drawing ------------------------------------------------------------------------------------
@@ -132,12 +116,6 @@ function removeScene(plotly, scene) {
 async function remove(host) {
   const scenes = host.scenes.splice(0);
   if (scenes.length) for (const scene of scenes) removeScene(await library, scene);
-}
-
-function colorsOf(root) {
-  const style = getComputedStyle(root);
-  const color = (name) => style.getPropertyValue(`--st-${name}-color`).trim();
-  return { paper: color("background"), text: color("text") };
 }
 
 function dressed(layout, colors, camera) {

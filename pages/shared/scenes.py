@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from flatdiff.errors import SettingsError
-from pages.shared.plotly_js import FILE_NAME
+from pages.shared.plotly_js import FILE_NAME, joined
 
 HERE = Path(__file__).parent
 KEY = "scenes"
@@ -23,7 +23,7 @@ FARTHEST = 100.0  # of an eye or a centre: far beyond anything that can be seen
 
 _mount = component(
     "scenes",
-    js="\n".join((HERE / name).read_text("utf-8") for name in ("scenes.js", "scenes_hands.js")),
+    js=joined("scenes.js", "scenes_hands.js"),
     css=(HERE / "scenes.css").read_text("utf-8"),
     isolate_styles=False,  # plotly.js puts its own styles into the document
 )
