@@ -9,6 +9,7 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.engine.bundle import BUNDLE_FILE, export_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.landscape.quantization import WIDTHS
+from flatdiff.measures.atlas import AtlasSettings
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request
@@ -52,13 +53,14 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("samples", card, ROUNDED) for card in cards),
         *(make_request("surface", card, LINE) for card in cards),
         *(make_request("nearby", card, where) for card in cards for where in NEARBY),
+        *(make_request("atlas", card, AtlasSettings()) for card in pair),
         *_between(cards),
     ]
     return list({request.key: request for request in requests}.values())
 
 
 def _between(cards: Sequence[Card]) -> Iterator[Request]:
-    """The line and the plane through the training runs."""
+    """The line and the plane through the training runs, and what is drawn along the line."""
     by_id = {card.id: card for card in cards}
     if not by_id.keys() >= set(METHOD_PLANE):
         return
@@ -66,3 +68,5 @@ def _between(cards: Sequence[Card]) -> Iterator[Request]:
     for dimensions in (1, 2):
         settings = SurfaceSettings(axes="checkpoints", mode="interpolated", dimensions=dimensions)
         yield make_request("surface", first, settings, partners=partners[:dimensions])
+    path = AtlasSettings(axes="checkpoints", dimensions=1)
+    yield make_request("atlas", first, path, partners=partners[:1])
