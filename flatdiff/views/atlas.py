@@ -1,6 +1,7 @@
 """What is drawn at every point of a grid over a surface, laid out as the surface is."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.base import Picture, Section, View, with_error
 from flatdiff.views.style import Series
 
+MARGIN = 0.04  # beside a picture, as a share of what it shows
 GROUND = 128  # where nothing is drawn yet: the grey between images
 
 
@@ -94,8 +96,17 @@ def dotted(figure: go.Figure, settings: AtlasSettings) -> go.Figure:
         hoverinfo="skip",
         showlegend=False,
     )
-    figure.update_xaxes(showgrid=False).update_yaxes(showgrid=False)
-    return figure.add_trace(dots)
+    figure.add_trace(dots)
+    traces: Any = figure.data
+    figure.update_xaxes(showgrid=False, range=_range([trace.x for trace in traces]))
+    return figure.update_yaxes(showgrid=False, range=_range([trace.y for trace in traces]))
+
+
+def _range(values: Sequence[Any]) -> list[float]:
+    """That all of them are in, with a margin: of each picture the same, whatever its size."""
+    known = np.concatenate([np.asarray(some, np.float64) for some in values])
+    margin = MARGIN * np.ptp(known)
+    return [float(known.min() - margin), float(known.max() + margin)]
 
 
 def atlas_table(result: AtlasResult) -> pd.DataFrame:

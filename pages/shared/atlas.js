@@ -123,7 +123,9 @@ function dressed(layout, colors) {
   const paper = { paper_bgcolor: colors.paper, plot_bgcolor: colors.paper };
   const margin = { l: 48, r: 12, t: 12, b: 44 };
   const [xaxis, yaxis] = [axis("xaxis"), axis("yaxis")];
-  return { ...layout, ...paper, margin, xaxis, yaxis, font: { color: colors.text } };
+  const size = { height: undefined, autosize: true }; // that of its place
+  const font = { color: colors.text };
+  return { ...layout, ...size, ...paper, margin, xaxis, yaxis, font };
 }
 
 // One place for the images of each checkpoint, with the bytes of all points.

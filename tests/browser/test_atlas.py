@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_dashboard_rows import open_stored
-from tests.browser.test_every_page import serious_findings, show
+from tests.browser.test_every_page import ALL, serious_findings, show
 from tests.browser.test_road import AT_REST
 
 pytestmark = pytest.mark.browser
@@ -141,7 +141,7 @@ def test_phone_shows_images_below_and_a_finger_drags_the_point(
 def test_nothing_serious_is_found_in_either_theme(page: Page, server: Server) -> None:
     """By axe-core, on a laptop and on a phone."""
     open_atlas(page, server)
-    for width, theme in ((1280, "light"), (375, "dark"), (1280, "dark"), (375, "light")):
+    for width, theme in ALL:
         show(page, width, theme)
         assert page.evaluate(OVERFLOW) <= 0, (width, theme)
         assert list(serious_findings(page)) == [], (width, theme)
