@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from flatdiff.system.processor import STARVED_SHARE, leave_idle_class
-from flatdiff.system.share import fair_share
+from flatdiff.system.share import tried
 from flatdiff.system.span import in_words
 from flatdiff.training.evaluations import read_evaluations, share_of_time
 from flatdiff.training.run_cost import cost
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from flatdiff.training.loop import StepRecord
 
 LINE_EVERY_STEPS = 100
+TRY_S = 0.5  # to see which share of a processor there is
 
 
 def say_evaluations(folder: RunFolder) -> None:
@@ -75,7 +76,7 @@ def cost_in_words(options: RunOptions, folder: RunFolder, resume: bool) -> str:
     """What is known before the first step."""
     done = read_run(folder).saved_step or 0 if resume else 0
     runs = list_runs(folder.path.parent.parent)
-    found = cost(options.recipe(), runs, None, fair_share(1), done)
+    found = cost(options.recipe(), runs, None, tried(TRY_S), done)
     if found is None:
         return f"the time it takes is known after {FEW_STEPS} steps"
     return f"{in_words(found.seconds)} on this machine, by the speed of runs before"

@@ -74,7 +74,8 @@ def tried(seconds: float = TRY_S) -> float:
     wall, processor = time.perf_counter(), time.thread_time()
     while time.perf_counter() - wall < seconds:
         hashlib.sha256(BLOCK)
-    return (time.thread_time() - processor) / (time.perf_counter() - wall)
+    share = (time.thread_time() - processor) / (time.perf_counter() - wall)
+    return min(max(share, LEAST_SHARE), 1.0)
 
 
 def keep_trying(meter: ShareMeter) -> None:
