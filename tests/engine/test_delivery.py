@@ -90,7 +90,9 @@ class Bench:
         self.store, self.root, self.far = store, root, Far()
         for number, name in enumerate(("adm", "sam")):
             write_tiny_checkpoint(root, name, number)
-        self.cluster = SimpleNamespace(address="far", num_workers=1, ready=lambda: self.far)
+        self.cluster = SimpleNamespace(
+            address="far", num_workers=1, share=1.0, start_s=None, up=True, ready=lambda: self.far
+        )
         self.dispatcher = Dispatcher(
             store, cast("Cluster", self.cluster), root, accept=lambda _job: True, warm_up=False
         )

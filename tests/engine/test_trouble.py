@@ -94,7 +94,13 @@ class Bench:
         self.near, self.root = Near(), root
         self.ready: Callable[[], Any] = lambda: self.near
         cluster = SimpleNamespace(
-            address=None, num_workers=1, ready=lambda: self.ready(), close=lambda: None
+            address=None,
+            num_workers=1,
+            share=1.0,
+            start_s=None,
+            up=True,
+            ready=lambda: self.ready(),
+            close=lambda: None,
         )
         self.disk = Disk(store)
         self.engine = Engine(store=store, cluster=cast("Cluster", cluster), root=root)
@@ -222,7 +228,7 @@ def test_a_fault_in_one_job_ends_that_one(bench: Bench, caplog: pytest.LogCaptur
         TileResult(cast("Any", 7), 1.0, "{}") if bench.near.tiles == 1 else tile
     )
     bench.engine.start()
-    with pytest.raises(EngineError, match="internal error, please report it: TypeError"):
+    with pytest.raises(EngineError, match="internal error, please report it: Type(Check)?Error"):
         bad.wait(20)
     assert good.wait(20).computed.all()
     assert caplog.text.count("Traceback") == 1, "one of them is worth a look"

@@ -68,6 +68,7 @@ def _layer(draw: Draw, item: Item, settings: Any) -> Arrays:
 def _norms(draw: Draw, item: Item, settings: Any) -> Arrays:
     norms = draw.uniform(7, 8, (settings.num_sampling_steps, item[2]))
     known = {"forward_std": np.linspace(0, 1, len(norms)), "dimension": np.array(64)}
+    known["grey_step"] = np.array(0.125)
     return {"sampling": norms, "training": norms - 0.1, "errors": norms, **known}
 
 

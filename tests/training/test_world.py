@@ -124,7 +124,7 @@ def test_two_processes_killed_and_resumed_are_one_process(tmp_path: Path) -> Non
         save_every_steps=2,
     )
     ended = command_line(*options.arguments(), code=PROGRAM + COMMANDS)
-    first, *_, last = ended.stdout.splitlines()
+    _cost, first, *_, last = ended.stdout.splitlines()
     assert first == f"{-signal.SIGKILL} 1"
     assert "process 1 of 2 has lost the others" in ended.stderr
     assert "Traceback" not in ended.stderr
