@@ -27,7 +27,7 @@ function makeChart(parent) {
   const notice = element("p", "", root);
   notice.setAttribute("role", "status");
   const plot = element("div", "steady-chart-plot", root);
-  plot.setAttribute("role", "img");
+  plot.setAttribute("role", "group");
   return { root, notice, plot };
 }
 

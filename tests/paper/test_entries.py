@@ -87,8 +87,9 @@ def lpf_rise(items: list[dict[str, Any]]) -> float:
 
 
 def squared_gap(items: list[dict[str, Any]]) -> float:
-    """Over steps and images at once: every step has as many images."""
-    both = [np.hstack([item[name] for item in items]) for name in ("sampling", "training")]
+    """Over images, and the steps whose noise is no finer than half an eighth, at once."""
+    fine = items[0]["forward_std"] >= 0.125 / 2
+    both = [np.hstack([item[name][fine] for item in items]) for name in ("sampling", "training")]
     return abs(float(np.mean(both[0] ** 2) - np.mean(both[1] ** 2)))
 
 
