@@ -89,8 +89,8 @@ def lpf_rise(items: list[dict[str, Any]]) -> float:
 def squared_gap(items: list[dict[str, Any]]) -> float:
     """Over images, and the steps whose noise is no finer than half an eighth, at once."""
     fine = items[0]["forward_std"] >= 0.125 / 2
-    both = [np.hstack([item[name][fine] for item in items]) for name in ("sampling", "training")]
-    return abs(float(np.mean(both[0] ** 2) - np.mean(both[1] ** 2)))
+    a, b = (np.hstack([item[name][fine] for item in items]) for name in ("sampling", "training"))
+    return abs(float(np.mean(a**2) - np.mean(b**2)))
 
 
 def slope(items: list[dict[str, Any]]) -> float:
@@ -295,7 +295,6 @@ def test_every_checkpoint_is_asked_everything(done: Study) -> None:
     assert len({request.key for request in requests}) == len(requests)
     for card in done.cards:
         measures = {r.measure for r in requests if r.checkpoint == card.id}
-        assert measures == {
-            *("surface", "samples", "frechet", "lpf", "radius", "exposure", "quantization")
-        }
+        named = "surface samples frechet lpf radius exposure quantization"
+        assert measures == set(named.split())
     assert {method for entry in STUDY for method in entry.methods} <= set(METHODS)
