@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from flatdiff.errors import SettingsError
@@ -42,6 +42,11 @@ def require(condition: bool, name: str, expected: str, value: object) -> None:
     """Raise `SettingsError` that names the setting, the bound and the value."""
     if not condition:
         raise SettingsError(f"{name} must be {expected}; got {value!r}")
+
+
+def require_one_of(name: str, value: object, choices: Sequence[str]) -> None:
+    """One of some words."""
+    require(value in choices, name, " or ".join(choices), value)
 
 
 def require_finite(name: str, value: float, *, above: float | None = None) -> None:

@@ -13,7 +13,7 @@ from flatdiff.diffusion.any_flags import flags_from_json
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import SettingsError
-from flatdiff.settings import from_mapping, require, require_finite
+from flatdiff.settings import from_mapping, require, require_finite, require_one_of
 
 BaseMethod = Literal["adm", "ip", "sam"]
 Precision = Literal["float32", "bfloat16"]
@@ -52,7 +52,7 @@ class Recipe:
         known = ("float32", "bfloat16")
         require(self.precision in known, "precision", "float32 or bfloat16", self.precision)
         samplers, sampler = ("uniform", "loss-second-moment"), self.timestep_sampler
-        require(sampler in samplers, "timestep_sampler", " or ".join(samplers), sampler)
+        require_one_of("timestep_sampler", sampler, samplers)
         require_finite("learning_rate", self.learning_rate, above=0)
         require_finite("sam_rho", self.sam_rho, above=0)
         require_finite("input_perturbation", self.input_perturbation)

@@ -27,9 +27,7 @@ from flatdiff.system.processor import yield_to_others
 from flatdiff.training.cpu_slots import wait_for_turn
 from flatdiff.training.evaluations import Evaluation, Samples
 from flatdiff.training.run_folder import RunFolder
-from flatdiff.training.run_history import (
-    HistoryFile,
-)
+from flatdiff.training.run_history import HistoryFile
 from flatdiff.training.run_options import RunOptions
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from flatdiff.diffusion.flags import BOUNDS, NoiseSchedule, Prediction
 from flatdiff.diffusion.network_flags import NetworkFlags
-from flatdiff.settings import require, require_text
+from flatdiff.settings import require, require_one_of, require_text
 
 LIBRARY = "own"
 
@@ -44,7 +44,7 @@ class Described:
         require(self.prediction in known, "prediction", ", ".join(known), self.prediction)
         schedules = ("linear", "cosine")
         schedule = self.noise_schedule
-        require(schedule in schedules, "noise_schedule", " or ".join(schedules), schedule)
+        require_one_of("noise_schedule", schedule, schedules)
         fits = all(isinstance(beta, int | float) and 0 < beta < 1 for beta in self.betas)
         require(fits and len(self.betas) != 1, "betas", "two or more in (0, 1)", self.betas[:3])
         if self.betas:

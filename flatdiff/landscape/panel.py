@@ -6,9 +6,10 @@ every point, drowns what flatness does to it.
 """
 
 from dataclasses import dataclass, replace
+from typing import get_args
 
 from flatdiff.images.datasets import FOLDER, Split, dataset_fingerprint, is_folder
-from flatdiff.settings import digest, require, require_seed, require_text
+from flatdiff.settings import digest, require, require_one_of, require_seed, require_text
 
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 
@@ -30,7 +31,7 @@ class Panel:
             "an integer in [1, 50000]",
             self.size,
         )
-        require(self.split in ("train", "held_out"), "split", "train or held_out", self.split)
+        require_one_of("split", self.split, get_args(Split))
         require_seed("panel seed", self.seed)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.errors import CheckpointError
-from flatdiff.settings import require
+from flatdiff.settings import require, require_one_of
 
 # What "unquantised" means: the weights as they are, in float32.
 FULL_PRECISION_BITS = 32
@@ -45,7 +45,7 @@ class SchemeOptions:
         for name in ("per_channel", "symmetric"):
             value = getattr(self, name)
             require(isinstance(value, bool), name, "true or false", value)
-        require(self.clipping in CLIPPINGS, "clipping", " or ".join(CLIPPINGS), self.clipping)
+        require_one_of("clipping", self.clipping, CLIPPINGS)
 
     def at(self, bits: int) -> "Scheme":
         """These options at a bit width."""

@@ -21,7 +21,7 @@ from flatdiff.checkpoints.tensors import Shapes
 from flatdiff.images.datasets import Split
 from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
-from flatdiff.images.image_set import load_images
+from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.images.statistics import ImageSource, reference_statistics
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
@@ -65,12 +65,14 @@ class Subject:
         self.device = next(model.parameters()).device
         self.weights = FlatWeights(model)
         self.partners = tuple(partners)  # weights of further checkpoints
-        self.images = load_images(panel.dataset, panel.split, flags.image_size, flags.in_channels)
+        self.images = self._real_images(panel.split)
         process = self.objective.process
         self.tensors = draw_panel(flags.num_classes, self.images, panel, process, self.device)
         self.chains = Chains(flags, self.images, self._network, self.device)
         # Every cell of a surface asks for the same directions; drawing them costs half a forward.
         self.plane = lru_cache(maxsize=1)(self._plane)
+        # Every chunk asks for the same images, which may be read from a disk.
+        self.chains_on = lru_cache(maxsize=2)(self._chains_on)
         # Chunks of samples take turns at two widths; the search for a range takes seconds.
         self.rounded = lru_cache(maxsize=2)(self._rounded)
         # A whole network more; many questions are asked of one before the next.
@@ -241,13 +243,15 @@ class Subject:
         self.between_calls()
         return self.objective.module(*inputs)
 
-    def chains_on(self, split: Split) -> Chains:
+    def _chains_on(self, split: Split) -> Chains:
         """Chains whose real images are those of a split, whatever the panel's."""
         if split == self.panel.split:
             return self.chains
+        return Chains(self.card.flags, self._real_images(split), self._network, self.device)
+
+    def _real_images(self, split: Split) -> ImageSet:
         flags = self.card.flags
-        images = load_images(self.panel.dataset, split, flags.image_size, flags.in_channels)
-        return Chains(flags, images, self._network, self.device)
+        return load_images(self.panel.dataset, split, flags.image_size, flags.in_channels)
 
     # -- features ---------------------------------------------------------------------------
 

@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from flatdiff.measures.statistics import CONFIDENCE, CrossedMean, crossed_mean
+from flatdiff.measures.statistics import CONFIDENCE, CrossedMean, crossed_mean, t_quantile
 from flatdiff.settings import require
 
 
@@ -42,11 +41,6 @@ class Rises:
     gaps: NDArray[np.float64]
     timesteps: NDArray[np.int64]
 
-    @property
-    def crossed(self) -> CrossedMean:
-        """Their mean with its errors."""
-        return crossed_mean(self.gaps, self.timesteps)
-
     def first(self, pairs: int) -> "Rises":
         """Of the first perturbations alone."""
         return Rises(self.gaps[:pairs], self.timesteps)
@@ -69,18 +63,13 @@ def compare(a: Rises, b: Rises) -> Comparison:
     require(a.gaps.shape == b.gaps.shape, "gaps", f"of shape {b.gaps.shape}", a.gaps.shape)
     require(min(a.gaps.shape) >= 2, "gaps", "of two pairs and members at least", a.gaps.shape)
     found = a.minus(b)
-    half = found.stderr * _times_stderr(found.degrees_of_freedom, CONFIDENCE)
+    half = found.stderr * t_quantile(found.degrees_of_freedom)
     return Comparison(
         effect=found.value,
         low=found.value - half,
         high=found.value + half,
         ratio=float(a.gaps.mean() / b.gaps.mean()),
     )
-
-
-def _times_stderr(degrees_of_freedom: float, confidence: float) -> float:
-    """Half of an interval, by Student's t."""
-    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def sentence(name_a: str, name_b: str, found: Comparison) -> str:
@@ -148,7 +137,7 @@ def ratio_of(a: Estimate, b: Estimate, confidence: float = CONFIDENCE) -> Ratio:
     (2.0, 1.935, 2.065, True)
     """
     variance, shared, freedom = _together(a, b)
-    t = _times_stderr(freedom, confidence)
+    t = t_quantile(freedom, confidence)
     decided = abs(a.value - b.value) > t * np.sqrt(variance)
     share = (t * b.error / b.value) ** 2 if b.value else np.inf
     if not share < 1 or a.value <= 0 or b.value <= 0:

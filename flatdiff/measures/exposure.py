@@ -33,7 +33,7 @@ from flatdiff.images.datasets import Split
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, SchemeOptions, require_bits
 from flatdiff.measures.base import Item, Measure, chunks, not_diffusion, stream_seed
 from flatdiff.measures.statistics import mean, mean_and_error, standard_error
-from flatdiff.settings import require, require_finite, require_seed
+from flatdiff.settings import require, require_finite, require_one_of, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -72,8 +72,7 @@ class ExposureSettings(SchemeOptions):
         bound = f"at most {MAX_EPS_SCALE:g}"
         require(self.eps_scale <= MAX_EPS_SCALE, "eps_scale", bound, self.eps_scale)
         require(isinstance(self.delta, bool), "delta", "true or false", self.delta)
-        splits, split = get_args(Split), self.reference_split
-        require(split in splits, "reference_split", " or ".join(splits), split)
+        require_one_of("reference_split", self.reference_split, get_args(Split))
         blurred = self.dequantize
         require(isinstance(blurred, bool), "dequantize", "true or false", blurred)
         require_bits(self.bits)

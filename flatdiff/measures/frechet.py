@@ -27,7 +27,7 @@ from flatdiff.landscape.quantization import SchemeOptions
 from flatdiff.measures.base import Item, Measure, chunks, complete, not_diffusion, stream_seed
 from flatdiff.measures.quantization import reference_first
 from flatdiff.measures.statistics import mean, standard_error
-from flatdiff.settings import require, require_seed
+from flatdiff.settings import require, require_one_of, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -55,15 +55,13 @@ class FrechetSettings(SchemeOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "bits", reference_first(self.bits))
-        known, splits = tuple(LABELS), get_args(Split)
-        require(self.features in known, "features", " or ".join(known), self.features)
+        require_one_of("features", self.features, tuple(LABELS))
         images, steps = self.num_images, self.num_sampling_steps
         fits = isinstance(images, int) and 2 <= images <= 50_000
         require(fits, "num_images", "an integer in [2, 50000]", images)
         fits = isinstance(steps, int) and 2 <= steps <= 4000
         require(fits, "num_sampling_steps", "an integer in [2, 4000]", steps)
-        split = self.reference_split
-        require(split in splits, "reference_split", " or ".join(splits), split)
+        require_one_of("reference_split", self.reference_split, get_args(Split))
         require_seed("seed", self.seed)
 
 

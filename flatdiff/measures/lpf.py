@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 from flatdiff.landscape.noise import LPF_MODES, LpfMode
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays, complete
 from flatdiff.measures.comparison import Rises
-from flatdiff.measures.statistics import CONFIDENCE, crossed_mean, mean, standard_error
+from flatdiff.measures.statistics import crossed_mean, mean, standard_error, t_quantile
 from flatdiff.measures.timesteps import by_timestep
-from flatdiff.settings import require, require_finite, require_seed
+from flatdiff.settings import require, require_finite, require_one_of, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -43,7 +42,7 @@ class LpfSettings:
     def __post_init__(self) -> None:
         for name in ("lpf_sigma", "relative_stderr"):  # 0 and 0.0 have one key
             object.__setattr__(self, name, float(getattr(self, name)))
-        require(self.mode in LPF_MODES, "mode", " or ".join(LPF_MODES), self.mode)
+        require_one_of("mode", self.mode, LPF_MODES)
         require_finite("lpf_sigma", self.lpf_sigma)
         require(self.lpf_sigma <= MAX_SIGMA, "lpf_sigma", f"at most {MAX_SIGMA:g}", self.lpf_sigma)
         count = self.num_perturbations
@@ -112,7 +111,7 @@ def _assemble(settings: LpfSettings, done: Mapping[int, Arrays]) -> LpfResult:
     pairs = [arrays for position, arrays in sorted(done.items()) if position > 0]
     perturbed = np.array([pair["losses"].mean(axis=1, dtype=np.float64) for pair in pairs])
     lpf, stderr, loss = *_estimate(pairs), mean(base["losses"])
-    half = stderr * float(stdtrit(max(len(pairs) - 1, 1), (1 + CONFIDENCE) / 2))
+    half = stderr * t_quantile(max(len(pairs) - 1, 1))
     gaps, timesteps = _pair_gaps(base, pairs), base["timesteps"]
     num_steps = int(base["num_steps"])
     rises, gap = by_timestep(gaps, timesteps, num_steps), crossed_mean(gaps, timesteps)

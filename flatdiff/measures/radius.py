@@ -19,7 +19,7 @@ from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
 from flatdiff.measures.comparison import Rises
 from flatdiff.measures.statistics import crossed_mean, mean, mean_and_error, standard_error
 from flatdiff.measures.timesteps import by_timestep
-from flatdiff.settings import require, require_seed
+from flatdiff.settings import require, require_one_of, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -48,7 +48,7 @@ class RadiusSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        require(self.noise in NOISES, "noise", " or ".join(NOISES), self.noise)
+        require_one_of("noise", self.noise, NOISES)
         sizes = self.sizes
         fits = 1 <= len(sizes) <= MAX_SIZES and all(0 < size <= MAX_SIZE for size in sizes)
         expected = f"1 to {MAX_SIZES} numbers above 0 and at most {MAX_SIZE:g}"
@@ -88,8 +88,6 @@ class RadiusResult:
     num_steps: int
     # (directions, S, N): rise of each panel member's loss, for paired comparisons.
     member_gaps: NDArray[np.float64] = field(metadata={"json": False})
-    # (directions, N): slope of each member's rise along each direction, for the same.
-    member_slopes: NDArray[np.float64] = field(metadata={"json": False})
 
     @property
     def rises(self) -> Rises:
@@ -98,8 +96,8 @@ class RadiusResult:
 
     @property
     def slopes(self) -> Rises:
-        """By direction and panel member."""
-        return Rises(self.member_slopes, self.timesteps)
+        """Over relative_norms, by direction and panel member."""
+        return Rises(_member_slopes(self.member_gaps, self.relative_norms), self.timesteps)
 
 
 def _items(settings: RadiusSettings) -> Sequence[Item]:
@@ -129,9 +127,8 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
     gaps = _member_gaps(base, directions, len(sizes))
     rises = by_timestep(gaps, base["timesteps"], num_steps)
     slopes = ((curves.mean(axis=2) - base_loss) @ relative) / (relative @ relative)
-    member_slopes = np.tensordot(gaps, relative / (relative @ relative), axes=(1, 0))
     crossed = [crossed_mean(gaps[:, k], base["timesteps"]) for k in range(len(sizes))]
-    along = crossed_mean(member_slopes, base["timesteps"])
+    along = crossed_mean(_member_slopes(gaps, relative), base["timesteps"])
     return RadiusResult(
         sizes=sizes,
         relative_norms=relative,
@@ -154,8 +151,14 @@ def _assemble(settings: RadiusSettings, done: Mapping[int, Arrays]) -> RadiusRes
         timesteps=base["timesteps"],
         num_steps=num_steps,
         member_gaps=gaps,
-        member_slopes=member_slopes,
     )
+
+
+def _member_slopes(
+    gaps: NDArray[np.float64], relative_norms: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Least squares through the origin, (directions, S, N) to (directions, N)."""
+    return np.tensordot(gaps, relative_norms / (relative_norms @ relative_norms), axes=(1, 0))
 
 
 def _curves(directions: Sequence[Arrays], num_sizes: int) -> NDArray[np.float64]:

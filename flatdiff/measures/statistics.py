@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 CONFIDENCE = 0.95  # of every interval that is shown
 
@@ -101,6 +102,15 @@ def _degrees_of_freedom(total: float, parts: Sequence[tuple[float, float]]) -> f
     """Of a sum of variances with degrees of freedom each (Satterthwaite 1946)."""
     spread = sum(part**2 / freedom for part, freedom in parts)
     return total**2 / spread if spread else float("inf")
+
+
+def t_quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> float:
+    """Standard errors in half of an interval, by Student's t; of infinite degrees the normal's.
+
+    >>> round(t_quantile(4), 3), round(t_quantile(float("inf")), 3)
+    (2.776, 1.96)
+    """
+    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def mean_and_error(

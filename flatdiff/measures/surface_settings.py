@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flatdiff.landscape.interpolation import Grids
 from flatdiff.landscape.noise import NORMALIZATIONS, Normalization
 from flatdiff.measures.base import Item
-from flatdiff.settings import require, require_finite, require_seed
+from flatdiff.settings import require, require_finite, require_one_of, require_seed
 
 Axes = Literal["random", "checkpoints", "eigenvectors"]
 SurfaceMode = Literal["exact", "interpolated"]
@@ -68,7 +68,7 @@ class SurfaceSettings:
             ("mode", SURFACE_MODES),
             ("normalization", NORMALIZATIONS),
         ):
-            require(getattr(self, name) in known, name, " or ".join(known), getattr(self, name))
+            require_one_of(name, getattr(self, name), known)
 
     def _spell_one_way(self) -> None:
         """Settings that change nothing get their default: equal numbers must have equal keys."""

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from flatdiff.checkpoints.card import Card
-from flatdiff.measures.statistics import CONFIDENCE, mean, standard_error
+from flatdiff.measures.statistics import CONFIDENCE, mean, standard_error, t_quantile
 from flatdiff.paper.claims import CLAIMS, Claim, Lower
 from flatdiff.paper.findings import Verdict, below
 from flatdiff.paper.results import Study
@@ -125,7 +125,7 @@ def _compared(
     )
     effect, error = mean(differences), standard_error(differences)
     freedom = max(len(differences) - 1, 1)
-    half = error * float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom))
+    half = error * t_quantile(freedom)
     return OverRuns(
         claim=claim.text,
         source=claim.source,

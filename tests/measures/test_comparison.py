@@ -1,5 +1,7 @@
 """Comparisons of rises drawn from distributions whose true difference is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from flatdiff.measures.comparison import (
     ratio_of,
     sentence,
 )
+from flatdiff.measures.statistics import crossed_mean
 
 
 def strata(draw: np.random.Generator, members: int) -> np.ndarray:
@@ -43,11 +46,12 @@ def drawn(
 
 
 def with_rises(rises: Rises) -> Estimate:
-    return Estimate(rises.crossed.value, rises.crossed.stderr, rises)
+    found = crossed_mean(rises.gaps, rises.timesteps)
+    return Estimate(found.value, found.stderr, rises)
 
 
 def alone(rises: Rises) -> Estimate:
-    return Estimate(rises.crossed.value, rises.crossed.stderr)
+    return replace(with_rises(rises), rises=None)
 
 
 def test_effect_and_ratio_by_hand() -> None:

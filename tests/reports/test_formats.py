@@ -51,7 +51,7 @@ def same(shown: Any, value: Any) -> bool:
 
 # A number a perturbation and panel member is too long for text.
 ONLY_IN_NPZ = {
-    *("pair_gaps", "member_gaps", "member_slopes", "member_rises"),
+    *("pair_gaps", "member_gaps", "member_rises"),
     *("influences", "by_image", "point_images"),
 }
 
