@@ -25,8 +25,16 @@ def _mark_coarse(figure: go.Figure, series: Sequence[Series[ExposureResult]]) ->
             fillcolor="gray",
             opacity=0.2,
             line_width=0,
-            annotation_text="finer than<br>grey levels",
-            annotation_position="top left",
+        )
+        figure.add_annotation(
+            text="finer than<br>grey levels",
+            x=count - 0.5,
+            y=0,
+            yref="paper",
+            xanchor="left",
+            yanchor="bottom",
+            align="left",
+            showarrow=False,
         )
 
 
