@@ -9,8 +9,9 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.surface_settings import SurfaceSettings
-from flatdiff.views.relief import surface_3d
-from flatdiff.views.surface_plot import colour_bar, common_range, drawable, surface_contour
+from flatdiff.views.surfaces.loss_scale import common_range
+from flatdiff.views.surfaces.plot import colour_bar, drawable, surface_contour
+from flatdiff.views.surfaces.relief import surface_3d
 from pages.shared.choose import plain
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes

@@ -20,7 +20,7 @@ class FigureOptions(Target):
     """What is measured and where its figure goes."""
 
     out: Path
-    """.pdf, .svg, .png at 300 dpi, or .gif of a surface that turns."""
+    """.pdf, .svg, .png at 300 dpi, or .gif of a surface that turns or samples along a path."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -3,18 +3,17 @@
 import contextlib
 import copy
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.pasted_command import read_command
+from flatdiff.commands.stop_signals import stop_signals
 from flatdiff.commands.train_progress import cost_in_words, say_evaluations, show_progress, written
 from flatdiff.diffusion.own_network import own_flags
 from flatdiff.errors import FlatdiffError
@@ -70,9 +69,9 @@ def train(options: Annotated[TrainOptions, tyro.conf.arg(name="")]) -> int:
 
 def _lead(options: TrainOptions) -> int:
     """Train, and say and write what becomes of it."""
-    folder = RunFolder.of(options.out.resolve(), options.method)
+    folder = RunFolder.of(options.out.resolve(), options.run_name)
     steps = options.recipe().steps
-    with folder.take(), _stop_signals() as stop:
+    with folder.take(), stop_signals() as stop:
         folder.begin(options, options.resume)
         print(cost_in_words(options, folder, options.resume), flush=True)
         with HistoryFile(folder.history_file, steps) as history, _last_words(history):
@@ -82,7 +81,7 @@ def _lead(options: TrainOptions) -> int:
     if options.eval_every_steps:
         say_evaluations(folder)
     if done:
-        made = ", ".join(method_name(options.method, kind) for kind in WEIGHT_KINDS)
+        made = ", ".join(method_name(options.run_name, kind) for kind in WEIGHT_KINDS)
         print(f"done: {made} in {options.out}")
         return 0
     how = f"saved at step {last}; continue with --resume" if last else "nothing was begun"
@@ -120,33 +119,12 @@ def _with_images(options: TrainOptions) -> TrainOptions:
 def _assist(options: TrainOptions) -> int:
     """Take part in a run that another process leads; what ends it early is told by that one."""
     last = 0
-    with _begun(options) as run, _stop_signals() as stop:
+    with _begun(options) as run, stop_signals() as stop:
         from flatdiff.training.run import execute
 
         for record in execute(run, options.resume, stop):
             last = record.step
     return 0 if last in (0, run.recipe.steps) else STOPPED
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Whether somebody asked for the end; a second Ctrl+C interrupts as ever.
-
-    Not below torchrun, which hands the first one on to processes that have heard it themselves.
-    """
-    asked: list[int] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        asked.append(number)
-        if "RANK" not in os.environ:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    before = {n: signal.signal(n, ask) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
@@ -236,6 +214,7 @@ def _begun(options: TrainOptions) -> "Iterator[Run]":
         yield Run(
             recipe=options.recipe(pick_precision(device), world.size),
             out=options.out.resolve(),
+            name=options.name,
             device=device,
             command=options.command(processes=world.size),
             save_every_steps=options.save_every_steps,

@@ -10,7 +10,7 @@ from flatdiff.system.share import tried
 from flatdiff.system.span import in_words
 from flatdiff.training.evaluations import read_evaluations, share_of_time
 from flatdiff.training.run_cost import cost
-from flatdiff.training.run_folder import RunFolder, list_runs, read_run
+from flatdiff.training.run_folder import RunFolder, read_run
 from flatdiff.training.run_history import (
     RECENT_ROWS,
     HistoryFile,
@@ -18,6 +18,7 @@ from flatdiff.training.run_history import (
     read_history,
     steps_a_second,
 )
+from flatdiff.training.run_list import list_runs
 from flatdiff.training.run_options import RunOptions
 from flatdiff.training.time_left import FEW_STEPS, time_left
 

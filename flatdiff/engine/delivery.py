@@ -76,12 +76,15 @@ def take_piece(sender: str, piece: bytes) -> None:
             file.write(piece)
 
 
-def unpack(sender: str, checkpoint: str, digest: str, architecture: str, card: bytes) -> None:
-    """Let a checkpoint whose last piece has come appear.
+def take_last_piece(
+    sender: str, piece: bytes, checkpoint: str, digest: str, architecture: str, card: bytes
+) -> None:
+    """Let a checkpoint appear: one message with the last piece, so that who goes leaves nothing.
 
     Raises:
         CheckpointError: what came is not what the digest names, or cannot be kept.
     """
+    take_piece(sender, piece)
     incoming = _incoming(sender)
     with _said_in_a_sentence(incoming):
         arrived = sha256_of(incoming / WEIGHTS_FILE)
@@ -224,9 +227,12 @@ def send(client: "Client", worker: str, root: Path, checkpoint: str) -> None:
     what = checkpoint, card.digest, architecture_of(card)
     if there(has, *what) == {worker: True}:
         return
-    for piece in _pieces(folder / WEIGHTS_FILE):
-        there(take_piece, sender, piece)
-    there(unpack, sender, *what, (folder / CARD_FILE).read_bytes())
+    piece = b""
+    for following in _pieces(folder / WEIGHTS_FILE):
+        if piece:
+            there(take_piece, sender, piece)
+        piece = following
+    there(take_last_piece, sender, piece, *what, (folder / CARD_FILE).read_bytes())
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -120,8 +120,12 @@ class AtlasSettings:
         >>> AtlasSettings(axes="checkpoints", resolution=7).path
         range(1, 6)
         """
-        end = 1.0 if self.axes == "checkpoints" else self.span
-        return range(self.centre[1], int(np.flatnonzero(self.a <= end)[-1]) + 1)
+        return range(self.centre[1], int(np.flatnonzero(self.a <= self.end)[-1]) + 1)
+
+    @property
+    def end(self) -> float:
+        """A at the end of the path."""
+        return 1.0 if self.axes == "checkpoints" else self.span
 
     def at(self, row: int, column: int) -> NearbySettings:
         """What is drawn at a point."""

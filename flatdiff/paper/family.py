@@ -16,6 +16,8 @@ from flatdiff.reports.sheet import suited
 def family_cards(root: Path, family: str) -> list[Card]:
     """The checkpoints of a family, the paper's methods first and in its order.
 
+    States that a run kept on its way are no checkpoints of their own here.
+
     Raises:
         CheckpointError: there is no such family, it has one checkpoint or a broken one, or its
             checkpoints cannot be compared.
@@ -23,7 +25,7 @@ def family_cards(root: Path, family: str) -> list[Card]:
     found = list(list_cards(root))
     known = sorted({card.id.split("/")[0] for card in found})
     own = [card for card in found if card.id.split("/")[0] == family]
-    cards = [card for card in own if isinstance(card, Card)]
+    cards = [card for card in own if isinstance(card, Card) and not _on_the_way(card)]
     broken = next((card for card in own if isinstance(card, BrokenCard)), None)
     if not own:
         raise CheckpointError(
@@ -41,6 +43,10 @@ def family_cards(root: Path, family: str) -> list[Card]:
             "compared; give each its own family"
         )
     return cards
+
+
+def _on_the_way(card: Card) -> bool:
+    return card.recipe is not None and card.step < card.recipe.steps
 
 
 def suited_to(settings: Any, cards: Sequence[Card], num_images: int | None) -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flatdiff.errors import SettingsError
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.reports.measured import Measured, provenance_text
-from flatdiff.views.surface_plot import shown_grid
+from flatdiff.views.surfaces.plot import shown_grid
 
 TYPES = {"f8": "Float64", "i8": "Int64", "i4": "Int32"}
 

@@ -8,7 +8,6 @@ process itself, tells whether it lives.
 import contextlib
 import dataclasses
 import itertools
-import re
 import shutil
 import subprocess
 import sys
@@ -25,13 +24,13 @@ from flatdiff.system.child_process import apart, ask_to_stop
 from flatdiff.system.files import PROJECT_ROOT, resolve_inside
 from flatdiff.system.locks import is_alive, is_held, owner, take
 from flatdiff.system.processor import num_cores
-from flatdiff.training.run_folder import RunFolder, TrainingRun, last_words, list_runs
-from flatdiff.training.run_options import RunOptions
+from flatdiff.training.run_folder import RunFolder, TrainingRun, last_words
+from flatdiff.training.run_list import list_runs
+from flatdiff.training.run_options import NAME, NAME_RULE, RunOptions
 
 START_TIMEOUT_S = 60  # until the process has its lock, on a busy machine
 LOOK_EVERY_S = 0.02
 MAX_WAITING = 8  # runs behind those that have a core; each takes 160 MB
-NAME = re.compile(r"\w[\w.-]{0,39}")
 FREE_BYTES = 200 << 20  # below it, no run is begun
 
 
@@ -42,10 +41,7 @@ def family_folder(root: Path, name: str) -> Path:
         TrainingError: it is no name that a folder should have.
     """
     if not NAME.fullmatch(name):
-        raise TrainingError(
-            f"{name!r} cannot be a name: 1 to 40 letters, digits, dots, hyphens and underscores, "
-            "the first a letter or a digit"
-        )
+        raise TrainingError(f"{name!r} cannot be a name: {NAME_RULE}")
     return resolve_inside(root, name)
 
 
@@ -64,16 +60,16 @@ def refuse_start(root: Path, options: RunOptions) -> None:
     """
     recipe = options.shared_out(processes=1).recipe()
     family = options.out.name
-    if RunFolder.of(options.out, options.method).exists():
+    folder = RunFolder.of(options.out, options.run_name)
+    if folder.exists():
         raise TrainingError(
-            f"{family}/{options.method} is a run already; choose another name, or go on with that "
-            "one"
+            f"{family}/{folder.name} is a run already; choose another name, or go on with that one"
         )
     for card in list_cards(root):
         home, name = card.id.split("/")
         if home != family:
             continue
-        if name.split("-")[0] == options.method:
+        if folder.makes(name):
             raise TrainingError(f"{card.id} is a checkpoint already; choose another name")
         if isinstance(card, Card) and (card.flags, card.dataset) != (recipe.flags, recipe.dataset):
             raise TrainingError(
@@ -105,7 +101,7 @@ def start(root: Path, options: RunOptions) -> None:
     """
     require_right(Action.START_RUN)
     refuse_start(root, options)
-    with _alone(RunFolder.of(options.out, options.method)) as folder:
+    with _alone(RunFolder.of(options.out, options.run_name)) as folder:
         try:
             refuse_start(root, options)  # once more: another server may have been quicker
             _launch(folder, options)

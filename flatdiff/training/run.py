@@ -56,6 +56,7 @@ class Run:
     recipe: Recipe
     out: Path  # the family's folder
     device: torch.device
+    name: str = ""  # "": the method's
     command: str = ""
     save_every_steps: int = 500
     keep_every_steps: int | None = None  # raw weights become checkpoints of their own; None: never
@@ -73,7 +74,7 @@ class Run:
     @property
     def folder(self) -> RunFolder:
         """Where everything that is known of it is kept."""
-        return RunFolder.of(self.out, self.recipe.method)
+        return RunFolder.of(self.out, self.name or self.recipe.method)
 
 
 @dataclass
@@ -126,7 +127,7 @@ def execute(run: Run, resume: bool, stop: Callable[[], bool] = _never) -> Iterat
             if record.step % run.save_every_steps == 0:
                 save_state(run, state, history)
             if run.keep_every_steps and record.step % run.keep_every_steps == 0:
-                _write(run, state, RAW, history.rows, f"{run.recipe.method}-{record.step:06d}")
+                _write(run, state, RAW, history.rows, f"{run.folder.name}-{record.step:06d}")
             yield record
             if record.step < run.recipe.steps and run.world.any(stop()):
                 save_state(run, state, history)
@@ -239,7 +240,7 @@ def _last_good(run: Run) -> str:
 def write_checkpoints(run: Run, state: TrainingState, history: list[list[float]]) -> None:
     """All sets of weights of a run, each a folder with its card."""
     for kind in WEIGHT_KINDS:
-        _write(run, state, kind, history, method_name(run.recipe.method, kind))
+        _write(run, state, kind, history, method_name(run.folder.name, kind))
 
 
 def _write(

@@ -1,4 +1,4 @@
-"""A run folder is `<family>/<method>.training/` below the checkpoints: all that is known of a run.
+"""A run folder is `<family>/<name>.training/` below the checkpoints: all that is known of a run.
 
     options.json        what was chosen
     state.safetensors   from which it continues, see run.py
@@ -10,8 +10,8 @@
 Whoever looks, a page, a command or a server that has just come up, learns everything from there.
 """
 
+import re
 import shutil
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,10 +22,9 @@ from flatdiff.checkpoints.averages import WEIGHT_KINDS, method_name
 from flatdiff.checkpoints.card import CARD_FILE
 from flatdiff.checkpoints.collection import SUFFIX
 from flatdiff.checkpoints.header import read_header
-from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.errors import CheckpointError, TrainingError
 from flatdiff.system.files import atomic_write
-from flatdiff.system.foreign_json import as_sentence, is_text, quoted, read_foreign_json
+from flatdiff.system.foreign_json import quoted, read_foreign_json
 from flatdiff.system.locks import Lock, is_held, owner, take
 from flatdiff.training.run_history import RunHistory, read_history
 from flatdiff.training.run_options import RunOptions
@@ -45,9 +44,9 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def of(cls, out: Path, method: BaseMethod) -> "RunFolder":
-        """Of the run of a method in a family's folder."""
-        return cls(out / f"{method}{SUFFIX}")
+    def of(cls, out: Path, name: str) -> "RunFolder":
+        """Of the run of a name in a family's folder."""
+        return cls(out / f"{name}{SUFFIX}")
 
     @property
     def state_file(self) -> Path:
@@ -80,15 +79,25 @@ class RunFolder:
         return self.path / "run.lock"
 
     @property
-    def method(self) -> str:
-        """A base method, whatever the folder is called."""
+    def name(self) -> str:
+        """The run's, which is its method's unless it was given another."""
         return self.path.name.removesuffix(SUFFIX)
+
+    def makes(self, name: str) -> bool:
+        """Whether a checkpoint of the family is called as one of this run's.
+
+        >>> folder = RunFolder.of(Path("mine"), "sam")
+        >>> folder.makes("sam-ema"), folder.makes("sam-002000"), folder.makes("sam-s1")
+        (True, True, False)
+        """
+        own = [method_name(self.name, kind) for kind in WEIGHT_KINDS]
+        return name in own or re.fullmatch(rf"{re.escape(self.name)}-\d{{6,}}", name) is not None
 
     @property
     def checkpoints(self) -> list[str]:
         """`<family>/<name>` of its final weights, those that are there."""
         family = self.path.parent
-        names = [method_name(self.method, kind) for kind in WEIGHT_KINDS]
+        names = [method_name(self.name, kind) for kind in WEIGHT_KINDS]
         return [f"{family.name}/{n}" for n in names if (family / n / CARD_FILE).is_file()]
 
     def exists(self) -> bool:
@@ -161,8 +170,8 @@ class TrainingRun:
 
     @property
     def id(self) -> str:
-        """`<family>/<method>`, as its raw checkpoint will be called."""
-        return f"{self.family}/{self.method}"
+        """`<family>/<name>`, as its raw checkpoint will be called."""
+        return f"{self.family}/{self.folder.name}"
 
     @property
     def family(self) -> str:
@@ -171,8 +180,8 @@ class TrainingRun:
 
     @property
     def method(self) -> str:
-        """A base method, whatever the folder is called."""
-        return self.folder.method
+        """A base method, or the folder's name where the options are not known."""
+        return self.options.method if self.options else self.folder.name
 
     @property
     def alive(self) -> bool:
@@ -195,29 +204,7 @@ class TrainingRun:
         return self.folder.checkpoints
 
 
-def list_runs(root: Path) -> Iterator[TrainingRun]:
-    """Every run below a root, those that are alive first, then the latest first."""
-    folders = [RunFolder(path) for path in root.glob(f"*/*{SUFFIX}") if _is_own(path, root)]
-    found = [
-        (read_run(folder), _touched(folder.options_file)) for folder in folders if folder.exists()
-    ]
-    for run, _ in sorted(found, key=lambda pair: (not pair[0].alive, -pair[1], pair[0].id)):
-        yield run
-
-
-def _is_own(path: Path, root: Path) -> bool:
-    """A folder below the root itself, whose name can be shown."""
-    linked = path.is_symlink() or path.parent.is_symlink()
-    return path.is_dir() and not linked and is_text(path.relative_to(root).as_posix())
-
-
-def unnamed_runs(root: Path) -> list[str]:
-    """Folders of runs that are left out, as their names are not UTF-8; as far as can be shown."""
-    names = (path.relative_to(root).as_posix() for path in root.glob(f"*/*{SUFFIX}"))
-    return sorted(as_sentence(name) for name in names if not is_text(name))
-
-
-def _touched(path: Path) -> float:
+def touched(path: Path) -> float:
     """When a file was last written to, in seconds since 1970; options are when a run is begun."""
     try:
         return path.stat().st_mtime
@@ -254,9 +241,7 @@ def _at_rest(run: TrainingRun) -> tuple[RunState, str]:
 def _silent_end(folder: RunFolder) -> str:
     """Why a process ended that could not write it down."""
     # What stands in the log from before the last row is a warning, or of another sitting.
-    if _touched(folder.log_file) >= _touched(folder.history_file) and (
-        words := last_words(folder)
-    ):
+    if touched(folder.log_file) >= touched(folder.history_file) and (words := last_words(folder)):
         return words
     with suppress(OSError):  # somebody deletes it at this moment
         if shutil.disk_usage(folder.path).free < FULL_DISK_BYTES:

@@ -4,11 +4,13 @@ They are the flags of `train`, the widgets of the Train page, and the file besid
 which either continues what the other began. Where the run came from is not in them.
 """
 
+import re
 import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.pasted_command import read_command
 from flatdiff.checkpoints.recipe import (
     BaseMethod,
@@ -24,17 +26,22 @@ from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.system.foreign_json import record_from_json
 from flatdiff.training.execution import Execution, shards_of_process
 
+NAME = re.compile(r"\w[\w.-]{0,39}")
+NAME_RULE = "1 to 40 letters, digits, dots, hyphens and underscores, the first a letter or a digit"
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunOptions:
     """Where and how to train; a recipe setting left out is the preset's."""
 
     out: Path
-    """The family's folder; checkpoints are written to OUT/<method>, -ema and -swa."""
+    """The family's folder; checkpoints are written to OUT/NAME, OUT/NAME-ema and OUT/NAME-swa."""
     preset: str = "digits"
     """digits, cifar10, lsun_tower or ffhq64."""
     method: BaseMethod = "adm"
     """adm (plain), ip (input perturbation) or sam."""
+    name: str = ""
+    """Of the run and its checkpoints, NAME, NAME-ema and NAME-swa; left out: the method's."""
     steps: int | None = None
     """Optimizer steps."""
     seed: int | None = None
@@ -83,16 +90,24 @@ class RunOptions:
     save_every_steps: int = 500
     """How often the state is saved for --resume."""
     keep_every_steps: int | None = None
-    """How often the raw weights become a checkpoint of their own, OUT/<method>-<step>."""
+    """How often the raw weights become a checkpoint of their own, OUT/NAME-<step>."""
     eval_every_steps: int | None = None
     """How often a small LPF and 8 samples of the raw weights are kept, as the Train page shows."""
 
     def __post_init__(self) -> None:
+        if self.name:
+            fits = NAME.fullmatch(self.name) is not None and self.name not in METHODS
+            require(fits, "name", f"{NAME_RULE}, and no method's", self.name)
         self.execution()
         for name in ("save_every_steps", "keep_every_steps", "eval_every_steps", "num_threads"):
             value = getattr(self, name)
             whole = value is None or (isinstance(value, int) and value >= 1)
             require(whole, name, "an integer of at least 1", value)
+
+    @property
+    def run_name(self) -> str:
+        """What the run is called in its family."""
+        return self.name or self.method
 
     def recipe(self, native_precision: Precision = "float32", processes: int = 1) -> Recipe:
         """The preset with these changes.

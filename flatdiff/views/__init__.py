@@ -5,8 +5,7 @@ verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
 surface, nearby, atlas, lpf, radius, rescaling, curvature, exposure, quantization,
 sensitivity, samples, frechet    each as the measure of its name is shown
-surface_plot        contours and lines
-relief              surfaces in 3-D
+surfaces            how the loss over a line or a plane is drawn
 perturbation_sizes  every change of the weights on one axis
 training            losses along a run
 evaluations         flatness and samples along a run

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flatdiff.images.grid import image_grid
 from flatdiff.measures.atlas import AtlasResult, AtlasSettings
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.views.base import Picture, Section, View, with_error
+from flatdiff.views.base import GRID_COLUMNS, Picture, Section, View, with_error
 from flatdiff.views.style import Series
 
 MARGIN = 0.04  # beside a picture, as a share of what it shows
@@ -19,9 +19,11 @@ GROUND = 128  # where nothing is drawn yet: the grey between images
 
 
 def atlas_pictures(
-    series: Sequence[Series[AtlasResult]], _settings: AtlasSettings, _view: View
+    series: Sequence[Series[AtlasResult]], settings: AtlasSettings, _view: View
 ) -> Iterator[Picture]:
-    """One a checkpoint and chain: the same noise at every point."""
+    """Along the path, and one of all points a checkpoint and chain: the same noise everywhere."""
+    for entry in series:
+        yield _path_picture(entry, settings)
     for entry in series:
         columns, count = len(entry.result.a), entry.result.point_images.shape[2]
         rows = np.split(np.concatenate(atlas_rows(entry.result)), count)
@@ -34,6 +36,28 @@ def atlas_pictures(
                 caption=_extent(entry.result),
                 row=entry.title,
             )
+
+
+def _path_picture(entry: Series[AtlasResult], settings: AtlasSettings) -> Picture:
+    """A row a chain from the checkpoint to the end of the first axis; it can be walked."""
+    result = entry.result
+    path = np.flatnonzero((result.a >= 0) & (result.a <= settings.end))
+    row = int(np.flatnonzero(result.b == 0)[0])
+    drawn = result.computed[row, path, None, None, None, None]
+    along = np.where(drawn, result.point_images[row, path], np.uint8(GROUND))
+    count = along.shape[1]
+    return Picture(
+        key=f"path-{entry.title}",
+        content=image_grid(np.concatenate(np.swapaxes(along, 0, 1)), len(path)),
+        alt=f"{count} samples of {entry.title} at {len(path)} points along the first axis",
+        heading=f"{entry.title}, along the path",
+        caption=f"a from 0 to {result.a[path[-1]]:g}, the same noise at every point.",
+        row="path",
+        moments=[
+            (f"a = {a:.2f}", image_grid(images, GRID_COLUMNS))
+            for a, images in zip(result.a[path], along, strict=True)
+        ],
+    )
 
 
 def _extent(result: AtlasResult) -> str:

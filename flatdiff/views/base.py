@@ -48,6 +48,8 @@ class Picture:
     caption: str = ""
     row: str = ""  # of pictures that stand beside each other; "" = alone
     folded: bool = False  # shown only to those who ask for it
+    # Where it moves: what is said of each moment, and what it shows then.
+    moments: Sequence[tuple[str, NDArray[np.uint8]]] = ()
 
 
 @dataclass(frozen=True)

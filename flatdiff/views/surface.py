@@ -9,16 +9,17 @@ import pandas as pd
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.base import Headline, Picture, Row, Section, View, with_error
-from flatdiff.views.relief import surface_3d
 from flatdiff.views.style import Series
-from flatdiff.views.surface_plot import (
+from flatdiff.views.surfaces.loss_scale import common_range
+from flatdiff.views.surfaces.overlay import MAX_OVERLAID, overlay_3d, overlay_lines
+from flatdiff.views.surfaces.plot import (
     MAX_RELIEFS,
     X_TITLES,
-    common_range,
     drawable,
     surface_contour,
     surface_lines,
 )
+from flatdiff.views.surfaces.relief import surface_3d
 
 
 def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
@@ -57,6 +58,23 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
             alt=f"Relief of the loss of {entry.title}, {limits[0]:.3f} to {limits[1]:.3f}",
             heading=f"{entry.title}, relief",
             row="reliefs",
+            folded=True,
+        )
+    if len(series) >= MAX_OVERLAID:
+        yield from _overlay_pictures(series[:MAX_OVERLAID], limits, view)
+
+
+def _overlay_pictures(
+    pair: Sequence[Series], limits: tuple[float, float], view: View
+) -> Iterator[Picture]:
+    names = " and ".join(entry.title for entry in pair)
+    for kind, draw in (("lines", overlay_lines), ("sheets", overlay_3d)):
+        yield Picture(
+            key=f"overlay-{kind}",
+            content=draw(pair, limits, log=view.log, point=view.point),
+            alt=f"Loss surfaces of {names} over each other, as {kind}",
+            heading=f"{names}, overlaid",
+            row="overlay",
             folded=True,
         )
 

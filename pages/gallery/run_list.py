@@ -1,6 +1,6 @@
 """The runs of the Train page: where each stands, and its buttons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -10,6 +10,7 @@ from flatdiff.system.access import Action, may
 from flatdiff.system.span import in_words
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.sweep import Sweep, go_on, list_sweeps, look, stop_sweep
 from flatdiff.training.time_left import time_left
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
@@ -31,6 +32,30 @@ def show_runs(runs: Sequence[TrainingRun]) -> None:
         with st.expander(f"{len(rest)} earlier"):
             for run in rest:
                 show_run(run)
+
+
+def show_sweeps(root: Path) -> None:
+    """How far each is, with Stop or Continue for all its runs."""
+    for sweep, conducted in list_sweeps(root):
+        standing = look(sweep)
+        if standing.done == standing.num_runs:
+            continue
+        name = sweep.common.out.name
+        failed = f", {len(standing.failed)} failed" if standing.failed else ""
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"Sweep **{plain(name)}**: {standing.done} of {standing.num_runs} runs done, "
+                f"{len(standing.alive)} going on{failed}"
+            )
+            if conducted and may(Action.STOP_RUN):
+                _sweep_button("Stop all", ":material/stop:", stop_sweep, sweep)
+            if not conducted and may(Action.START_RUN):
+                _sweep_button("Continue all", ":material/play_arrow:", go_on, sweep)
+
+
+def _sweep_button(label: str, icon: str, action: Callable[[Sweep], None], sweep: Sweep) -> None:
+    key = f"{label}-{sweep.common.out.name}"
+    st.button(label, key=key, icon=icon, on_click=attempt, args=(action, sweep))
 
 
 def show_run(run: TrainingRun) -> None:

@@ -6,10 +6,11 @@ from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import shared_engine
 from flatdiff.system.access import Action, may
 from flatdiff.training.evaluations import read_evaluations
-from flatdiff.training.run_folder import TrainingRun, list_runs, unnamed_runs
+from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.run_list import list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_charts import choose_charts, losses_of, show_charts
-from pages.gallery.run_list import show_runs
+from pages.gallery.run_list import show_runs, show_sweeps
 from pages.shared.choose import plain
 from pages.shared.glossary import explained
 
@@ -59,6 +60,7 @@ def watch_runs() -> None:
         st.rerun()
     for sentence in st.session_state.pop("refused", []):
         st.error(plain(sentence))
+    show_sweeps(root)
     show_runs(found)
 
 

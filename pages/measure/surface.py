@@ -1,5 +1,6 @@
 """Surface: how does the loss rise around a checkpoint, and between checkpoints?"""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -11,16 +12,17 @@ from flatdiff.engine.engine import Handle
 from flatdiff.measures.request import make_request, unfit
 from flatdiff.views import SECTIONS, Series, View
 from flatdiff.views.base import Point
-from flatdiff.views.relief import surface_3d
-from flatdiff.views.surface_plot import (
+from flatdiff.views.surfaces.loss_scale import common_range
+from flatdiff.views.surfaces.overlay import MAX_OVERLAID, overlay_3d, overlay_lines
+from flatdiff.views.surfaces.plot import (
     MAX_RELIEFS,
     X_TITLES,
     colour_bar,
-    common_range,
     drawable,
     surface_contour,
     surface_lines,
 )
+from flatdiff.views.surfaces.relief import surface_3d
 from pages.shared.atlas import (
     MAX_ATLASES,
     WITH_SAMPLES,
@@ -39,6 +41,7 @@ from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.verdict import say
 
+OVERLAY = "Overlay"
 LINES_ALT = "Loss against distance along one direction, one line a checkpoint"
 
 st.title("Loss surface")
@@ -52,6 +55,8 @@ handles = job_panel([make_request("surface", card, settings, partners=partners) 
 upper = st.container()  # filled when it is known how the picture is wanted
 # Before there is a picture, too: what is not drawn is not in the link.
 views = ["Contours", "3-D"] if settings.dimensions == 2 else ["Lines"]
+if settings.dimensions == 2 and len(cards) >= MAX_OVERLAID:
+    views.append(OVERLAY)
 if not all(unfit("atlas", card) for card in cards):
     views.append(WITH_SAMPLES)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -128,32 +133,60 @@ def with_samples() -> list[Handle]:
         :MAX_ATLASES
     ]
     atlas = choose_atlas(drawer, settings)
-    found = atlas_panel(asked, partners, atlas)
+    above, below = st.container(), st.container()
+    with above:
+        found = atlas_panel(asked, partners, atlas, stored=below)
     shown = [drawn[titles[card.id]] for card in asked]
     figures = [(contour(entry, None), contour_alt(entry)) for entry in shown]
     if settings.dimensions == 1:
         figures = [(lines(None), LINES_ALT)]
-    show_atlas(figures, shown, [handle.result() for handle in found], atlas, point, pick)
-    if settings.dimensions == 2:
-        scale()
+    with above:
+        show_atlas(figures, shown, [handle.result() for handle in found], atlas, point, pick)
+        if settings.dimensions == 2:
+            scale()
     return found
 
 
-def reliefs(flat: bool) -> None:
-    """The first few in 3-D; flat says whether contours stand above them."""
+def some_of(most: int) -> list[Series]:
+    """Those to be seen in 3-D, where there are more than it has room for."""
+    titles = list(drawn)
+    if len(titles) <= most:
+        return series
+    chosen = st.multiselect(
+        "In this picture",
+        titles,
+        titles[:most],
+        key=f"shown_{most}",
+        bind="query-params",
+        max_selections=most,
+    )
+    return [drawn[title] for title in titles if title in (chosen or titles[:most])]
+
+
+def reliefs(shown: Sequence[Series], flat: bool) -> None:
+    """Side by side in 3-D; flat says whether contours stand above them."""
     scenes = [
         Scene(
             entry.title,
             f"Relief of the loss of {entry.title}, {low:.3f} to {high:.3f}",
             surface_3d(entry.result, limits, log=log, point=point),
         )
-        for entry in series[:MAX_RELIEFS]
+        for entry in shown
     ]
     linked_scenes(scenes, pick, flat)
-    if len(series) > MAX_RELIEFS:
-        st.caption(f"The first {MAX_RELIEFS} of {len(series)} checkpoints; contours show all.")
 
 
+def overlay(pair: Sequence[Series], flat: bool) -> None:
+    """Two in one scene; from above where 3-D is not drawn."""
+    names = " and ".join(entry.title for entry in pair)
+    alt = f"Loss surfaces of {names} over each other, {low:.3f} to {high:.3f}"
+    if flat:
+        lines = overlay_lines(pair, limits, log=log, point=point)
+        st.plotly_chart(lines, key="overlay", alt=alt)
+    linked_scenes([Scene(names, alt, overlay_3d(pair, limits, log=log, point=point))], pick, flat)
+
+
+shown = some_of(MAX_RELIEFS) if view == "3-D" else some_of(MAX_OVERLAID) if view == OVERLAY else []
 with upper:
     if not partners:
         say("surface", series)
@@ -162,11 +195,14 @@ with upper:
         st.plotly_chart(lines(point), key="lines", alt=LINES_ALT)
     elif view != WITH_SAMPLES:
         flat = flat_instead()
-        if view == "Contours" or flat:
+        if view == "Contours" or (flat and view == "3-D"):
             contours()
         if view == "3-D":
-            reliefs(flat)
+            reliefs(shown, flat)
+        if view == OVERLAY:
+            overlay(shown, flat)
     st.caption("What is compared shares one panel, one pair of directions and one colour scale.")
+show_nearby(cards, partners, settings, point)  # the answer to a click, where the eye is
 if partners:
     result = series[0].result
     if np.isfinite(result.barrier):
@@ -205,5 +241,3 @@ record(handles, View(log=log, names=names, trajectory=trajectory(places), point=
 if atlases:
     numbers(cards, atlases)
     record(atlases)
-
-show_nearby(cards, partners, settings, point)

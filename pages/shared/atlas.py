@@ -76,13 +76,25 @@ def choose_atlas(place: DeltaGenerator, surface: SurfaceSettings) -> AtlasSettin
 
 
 def atlas_panel(
-    cards: Sequence[Card], partners: Sequence[Card], settings: AtlasSettings
+    cards: Sequence[Card],
+    partners: Sequence[Card],
+    settings: AtlasSettings,
+    stored: DeltaGenerator,
 ) -> list[Handle]:
-    """What it costs, Run, progress; of the partners only the ends of the axes count."""
+    """What it costs, Run, progress; of the partners only the ends of the axes count.
+
+    Args:
+        cards: of the checkpoints that are drawn.
+        partners: that the plane goes through.
+        settings: of all of them.
+        stored: where it is said that all of it is: nobody waits for that line.
+    """
     ends = partners[: settings.plane.num_marks]
     missing = st.empty()
     handles = job_panel(
-        [make_request("atlas", card, settings, partners=ends) for card in cards], primary=False
+        [make_request("atlas", card, settings, partners=ends) for card in cards],
+        primary=False,
+        stored=stored,
     )
     computed = np.array([handle.result().computed for handle in handles])
     if not computed.all():

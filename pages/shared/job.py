@@ -8,6 +8,7 @@ from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.engine.engine import Handle, shared_engine
 from flatdiff.engine.progress import Progress
@@ -27,12 +28,15 @@ RUNS = "runs"  # in the session: the keys that each press of Run began
 REFUSED = "refused"  # in the session: what to say instead of running
 
 
-def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Handle]:
+def job_panel(
+    requests: Sequence[Request], *, primary: bool = True, stored: DeltaGenerator | None = None
+) -> list[Handle]:
     """Show where some requests stand and let the person run, stop or repeat them.
 
     Args:
         requests: what the page needs together.
         primary: whether Ctrl+Enter runs this panel; only one on a page can be.
+        stored: where it is said that all of it is; default: here.
 
     Returns:
         A handle each; their results may be partial or empty.
@@ -46,7 +50,8 @@ def job_panel(requests: Sequence[Request], *, primary: bool = True) -> list[Hand
     if any(progress.active for progress in known):
         _running(handles, _stage(known))
     elif len(known) == len(handles) and all(p.state == "done" for p in known):
-        _stored(handles, known)
+        with stored or st.container():
+            _stored(handles, known)
     else:
         _ready(handles, known, primary)
     return handles

@@ -22,7 +22,6 @@ from pages.shared.choose import plain
 OTHER = "other"
 WIDTHS = {f"one column ({COLUMN_MM:g} mm)": COLUMN_MM, f"two ({PAGE_MM:g} mm)": PAGE_MM}
 PREVIEW_PX = 5  # a millimetre
-RELIEF = "relief"
 # What a person may change about the pictures, and the command can say, too.
 LOOKS = ("log", "relative", "spaghetti", "timestep_bins")
 
@@ -42,7 +41,7 @@ def print_button(handles: Sequence[Handle], view: View) -> None:
 @st.dialog("Figure for a paper", width="large")
 def _dialog(handles: Sequence[Handle], view: View) -> None:
     # matplotlib takes half a second that no page should pay before somebody asks for a file.
-    from flatdiff.reports.figure.page import heading_of, panels, to_print
+    from flatdiff.reports.figure.page import heading_of, moves, panels, to_print
     from flatdiff.reports.figure.words import BIBTEX, caption, figure_command, file_name
 
     items = [measured(handle) for handle in handles]
@@ -59,10 +58,10 @@ def _dialog(handles: Sequence[Handle], view: View) -> None:
     except FlatdiffError as error:
         st.error(plain(str(error)))
         return
-    turns = any(RELIEF in panel for panel in page.panel)
+    animated = moves(items, page)
     with st.container(horizontal=True):
         for suffix, mime in SUFFIXES.items():
-            if suffix == ".gif" and not turns:
+            if suffix == ".gif" and not animated:
                 continue
             st.download_button(
                 suffix[1:].upper(),

@@ -26,7 +26,8 @@ from flatdiff.views.base import GRID_COLUMNS
 from flatdiff.views.lpf import lpf_dots
 from flatdiff.views.quantization import quantization_lines
 from flatdiff.views.style import Series
-from flatdiff.views.surface_plot import common_range, drawable, surface_contour
+from flatdiff.views.surfaces.loss_scale import common_range
+from flatdiff.views.surfaces.plot import drawable, surface_contour
 from flatdiff.views.teaching.tour import WELLS, line_through, middle_row, rise_under_noise, wells
 from flatdiff.views.teaching.toy import NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.draw import draw_all

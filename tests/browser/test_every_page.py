@@ -13,6 +13,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OVERFLOW, Server
+from tests.browser.test_picture_first import (
+    DESK,
+    ROOM,
+    says_what_it_shows,
+    shows_its_picture_first,
+)
+from tests.browser.test_picture_first import PAGES as PICTURED
 from tests.browser.test_road import PAGES, open_page
 
 pytestmark = pytest.mark.browser
@@ -64,6 +71,8 @@ def test_rows_14_15_18_and_20_on_every_page(
     visit(page, shipped, path)
     says_what_its_numbers_are_worth(page, path)
     speaks(page, path)
+    if path in PICTURED:
+        puts_the_picture_first(page)
     for width, theme in (LAPTOP, PHONE) if PAGES.index(path) % 2 else (PHONE, LAPTOP):
         show(page, width, theme)
         assert page.evaluate(OVERFLOW) <= 0, width
@@ -84,6 +93,14 @@ def test_rows_14_and_15_on_every_screen(page: Page, shipped: Server, path: str) 
         page.screenshot(path=ARTIFACTS / f"{path or 'checkpoints'}-{width}-{theme}.png")
         assert page.evaluate(OVERFLOW) <= 0, (width, theme)
         assert list(serious_findings(page)) == [], (width, theme)
+
+
+def puts_the_picture_first(page: Page) -> None:
+    """On a desk and on a projector, with its verdict."""
+    for screen in (DESK, ROOM):
+        page.set_viewport_size(screen)
+        shows_its_picture_first(page)
+    says_what_it_shows(page)
 
 
 def visit(page: Page, shipped: Server, path: str) -> None:

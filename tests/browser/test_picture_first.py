@@ -14,7 +14,10 @@ PAGES = (
     *("", "surface", "flatness", "radius", "curvature", "exposure", "quantization", "samples"),
     "quality",
 )
-DESK, ROOM, PHONE = (1280, 800), (1024, 768), (375, 812)
+DESK, ROOM, PHONE = (
+    ViewportSize(width=width, height=height)
+    for width, height in ((1280, 800), (1024, 768), (375, 812))
+)
 # Charts, images, and scenes; their tops and bottoms in CSS pixels of the window.
 BOXES = """() => [...document.querySelectorAll(
     '[data-testid="stPlotlyChart"], [data-testid="stImage"] img, .scenes figure')]
@@ -34,26 +37,25 @@ CAMERA = """() => {
 }"""
 
 
-@pytest.mark.parametrize("screen", [DESK, ROOM, PHONE], ids=["desk", "room", "phone"])
-def test_the_picture_is_on_the_first_screen(
-    page: Page, shipped: Server, screen: tuple[int, int]
-) -> None:
-    """At least half of it is, or 200 pixels, without any scrolling."""
-    width, height = screen
-    page.set_viewport_size(ViewportSize(width=width, height=height))
+def test_the_picture_is_on_the_first_screen_of_a_phone(page: Page, shipped: Server) -> None:
+    """Other screens are asked where every page is opened anyway; see test_every_page.py."""
+    page.set_viewport_size(PHONE)
     for path in PAGES:
         open_page(page, shipped, path)
-        expect(page.locator(AT_REST)).to_be_visible()
-        # Until it is so: charts come one by one, and not always the first of them first.
-        page.wait_for_function(ON_FIRST_SCREEN)
+        shows_its_picture_first(page)
 
 
-def test_every_measuring_page_says_what_it_shows(page: Page, shipped: Server) -> None:
+def shows_its_picture_first(page: Page) -> None:
+    """At least half of it is on the screen, or 200 pixels, without any scrolling."""
+    expect(page.locator(AT_REST)).to_be_visible()
+    # Until it is so: charts come one by one, and not always the first of them first.
+    page.wait_for_function(ON_FIRST_SCREEN)
+
+
+def says_what_it_shows(page: Page) -> None:
     """One line, with an interval, or that nothing is decided."""
-    for path in PAGES[1:]:
-        open_page(page, shipped, path)
-        said = page.get_by_text(re.compile(r"(times less|Not decided|less .* than)"))
-        expect(said.first).to_be_visible()
+    said = page.get_by_text(re.compile(r"(times less|Not decided|less .* than)"))
+    expect(said.first).to_be_visible()
 
 
 def test_home_turns_until_somebody_touches_it(page: Page, shipped: Server) -> None:

@@ -47,7 +47,7 @@ def webgl_browser(browser: Browser) -> Iterator[Browser]:
 @pytest.fixture
 def visitor(webgl_browser: Browser) -> Iterator[Page]:
     """On a laptop with WebGL."""
-    context = webgl_browser.new_context(viewport=ViewportSize(width=1280, height=1100))
+    context = webgl_browser.new_context(viewport=ViewportSize(width=900, height=1000))
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()

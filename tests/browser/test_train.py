@@ -1,13 +1,14 @@
 """Training in a real browser: start, close the tab, come back, find it in the gallery."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from flatdiff.training import launcher
-from flatdiff.training.run_folder import list_runs
+from flatdiff.training.run_list import list_runs
 from tests.browser.conftest import Server
 from tests.browser.test_road import open_page, set_number
 
@@ -16,10 +17,14 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def runs_end(workshop: Server) -> Iterator[None]:
-    """Whatever a test leaves running is stopped."""
+    """Whatever a test leaves running is stopped, and has stopped: what is on disk is at rest."""
     yield
     for run in list_runs(workshop.checkpoints):
         launcher.stop(run)
+    deadline = time.monotonic() + 60
+    while any(run.alive for run in list_runs(workshop.checkpoints)):
+        assert time.monotonic() < deadline, "a run does not stop"
+        time.sleep(0.1)
 
 
 @pytest.mark.usefixtures("runs_end")

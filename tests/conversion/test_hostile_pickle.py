@@ -8,11 +8,13 @@ import contextlib
 import functools
 import os
 import pickletools
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from hypothesis import given, settings
@@ -39,6 +41,7 @@ WATCHED = (
     "open",
 )
 _watching = False
+MORE_BYTES = 1 << 30
 
 
 def _heard(event: str, args: tuple[Any, ...]) -> None:
@@ -54,12 +57,25 @@ def nothing_is_run() -> Iterator[None]:
     """Raises where Python imports, opens, compiles or calls anything outside meanwhile."""
     global _watching  # an audit hook cannot be taken away again
     EVENTS.clear()
-    _watching = True
+    with little_memory():
+        _watching = True
+        try:
+            yield
+        finally:
+            _watching = False
+    assert EVENTS == []
+
+
+@contextlib.contextmanager
+def little_memory() -> Iterator[None]:
+    """As the child has it that reads foreign files: one number in a pickle may ask for 20 GB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    used = psutil.Process().memory_info().data
+    resource.setrlimit(resource.RLIMIT_DATA, (used + MORE_BYTES, hard))
     try:
         yield
     finally:
-        _watching = False
-    assert EVENTS == []
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
 class Reduced:

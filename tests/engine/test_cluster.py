@@ -18,7 +18,13 @@ from distributed import Client
 from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.engine.cluster import Cluster
-from flatdiff.engine.delivery import WeightsMissingError, has, received_root, take_piece, unpack
+from flatdiff.engine.delivery import (
+    WeightsMissingError,
+    has,
+    received_root,
+    take_last_piece,
+    take_piece,
+)
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import Store
 from flatdiff.engine.worker import number_of
@@ -125,7 +131,7 @@ def test_weights_travel_and_damaged_ones_end_the_job(
     settings = SurfaceSettings(resolution=3)
     with pytest.raises(EngineError, match="arrived as other bytes"):
         loss_of(tmp_path / "1.sqlite", Cluster(machines.address), root, settings)
-    # A second piece of the job may have asked for them too; what it is sent goes the same way.
+    # A second tile of the job may have asked for them too; what it is sent goes the same way.
     until(lambda: machines.received(0) == [], "nothing of them")
     loss = loss_of(tmp_path / "2.sqlite", Cluster(machines.address), tiny_root, settings)
     card = read_card(tiny_root, "tiny/adm")
@@ -144,15 +150,13 @@ def test_weights_are_taken_whole_or_not_at_all(
     folder = tiny_root / "tiny" / "adm"
     content, text = ((folder / name).read_bytes() for name in ("weights.safetensors", "card.json"))
     take_piece("a", content[:100])
-    take_piece("a", b"x" + content[101:])
     with pytest.raises(Exception, match="arrived as other bytes"):
-        unpack("a", *what, text)
+        take_last_piece("a", b"x" + content[101:], *what, text)
     assert not has(*what)
     for sender in "bc":  # two workers of one machine asked at the same time
         take_piece(sender, content[:100])
-        take_piece(sender, content[100:])
-    unpack("b", *what, text)
-    unpack("c", *what, text)
+    for sender in "bc":
+        take_last_piece(sender, content[100:], *what, text)
     assert read_card(received_root(*what), card.id) == card
     assert [path.name for path in (tmp_path / "received").iterdir()] == [kept_as(card)]
     other = dataclasses.replace(card.flags, noise_schedule="linear")

@@ -21,7 +21,7 @@ from flatdiff.landscape.subject import Subject
 from flatdiff.measures import MEASURES
 from flatdiff.measures.curvature import CurvatureSettings
 from flatdiff.measures.request import make_request
-from flatdiff.training.run_folder import list_runs
+from flatdiff.training.run_list import list_runs
 from tests.own.conftest import code_of
 from tests.tiny import CPU, typed
 

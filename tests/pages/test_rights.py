@@ -13,7 +13,7 @@ from flatdiff.engine.engine import Engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.system.access import RIGHTS, Action, Role
 from flatdiff.training import launcher
-from flatdiff.training.run_folder import list_runs
+from flatdiff.training.run_list import list_runs
 from flatdiff.training.run_options import RunOptions
 from tests.pages.test_foreign import tiny_root  # noqa: F401  (a fixture)
 from tests.pages.test_pages import MEASURING, engine, fill, opened, requests_of, texts  # noqa: F401

@@ -17,10 +17,10 @@ from flatdiff.errors import SettingsError
 from flatdiff.measures import MEASURES
 from flatdiff.reports.figure.axes import draw_chart
 from flatdiff.reports.figure.options import PageOptions
-from flatdiff.reports.figure.page import heading_of, panels, to_print
+from flatdiff.reports.figure.page import heading_of, moves, panels, to_print
 from flatdiff.reports.figure.style import as_words
 from flatdiff.reports.figure.words import BIBTEX, caption, figure_command, file_name
-from flatdiff.views.surface_plot import surface_contour
+from flatdiff.views.surfaces.plot import surface_contour
 from tests.results import RESULTS, surface
 from tests.results import measured_item as item
 
@@ -85,6 +85,19 @@ def test_a_surface_turns_once_around() -> None:
     assert image.info["loop"] == 0
     with pytest.raises(SettingsError, match="choose the panel"):
         to_print(items, PAGE, ".gif")
+
+
+def test_samples_along_a_path_are_walked_there_and_back() -> None:
+    """As many frames as there are points, the ends once; the first is the checkpoint's own."""
+    items = items_of("atlas")
+    (picture, *others) = (p for p in panels(items, PAGE) if p.moments)
+    assert len(others) == len(items) - 1
+    page = PageOptions(panel=(heading_of(picture),), width_mm=40)
+    image: Any = Image.open(io.BytesIO(to_print(items, page, ".gif")))
+    assert [words for words, _ in picture.moments] == ["a = 0.00", "a = 1.00"]
+    assert image.n_frames == 2
+    assert moves(items, page)
+    assert not moves(items_of("lpf"), PAGE)
 
 
 def test_the_numbers_are_those_of_the_screen() -> None:

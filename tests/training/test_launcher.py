@@ -21,7 +21,8 @@ from flatdiff.system.locks import owner
 from flatdiff.training import launcher
 from flatdiff.training.loop import pick_precision
 from flatdiff.training.run import Run
-from flatdiff.training.run_folder import RunFolder, TrainingRun, list_runs
+from flatdiff.training.run_folder import RunFolder, TrainingRun
+from flatdiff.training.run_list import list_runs
 from flatdiff.training.run_options import RunOptions
 from tests.conftest import write_tiny_checkpoint
 from tests.tiny import file_digests, finished

@@ -8,7 +8,7 @@ import pytest
 
 from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.training import launcher
-from flatdiff.training.run_folder import list_runs
+from flatdiff.training.run_list import list_runs
 from tests.conftest import write_tiny_checkpoint
 from tests.training.test_launcher import options_of
 from tests.training.test_run_folder import begun, write

@@ -9,8 +9,9 @@ import pytest
 from flatdiff.checkpoints.card import read_card
 from flatdiff.errors import TrainingError
 from flatdiff.training.run import Run, execute
-from flatdiff.training.run_folder import MAX_WORDS, RunFolder, TrainingRun, list_runs, read_run
+from flatdiff.training.run_folder import MAX_WORDS, RunFolder, TrainingRun, read_run
 from flatdiff.training.run_history import HistoryFile
+from flatdiff.training.run_list import list_runs
 from flatdiff.training.run_options import RunOptions
 from tests.conftest import write_tiny_checkpoint
 from tests.tiny import CPU, finished, tiny_recipe

@@ -16,14 +16,14 @@ from flatdiff.views.exposure import exposure_curves, exposure_gaps
 from flatdiff.views.frechet import frechet_dots
 from flatdiff.views.lpf import lpf_dots
 from flatdiff.views.quantization import quantization_lines
-from flatdiff.views.relief import surface_3d
 from flatdiff.views.style import HUES, OTHER_HUE, Series, band, style_of
-from flatdiff.views.surface_plot import (
-    common_range,
+from flatdiff.views.surfaces.loss_scale import common_range
+from flatdiff.views.surfaces.plot import (
     shown_grid,
     surface_contour,
     surface_lines,
 )
+from flatdiff.views.surfaces.relief import surface_3d
 from flatdiff.views.training import loss_history_lines
 from tests.results import exposure, frechet, lpf, quantization, surface
 from tests.subjects import changed

@@ -8,9 +8,9 @@ import pytest
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import grid
-from flatdiff.views.relief import surface_3d
 from flatdiff.views.style import Series
-from flatdiff.views.surface_plot import MAX_TARGETS, drawable, surface_contour, surface_lines
+from flatdiff.views.surfaces.plot import MAX_TARGETS, drawable, surface_contour, surface_lines
+from flatdiff.views.surfaces.relief import surface_3d
 from tests.results import surface
 from tests.subjects import changed
 

@@ -170,19 +170,21 @@ def _bars(axes: Axes, trace: Any) -> None:
 
 
 def _contour(axes: Axes, trace: Any) -> Any:
-    """Filled, with the levels and the colours of the trace."""
+    """Filled or in lines, with the levels and the colours of the trace."""
     said = trace.contours
     levels = np.linspace(
         said.start, said.end, max(1, round((said.end - said.start) / said.size)) + 1
     )
     levels[[0, -1]] += (-EDGE * abs(said.start), EDGE * abs(said.end))
-    drawn = axes.contourf(
-        np.asarray(trace.x),
-        np.asarray(trace.y),
-        np.ma.masked_invalid(np.asarray(trace.z, dtype=float)),
-        levels=levels,
-        cmap=colormap_of(trace.colorscale),
-    )
+    z = np.ma.masked_invalid(np.asarray(trace.z, dtype=float))
+    x, y = np.asarray(trace.x), np.asarray(trace.y)
+    if said.coloring == "lines":
+        look = {"color": colour_of(trace.line.color), **line_of(trace.line)}
+        lines: Any = {f"{name}s": [look[name]] for name in look}
+        axes.contour(x, y, z, levels=levels, **lines)
+        axes.plot([], [], label=as_words(trace.name), **look)  # for the legend
+        return None
+    drawn = axes.contourf(x, y, z, levels=levels, cmap=colormap_of(trace.colorscale))
     drawn.set_edgecolor("face")  # no white seams between levels in a viewer
     return drawn, trace.colorbar
 

@@ -33,7 +33,7 @@ from flatdiff.views.base import in_groups
 
 MM = 1 / 25.4  # of an inch
 PNG_DPI, GIF_DPI = 300, 110
-TURN_FRAMES, FRAME_MS = 48, 80
+TURN_FRAMES, TURN_MS, WALK_MS = 48, 80, 250
 SQUARE, FLATTEST, TALLEST = 1.0, 0.35, 0.85  # height of a panel over its width
 SMALL_MM, LEAST_MM, MOST_BESIDE = 38.0, 60.0, 3  # width of a square panel, and of another one
 LETTER_MM = 0.21  # width of a letter a point of its size, with the room that ticks take
@@ -89,6 +89,12 @@ def to_print(items: Sequence[Measured], page: PageOptions, suffix: str) -> bytes
     about = {"Title": file_name(items), "Description": f"{caption(items)}\n{BIBTEX}"}
     with _one_at_a_time, mpl.rc_context({**STYLE, "font.size": page.font_size}):
         return WRITERS[suffix](shown, page, about)
+
+
+def moves(items: Sequence[Measured], page: PageOptions) -> bool:
+    """Whether there is something in the figure that a GIF would show in motion."""
+    shown = _chosen(panels(items, page), page.panel)
+    return any(picture.moments or _is_relief(picture.content) for picture in shown)
 
 
 def _chosen(known: Sequence[Picture], wanted: Sequence[str]) -> list[Picture]:
@@ -200,21 +206,42 @@ def _png(shown: Sequence[Picture], page: PageOptions, about: dict[str, str]) -> 
 
 
 def _gif(shown: Sequence[Picture], page: PageOptions, about: dict[str, str]) -> bytes:
-    """Reliefs that turn once around."""
-    reliefs = [picture for picture in shown if _is_relief(picture.content)]
-    if not reliefs:
-        raise SettingsError("gif is for reliefs that turn: choose the panel of one")
-    side_by_side = [replace(picture, row="reliefs") for picture in reliefs]
-    angles = AZIMUTH + np.linspace(0, 360, TURN_FRAMES, endpoint=False)
-    drawn = (_drawn(side_by_side, page, float(angle)) for angle in angles)
+    """Paths that are walked there and back, or reliefs that turn once around."""
+    walked = [picture for picture in shown if picture.moments]
+    drawn, pause = (_walk(walked, page), WALK_MS) if walked else (_turn(shown, page), TURN_MS)
     frames = [
         Image.open(io.BytesIO(_saved(each, format="png", dpi=GIF_DPI))).convert("RGB")
         for each in drawn
     ]
     buffer = io.BytesIO()
-    said = {"duration": FRAME_MS, "loop": 0, "comment": about["Description"].encode()}
+    said = {"duration": pause, "loop": 0, "comment": about["Description"].encode()}
     frames[0].save(buffer, "gif", save_all=True, append_images=frames[1:], **said)
     return buffer.getvalue()
+
+
+def _walk(walked: Sequence[Picture], page: PageOptions) -> Iterator[Figure]:
+    """One figure a moment, and back again but for both ends."""
+    moments = [
+        [
+            replace(picture, content=content, heading=f"{picture.heading}\n{words}")
+            for picture, (words, content) in zip(walked, at_once, strict=True)
+        ]
+        for at_once in zip(*(picture.moments for picture in walked), strict=True)
+    ]
+    return (_drawn(each, page) for each in [*moments, *moments[-2:0:-1]])
+
+
+def _turn(shown: Sequence[Picture], page: PageOptions) -> Iterator[Figure]:
+    """One figure an angle."""
+    reliefs = [picture for picture in shown if _is_relief(picture.content)]
+    if not reliefs:
+        raise SettingsError(
+            "gif is for what moves, a relief that turns or samples along a path: choose the "
+            "panel of one"
+        )
+    side_by_side = [replace(picture, row="reliefs") for picture in reliefs]
+    angles = AZIMUTH + np.linspace(0, 360, TURN_FRAMES, endpoint=False)
+    return (_drawn(side_by_side, page, float(angle)) for angle in angles)
 
 
 def _saved(figure: Figure, **options: Any) -> bytes:

@@ -18,7 +18,7 @@ def draw_relief(axes: Axes3D, figure: go.Figure, azimuth: float = AZIMUTH) -> No
 
     Args:
         axes: in three dimensions.
-        figure: as `flatdiff.views.relief` makes it.
+        figure: as `flatdiff.views.surfaces.relief` makes it.
         azimuth: degrees, of the eye.
     """
     drawn: Any = figure

@@ -6,7 +6,7 @@ from scipy.stats import norm
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.style import Series, laid_out, style_of
-from flatdiff.views.surface_plot import CHOSEN, shown_grid
+from flatdiff.views.surfaces.plot import CHOSEN, shown_grid
 
 WELLS = {"narrow": (8.0, "adm"), "wide": (1.0, "sam")}  # second derivative; whose look it has
 NUM_PLACES = 12  # where the noise may lead to

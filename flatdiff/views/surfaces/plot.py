@@ -1,6 +1,5 @@
 """Loss surfaces as contours and lines; viridis, one range for all that is compared."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,11 +10,9 @@ from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
 from flatdiff.views.base import Point
 from flatdiff.views.style import COLORSCALE, Series, band, laid_out
+from flatdiff.views.surfaces.loss_scale import levels, loss_ticks, on_scale
 
-CONTOUR_LEVELS = 16
 BAR_STEPS = 256
-MIN_TICKS = 3  # of a logarithmic scale
-MANY_TIMES = 500  # what the highest loss is of the lowest, where powers of ten are enough
 MAX_RELIEFS = 4  # a browser has room for few of them
 X_TITLES: dict[Axes, str] = {
     "random": "a (1 moves every filter by its own norm)",
@@ -49,12 +46,6 @@ def drawable(result: SurfaceResult) -> bool:
     return len(a) >= min(3, len(result.a)) and len(b) >= min(3, len(result.b))
 
 
-def common_range(results: Sequence[SurfaceResult]) -> tuple[float, float] | None:
-    """The lowest and highest finite loss of all; None where nothing is computed."""
-    values = np.concatenate([result.loss[np.isfinite(result.loss)] for result in results])
-    return (float(values.min()), float(values.max())) if values.size else None
-
-
 def surface_contour(
     result: SurfaceResult,
     limits: tuple[float, float],
@@ -86,7 +77,7 @@ def surface_contour(
         figure.add_trace(_path(places, trajectory))
     figure.add_trace(places)
     if point is not None:
-        figure.add_trace(_chosen(point))
+        figure.add_trace(chosen(point))
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
     return laid_out(figure, height=380)
@@ -95,15 +86,15 @@ def surface_contour(
 def _filled(
     result: SurfaceResult, limits: tuple[float, float], log: bool, bar: bool
 ) -> go.Contour:
-    low, high = on_scale(np.array(limits), log)
+    start, end, size = levels(limits, log)
     return go.Contour(
         **surface_trace(result, log),
         hoverinfo="skip",
         colorbar={"title": "loss", "thickness": 12, **loss_ticks(limits, log)},
         showscale=bar,
-        zmin=low,
-        zmax=high,
-        contours={"start": low, "end": high, "size": (high - low) / CONTOUR_LEVELS or 1.0},
+        zmin=start,
+        zmax=end,
+        contours={"start": start, "end": end, "size": size},
         line={"width": 0.5, "color": "rgba(255,255,255,0.35)"},
     )
 
@@ -160,7 +151,8 @@ def _targets(result: SurfaceResult) -> go.Scatter:
     )
 
 
-def _chosen(point: Point) -> go.Scatter:
+def chosen(point: Point) -> go.Scatter:
+    """A dot where somebody chose a point."""
     return go.Scatter(
         x=[point[0]],
         y=[point[1]],
@@ -255,40 +247,3 @@ def surface_lines(
     figure.update_xaxes(title=x_title)
     figure.update_yaxes(title="loss", type="log" if log else "linear")
     return laid_out(figure, height=420)
-
-
-def on_scale(values: NDArray, log: bool) -> NDArray:
-    """As drawn: the logarithm to base 10, or the loss itself."""
-    return np.log10(values) if log else values
-
-
-def loss_ticks(limits: tuple[float, float], log: bool) -> dict:
-    """Ticks at round numbers of the loss, whatever the scale."""
-    low, high = limits
-    if not log:
-        return {"tickvals": round_ticks(low, high)}
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    leading = (1,) if high >= MANY_TIMES * low else (1, 2, 5)
-    ticks = [m * 10.0**k for k in powers for m in leading if low <= m * 10.0**k <= high]
-    if len(ticks) < MIN_TICKS:  # it spans too little for such
-        ticks = list(np.geomspace(low, high, 5))
-    return {
-        "tickvals": on_scale(np.array(ticks), log),
-        "ticktext": [f"{tick:.3g}" for tick in ticks],
-    }
-
-
-def round_ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten between two numbers, four to eight of them.
-
-    plotly chooses such itself but for contours, where it counts from their lowest level.
-
-    >>> round_ticks(0.153, 1.107)
-    [0.2, 0.4, 0.6, 0.8, 1.0]
-    """
-    if not high > low:
-        return [low]
-    power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = power * max(m for m in (1, 2, 5) if m * power <= (high - low) / 4)
-    first, last = math.ceil(low / step), math.floor(high / step)
-    return [float(f"{k * step:.10g}") for k in range(first, last + 1)]

@@ -1,11 +1,14 @@
 """Loss surfaces as reliefs: what is compared shares its height and its colours."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.base import Point
-from flatdiff.views.surface_plot import CHOSEN, loss_ticks, on_scale, surface_trace
+from flatdiff.views.surfaces.loss_scale import levels, loss_ticks, on_scale
+from flatdiff.views.surfaces.plot import CHOSEN, surface_trace
 
 AXIS = {
     "nticks": 5,
@@ -29,8 +32,29 @@ def surface_3d(
     the colours of the page are left to where it is drawn.
     """
     low, high = on_scale(np.array(limits), log)
-    trace = go.Surface(**surface_trace(result, log), cmin=low, cmax=high, showscale=False)
-    figure = go.Figure(trace)
+    shape = {**surface_trace(result, log), "contours": {"z": floor(limits, log)}}
+    trace = go.Surface(**shape, cmin=low, cmax=high, showscale=False)
+    return in_scene([trace], limits, log=log, point=point)
+
+
+def floor(limits: tuple[float, float], log: bool, color: str = "") -> dict:
+    """Contours that lie below a relief; of one colour, or the relief's own."""
+    start, end, size = levels(limits, log)
+    own = {"color": color} if color else {"usecolormap": True}
+    lines = {"show": False, "project": {"z": True}, "start": start, "end": end, "size": size}
+    return {**lines, **own, "width": 1, "highlight": False}
+
+
+def in_scene(
+    traces: Sequence[go.Surface],
+    limits: tuple[float, float],
+    *,
+    log: bool,
+    point: Point | None,
+) -> go.Figure:
+    """Surfaces in one cube, with a needle where a point is chosen."""
+    low, high = on_scale(np.array(limits), log)
+    figure = go.Figure(list(traces))
     if point is not None:
         figure.add_trace(_needle(point, (low, high)))
     figure.update_scenes(

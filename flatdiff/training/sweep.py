@@ -1,0 +1,266 @@
+"""A sweep is several training runs of one family: every method, strength and seed asked for.
+
+Each is an ordinary run with a name of its own, seen and stopped on the Train page; the sweep only
+decides what begins next. Seeds come one after the other, so that whenever it is stopped the runs
+that are there can be paired.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from flatdiff.checkpoints.recipe import BaseMethod
+from flatdiff.errors import FlatdiffError, TrainingError
+from flatdiff.settings import canonical_json, from_mapping, require
+from flatdiff.system.access import Action, require_right
+from flatdiff.system.child_process import apart, ask_to_stop
+from flatdiff.system.files import PROJECT_ROOT, atomic_write
+from flatdiff.system.foreign_json import record_from_json
+from flatdiff.system.locks import Lock, is_alive, is_held, owner, take
+from flatdiff.training import launcher
+from flatdiff.training.run_folder import RunFolder, TrainingRun, read_run
+from flatdiff.training.run_options import RunOptions
+
+FILE, LOCK = "sweep.json", "sweep.lock"  # in the family's folder
+LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What is trained: the product of seeds with methods, and of these with their strengths."""
+
+    common: RunOptions  # of every run; method, seed, strength and name are the sweep's
+    methods: tuple[BaseMethod, ...]
+    rhos: tuple[float, ...] = ()  # of SAM; none: the preset's
+    gammas: tuple[float, ...] = ()  # of IP; none: the preset's
+    seeds: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        for name in ("methods", "rhos", "gammas", "seeds"):
+            values = getattr(self, name)
+            object.__setattr__(self, name, tuple(values))
+            once = len(set(values)) == len(values)
+            require(once, name, "values that differ", " ".join(map(str, values)))
+        require(bool(self.methods), "methods", "at least one of adm, ip, sam", "none")
+        require(bool(self.seeds), "seeds", "at least one", "none")
+        for name, method in (("rhos", "sam"), ("gammas", "ip")):
+            fits = method in self.methods or not getattr(self, name)
+            require(fits, name, f"left out where {method} is not among the methods", "some")
+        self.runs()  # refuses what no run takes
+
+    def runs(self) -> list[RunOptions]:
+        """Of every run, seed after seed.
+
+        Raises:
+            SettingsError: one of them cannot be.
+        """
+        found = [
+            run for seed in self.seeds for method in self.methods for run in self._of(method, seed)
+        ]
+        for run in found:
+            run.recipe()
+        return found
+
+    def _of(self, method: BaseMethod, seed: int) -> Iterator[RunOptions]:
+        setting, values = {
+            "adm": ("", ()),
+            "sam": ("sam_rho", self.rhos),
+            "ip": ("input_perturbation", self.gammas),
+        }[method]
+        for value in values or (None,):
+            strength = "" if value is None else f"{value:g}"
+            changes = {setting: value} if value is not None else {}
+            name = f"{method}{strength}-s{seed}"
+            yield replace(self.common, method=method, seed=seed, name=name, **changes)
+
+    def to_json(self) -> str:
+        """All but the folder, which is where the text is kept."""
+        own = {name: getattr(self, name) for name in ("methods", "rhos", "gammas", "seeds")}
+        return canonical_json({**own, "common": json.loads(self.common.to_json())})
+
+    @classmethod
+    def from_json(cls, text: str, out: Path) -> "Sweep":
+        """Back from a family's folder.
+
+        Raises:
+            SettingsError: it is no such text, or a setting is out of range.
+        """
+
+        def made(values: dict) -> "Sweep":
+            common = RunOptions.from_json(json.dumps(values.get("common")), out)
+            return from_mapping(cls, {**values, "common": common}, "sweep")
+
+        return record_from_json(text, made)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a sweep is at one moment."""
+
+    num_runs: int
+    runs: Sequence[TrainingRun]  # that were begun, in the sweep's order
+
+    @property
+    def done(self) -> int:
+        """Runs that came to their end."""
+        return sum(run.state == "done" for run in self.runs)
+
+    @property
+    def alive(self) -> list[TrainingRun]:
+        """Those that go on, or wait for a core."""
+        return [run for run in self.runs if run.alive]
+
+    @property
+    def failed(self) -> list[TrainingRun]:
+        """Those that ended before their time."""
+        return [run for run in self.runs if run.state == "failed"]
+
+
+def look(sweep: Sweep) -> Standing:
+    """As the folders of its runs tell."""
+    folders = [_folder(options) for options in sweep.runs()]
+    return Standing(len(folders), [read_run(folder) for folder in folders if folder.exists()])
+
+
+def read_sweep(family: Path) -> Sweep | None:
+    """That of a family's folder; None where there is none, or its file is damaged."""
+    try:
+        return Sweep.from_json((family / FILE).read_text("utf-8"), family)
+    except (OSError, ValueError, FlatdiffError):
+        return None
+
+
+def keep(sweep: Sweep) -> None:
+    """Write it into its family's folder, by which it goes on.
+
+    Raises:
+        TrainingError: another sweep has begun there.
+        FlatdiffError: the folder cannot be written.
+    """
+    path = sweep.common.out / FILE
+    if path.exists():
+        before = read_sweep(path.parent)
+        if before is None or before.common != sweep.common:
+            raise TrainingError(
+                f"{path} is of another sweep; go on with that by --resume, or choose another "
+                "folder"
+            )
+    atomic_write(path, sweep.to_json().encode())
+
+
+def take_sweep(family: Path) -> Lock:
+    """Keep every other process from conducting it.
+
+    Raises:
+        TrainingError: one does.
+    """
+    lock = take(family / LOCK)
+    if lock is None:
+        raise TrainingError(f"{family} is swept by another process ({owner(family / LOCK)})")
+    return lock
+
+
+def list_sweeps(root: Path) -> Iterator[tuple[Sweep, bool]]:
+    """Those below a root, and whether a process conducts each."""
+    for path in sorted(root.glob(f"*/{FILE}")):
+        if (found := read_sweep(path.parent)) is not None:
+            yield found, is_held(path.parent / LOCK)
+
+
+def go_on(sweep: Sweep) -> None:
+    """Conduct it by a process of its own, which belongs to nobody.
+
+    Raises:
+        FlatdiffError: read-only, or somebody conducts it.
+    """
+    require_right(Action.START_RUN)
+    take_sweep(sweep.common.out).close()
+    subprocess.Popen(
+        [sys.executable, "-m", "flatdiff", "sweep", "--resume", "--out", str(sweep.common.out)],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # each run has a log of its own
+        **apart(),
+    )
+
+
+def stop_sweep(sweep: Sweep) -> None:
+    """Ask its process, and with it all its runs, to save and end.
+
+    Raises:
+        FlatdiffError: read-only, or the process is not on this machine, or somebody else's.
+    """
+    require_right(Action.STOP_RUN)
+    held_by = owner(sweep.common.out / LOCK)
+    if not is_alive(held_by):
+        raise TrainingError(f"{sweep.common.out.name} is swept on another machine; stop it there")
+    try:
+        ask_to_stop(int(held_by.partition("@")[0]))
+    except OSError as error:
+        raise TrainingError(f"{sweep.common.out.name}: {error.strerror}") from None
+
+
+def conduct(
+    sweep: Sweep, at_once: int, devices: Sequence[str], stop: Callable[[], bool]
+) -> Iterator[Standing]:
+    """Begin run after run until all are done; yields where it is, once a second.
+
+    Args:
+        sweep: kept in its folder.
+        at_once: runs that go on together.
+        devices: that they are shared out to, in turn.
+        stop: asked once a second; where it says so, all runs save and end.
+
+    Raises:
+        FlatdiffError: a run cannot begin.
+    """
+    tried: set[RunFolder] = set()
+    while True:
+        standing = look(sweep)
+        yield standing
+        if stop():
+            yield from _stopped(sweep)
+            return
+        waiting = [options for options in _left(sweep) if _folder(options) not in tried]
+        if not waiting and not standing.alive:
+            return
+        for options in waiting[: max(0, at_once - len(standing.alive))]:
+            tried.add(_folder(options))
+            _begin(replace(options, device=devices[len(tried) % len(devices)]))
+        time.sleep(LOOK_EVERY_S)
+
+
+def _left(sweep: Sweep) -> Iterator[RunOptions]:
+    """Of runs that are neither done nor going on."""
+    for options in sweep.runs():
+        folder = _folder(options)
+        run = read_run(folder) if folder.exists() else None
+        if run is None or not (run.alive or run.state == "done"):
+            yield options
+
+
+def _begin(options: RunOptions) -> None:
+    folder = _folder(options)
+    if folder.exists():
+        launcher.resume(read_run(folder))
+    else:
+        launcher.start(options.out.parent, options)
+
+
+def _stopped(sweep: Sweep) -> Iterator[Standing]:
+    """Ask all to save and end, and wait until they have."""
+    for run in look(sweep).alive:
+        launcher.stop(run)
+    while (standing := look(sweep)).alive:
+        yield standing
+        time.sleep(LOOK_EVERY_S)
+    yield standing
+
+
+def _folder(options: RunOptions) -> RunFolder:
+    return RunFolder.of(options.out, options.run_name)

@@ -1,0 +1,7 @@
+"""How the loss over a line or a plane is drawn.
+
+loss_scale   what of a loss is compared, in which steps, and which values are named
+plot         contours and lines
+relief       the same in 3-D
+overlay      one over the other
+"""
