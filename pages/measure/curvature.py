@@ -10,6 +10,7 @@ from pages.shared.draw import draw
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.panel import choose_panel
 from pages.shared.record import numbers, record, series_of
 from pages.shared.verdict import say
 
@@ -51,7 +52,8 @@ with drawer:
 settings = CurvatureSettings(
     num_eigenvalues=eigenvalues, num_probes=probes, num_lanczos_steps=steps, seed=seed
 )
-handles = job_panel([make_request("curvature", card, settings) for card in cards])
+on = choose_panel(drawer)
+handles = job_panel([make_request("curvature", card, settings, on(card)) for card in cards])
 series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for eigenvalues, trace and density with their errors.")

@@ -20,6 +20,7 @@ from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
+from pages.shared.panel import choose_panel
 from pages.shared.record import numbers, record, results_of, series_of
 from pages.shared.verdict import say
 
@@ -78,7 +79,8 @@ settings = LpfSettings(
     relative_stderr=percent / 100,
     seed=seed,
 )
-handles = job_panel([make_request("lpf", card, settings) for card in cards])
+on = choose_panel(drawer)
+handles = job_panel([make_request("lpf", card, settings, on(card)) for card in cards])
 series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for a score with its error.")

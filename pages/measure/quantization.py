@@ -19,6 +19,7 @@ from pages.shared.draw import draw, draw_all
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.panel import choose_panel
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 from pages.shared.verdict import say
@@ -33,7 +34,8 @@ with drawer:
     bits = st.multiselect("Bits", WIDTHS, default=[8, 6, 4], key="widths", bind="query-params")
 
 settings = QuantizationSettings(bits=(32, *sorted(bits, reverse=True)), **options)
-handles = job_panel([make_request("quantization", card, settings) for card in cards])
+on = choose_panel(drawer)
+handles = job_panel([make_request("quantization", card, settings, on(card)) for card in cards])
 series = series_of(cards, handles)
 if not series:
     nothing_yet(handles, "press Run for the loss at each width.")
@@ -76,6 +78,7 @@ layer_handles = job_panel(
             SensitivitySettings(
                 bits=width, layers=layer_names(shared_engine().root, card), **options
             ),
+            on(card),
         )
         for card in cards
     ],

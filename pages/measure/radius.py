@@ -17,6 +17,7 @@ from pages.shared.draw import draw_all, draw_timesteps
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.panel import choose_panel
 from pages.shared.record import numbers, record, series_of
 from pages.shared.verdict import say
 
@@ -72,7 +73,8 @@ with drawer:
 settings = RadiusSettings(
     noise=noise, sizes=even_sizes(largest, count), num_directions=directions, seed=seed
 )
-handles = job_panel([make_request("radius", card, settings) for card in cards])
+on = choose_panel(drawer)
+handles = job_panel([make_request("radius", card, settings, on(card)) for card in cards])
 ready = SECTIONS["radius"].ready
 series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
 if not series:

@@ -35,6 +35,7 @@ from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
+from pages.shared.panel import choose_panel
 from pages.shared.plane import choose_surface
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
@@ -51,7 +52,10 @@ explained(
 )
 drawer = settings_drawer()
 cards, partners, settings = choose_surface(drawer)
-handles = job_panel([make_request("surface", card, settings, partners=partners) for card in cards])
+on = choose_panel(drawer)
+handles = job_panel(
+    [make_request("surface", card, settings, on(card), partners) for card in cards]
+)
 upper = st.container()  # filled when it is known how the picture is wanted
 # Before there is a picture, too: what is not drawn is not in the link.
 views = ["Contours", "3-D"] if settings.dimensions == 2 else ["Lines"]

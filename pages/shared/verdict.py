@@ -24,8 +24,14 @@ def say(measure: str, series: Sequence[Series[Any]]) -> None:
         measure: a key of `SECTIONS`.
         series: their results.
     """
-    if (headline := SECTIONS[measure].headline) is None:
-        return
-    found = [(entry.title, headline.estimate(entry.result)) for entry in series]
-    if text := verdict(headline.quantity, found):
+    if text := told(measure, series):
         st.markdown(f"**{plain(text)}**", help=HELP)
+
+
+def told(measure: str, series: Sequence[Series[Any]]) -> str:
+    """The same as text; "" where there is none."""
+    if (headline := SECTIONS[measure].headline) is None:
+        return ""
+    return verdict(
+        headline.quantity, [(entry.title, headline.estimate(entry.result)) for entry in series]
+    )

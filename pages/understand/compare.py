@@ -13,11 +13,12 @@ from flatdiff.reports.reproduce import report_command
 from flatdiff.reports.sheet import PARTS, Part, part_requests
 from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views import SECTIONS
-from pages.shared.choose import choose_checkpoints
+from pages.shared.choose import choose_checkpoints, plain
 from pages.shared.draw import draw_all
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import download
+from pages.shared.verdict import told
 
 
 def found(handles: Sequence[Handle]) -> list[Measured]:
@@ -31,19 +32,39 @@ def found_parts(parts: Mapping[str, Sequence[Handle]]) -> dict[str, list[Measure
     return {name: found(handles) for name, handles in parts.items()}
 
 
-def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
-    """Pictures, numbers and caveat of one measure; returns what is shown."""
-    st.subheader(part.title, divider="gray", anchor=part.name)
-    st.caption(MEASURES[part.measure].question)
-    items = found(handles)
-    if not handles:
-        st.info("None of these checkpoints is a diffusion model, which this is asked of.")
-        return items
-    done = sum(item.done for item in items)
-    if done < len(handles):
-        st.info(f"{done} of {len(handles)} checkpoints are measured; Run above does the rest.")
-    if not items:
-        return items
+def in_a_line(part: Part, num_asked: int, items: Sequence[Measured]) -> str:
+    """What a part is called while it is closed: with its verdict, or how far it is."""
+    done = [item.series for item in items if item.done]
+    said = told(part.measure, done)
+    if len(done) < num_asked:
+        said = f"{len(done)} of {num_asked} checkpoints are measured"
+    return f"**{part.title}**" + (f" · {plain(said)}" if said else "")
+
+
+@st.fragment
+def show_part(part: Part, num_asked: int, items: Sequence[Measured], expanded: bool) -> None:
+    """Pictures, numbers and caveat of one measure, once it is open: drawing all takes seconds."""
+    shown = st.expander(
+        in_a_line(part, num_asked, items),
+        expanded=expanded,
+        key=f"part-{part.name}",
+        on_change="rerun",
+    )
+    if not shown.open:
+        return
+    with shown:
+        st.caption(MEASURES[part.measure].question)
+        if not num_asked:
+            st.info("None of these checkpoints is a diffusion model, which this is asked of.")
+            return
+        if sum(item.done for item in items) < num_asked:
+            st.info("Run above does the rest.")
+        if items:
+            show_items(part, items)
+
+
+def show_items(part: Part, items: Sequence[Measured]) -> None:
+    """What was measured."""
     settings, results = items[0].request.settings, [(i.card.label, i.result) for i in items]
     pictures = SECTIONS[part.measure].pictures([item.series for item in items], settings)
     draw_all([picture for picture in pictures if not picture.folded], f"{part.name}-")
@@ -51,7 +72,6 @@ def show_part(part: Part, handles: Sequence[Handle]) -> list[Measured]:
     if len(table):
         st.dataframe(table, hide_index=True, alt=f"{part.title}: numbers with their errors")
     st.caption(SECTIONS[part.measure].caveat)
-    return items
 
 
 st.title("Compare")
@@ -68,6 +88,16 @@ parts = {name: [next(places) for _ in own] for name, own in requests.items()}
 if not any(job.num_done for handle in handles if (job := handle.job()) is not None):
     nothing_yet(handles, "press Run, and every measure is taken of every checkpoint.")
 
+items = found_parts(parts)
+for number, part in enumerate(PARTS):
+    show_part(part, len(parts[part.name]), items[part.name], expanded=number == 0)
+st.subheader("Summary", divider="gray", anchor="summary")
+st.dataframe(
+    summary([item for own in items.values() for item in own]),
+    alt="Every quantity of every checkpoint with its error",
+)
+st.caption(LEGEND)
+st.subheader("To keep", divider="gray")
 with st.container(horizontal=True):
     download(
         "Report (HTML)",
@@ -84,13 +114,3 @@ st.caption(
     "CSV, NPZ and JSON with the commands that made it. The report from the command line:"
 )
 st.code(report_command(cards), language="bash")
-
-links = [("Summary", "summary"), *((part.title, part.name) for part in PARTS)]
-st.markdown(" · ".join(f"[{title}](#{anchor})" for title, anchor in links))
-st.subheader("Summary", divider="gray", anchor="summary")
-# Filled last: some results take a moment to put together, and the pictures need not wait for it.
-top = st.container()
-items = [item for part in PARTS for item in show_part(part, parts[part.name])]
-with top:
-    st.dataframe(summary(items), alt="Every quantity of every checkpoint with its error")
-    st.caption(LEGEND)

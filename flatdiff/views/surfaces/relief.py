@@ -41,7 +41,7 @@ def floor(limits: tuple[float, float], log: bool, color: str = "") -> dict:
     """Contours that lie below a relief; of one colour, or the relief's own."""
     start, end, size = levels(limits, log)
     own = {"color": color} if color else {"usecolormap": True}
-    lines = {"show": False, "project": {"z": True}, "start": start, "end": end, "size": size}
+    lines = {"show": True, "project": {"z": True}, "start": start, "end": end, "size": size}
     return {**lines, **own, "width": 1, "highlight": False}
 
 
