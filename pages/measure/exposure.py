@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from flatdiff.images.datasets import Split
 from flatdiff.landscape.quantization import FULL_PRECISION_BITS, WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.request import make_request
@@ -12,6 +11,7 @@ from pages.shared.draw import draw
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.panel import SPLITS
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 from pages.shared.verdict import say
@@ -20,8 +20,6 @@ from pages.shared.verdict import say
 # from 1; arXiv 2308.15321).
 PUBLISHED = "1.96e-5 6.79e-5 2.74e-4 7.98e-4 1.92e-3 3.86e-3 7.11e-3 1.21e-2 1.93e-2 2.95e-2 "
 PUBLISHED += "4.34e-2 6.23e-2 8.72e-2 0.1189 0.1604 0.2118"
-
-SPLITS: dict[Split, str] = {"train": "training images", "held_out": "held-out images"}
 
 st.title("Exposure bias")
 explained(
@@ -79,7 +77,8 @@ with drawer:
     with columns[0]:
         split = st.selectbox(
             "Real images",
-            SPLITS,
+            list(SPLITS),
+            list(SPLITS).index("train"),
             format_func=SPLITS.__getitem__,
             key="reference_split",
             bind="query-params",

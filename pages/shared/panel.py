@@ -10,7 +10,7 @@ from flatdiff.images.datasets import Split
 from flatdiff.landscape.panel import Panel
 from pages.shared.choose import whole_number
 
-SPLITS: dict[Split, str] = {"held_out": "held out", "train": "trained on"}
+SPLITS: dict[Split, str] = {"held_out": "held-out images", "train": "training images"}
 MAX_SIZE = 50_000
 
 

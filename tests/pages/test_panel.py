@@ -12,7 +12,11 @@ from tests.pages.test_pages import PAGES, engine  # noqa: F401
 def test_a_link_with_another_panel_asks_for_it(engine: Engine, page: str) -> None:  # noqa: F811
     """Images, size and seed."""
     shown = AppTest.from_file(str(PAGES / f"measure/{page}.py"), default_timeout=30)
-    for key, value in {"panel_split": "trained on", "panel_size": "64", "panel_seed": "3"}.items():
+    for key, value in {
+        "panel_split": "training images",
+        "panel_size": "64",
+        "panel_seed": "3",
+    }.items():
         shown.query_params[key] = value
     shown.run()
     for run in [button for button in shown.button if button.label == "Run"]:
