@@ -1,21 +1,27 @@
-"""What the store knows of many checkpoints, in one look: a picture of samples and the loss."""
+"""What the store knows of many checkpoints, in one look: pictures, the loss and its rise."""
 
 import base64
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import shared_engine
 from flatdiff.engine.job import Job
 from flatdiff.images.grid import image_grid
+from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request, unfit
 from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.views.surfaces.plot import drawable
 
 THUMBNAIL_IMAGES = 4
 THUMBNAIL_HEIGHT = 48  # pixels
@@ -28,37 +34,43 @@ class Known:
     thumbnail: str | None  # a PNG as a data URL; None where nothing was drawn yet
     loss: float  # held-out; NaN where it was not measured
     stderr: float
+    rise: float = nan  # of the loss under weight noise (LPF); NaN where it was not measured
+    rise_stderr: float = nan  # over other noise and other panels
+    # (rows, columns), of the surface; None where it was not measured
+    surface: NDArray[np.float64] | None = None
 
 
 SHOWN = {"samples": SamplesSettings(), "quantization": QuantizationSettings()}
+# Shown where they were measured, on their own pages, and never asked for here.
+FOUND = {"surface": SurfaceSettings(mode="interpolated"), "lpf": LpfSettings()}
 
 
 def gallery_requests(card: Card) -> dict[str, Request]:
-    """What the gallery shows of a checkpoint: samples, and the loss on the default panel."""
+    """What the gallery asks of a checkpoint: samples, and the loss on the default panel."""
+    return _requests(card, SHOWN)
+
+
+def _requests(card: Card, settings: Mapping[str, Any]) -> dict[str, Request]:
     return {
-        measure: make_request(measure, card, settings)
-        for measure, settings in SHOWN.items()
+        measure: make_request(measure, card, own)
+        for measure, own in settings.items()
         if not unfit(measure, card)
     }
 
 
 def known_of(cards: Sequence[Card]) -> list[Known]:
     """In the order of the cards; only what changed since the last look is read."""
-    asked = [gallery_requests(card) for card in cards]
+    asked = [_requests(card, {**SHOWN, **FOUND}) for card in cards]
     jobs = shared_engine().store.jobs_of(request.key for own in asked for request in own.values())
     return [_known(own, jobs) for own in asked]
 
 
 def _known(asked: Mapping[str, Request], jobs: Mapping[str, Job]) -> Known:
-    thumbnail, loss = None, (nan, nan)
+    found: dict[str, Any] = {"samples": None, "quantization": (nan, nan), "lpf": (nan, nan)}
     for measure, request in asked.items():
-        if (job := jobs.get(request.key)) is None:
-            continue
-        if measure == "samples":
-            thumbnail = _thumbnail(request, job.num_done, job.finished_at)
-        else:
-            loss = _loss(request, job.num_done, job.finished_at)
-    return Known(thumbnail, *loss)
+        if (job := jobs.get(request.key)) is not None:
+            found[measure] = READ[measure](request, job.num_done, job.finished_at)
+    return Known(found["samples"], *found["quantization"], *found["lpf"], found.get("surface"))
 
 
 @lru_cache(maxsize=4096)  # made once for every state of a result, which its other arguments name
@@ -78,3 +90,27 @@ def _loss(request: Request, num_done: int, _finished_at: float | None) -> tuple[
     """Of the float32 weights, with its error."""
     result = shared_engine().result(request, num_done)
     return float(result.loss[0]), float(result.stderr[0])
+
+
+@lru_cache(maxsize=4096)
+def _rise(request: Request, num_done: int, _finished_at: float | None) -> tuple[float, float]:
+    """Under weight noise, with its error over other noise and other panels."""
+    result = shared_engine().result(request, num_done)
+    return float(result.gap), float(result.gap_total_stderr)
+
+
+@lru_cache(maxsize=512)
+def _surface(
+    request: Request, num_done: int, _finished_at: float | None
+) -> NDArray[np.float64] | None:
+    """Its losses, once all of them are there."""
+    result = shared_engine().result(request, num_done)
+    return result.loss if result.computed.all() and drawable(result) else None
+
+
+READ: Mapping[str, Callable[[Request, int, float | None], Any]] = {
+    "samples": _thumbnail,
+    "quantization": _loss,
+    "lpf": _rise,
+    "surface": _surface,
+}

@@ -4,20 +4,23 @@ from collections.abc import Sequence
 from hashlib import sha256
 from math import isfinite
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from flatdiff.checkpoints.averages import METHODS, WEIGHT_TITLES
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import shared_engine
 from flatdiff.images.grid import image_grid
 from flatdiff.views.base import with_error
+from flatdiff.views.surfaces.thumbnail import thumbnails
 from pages.gallery.filters import base_method
 from pages.gallery.known import Known, gallery_requests
 from pages.shared.choose import label, plain
 from pages.shared.rows import MAX_COLUMNS, in_rows
 
-THUMBNAIL_COLUMNS = 8
+THUMBNAIL_COLUMNS = 4
 ROW_HEIGHT = 44  # pixels
 ROWS_SHOWN = 10
 # Chosen by a click, before the widget of that name is drawn again.
@@ -32,6 +35,8 @@ COLUMNS = {
     "step": st.column_config.NumberColumn("Step", format="localized"),
     "loss": st.column_config.NumberColumn("Held-out loss", format="%.4f"),
     "stderr": st.column_config.NumberColumn("± (standard error)", format="%.4f"),
+    "rise": st.column_config.NumberColumn("LPF rise", format="%.4f"),
+    "rise_stderr": st.column_config.NumberColumn("± (its standard error)", format="%.4f"),
     "parameters": st.column_config.NumberColumn("Weights in all", format="compact"),
     "digest": st.column_config.TextColumn("Digest"),
 }
@@ -40,12 +45,14 @@ COLUMNS = {
 def as_cards(cards: Sequence[Card], known: Sequence[Known]) -> None:
     """Families under their names, three cards a row."""
     by_id = dict(zip([card.id for card in cards], known, strict=True))
+    drawn = thumbnails([each.surface for each in known])
+    surfaces = dict(zip(by_id, drawn, strict=True))
     for family in dict.fromkeys(card.family for card in cards):
         st.subheader(plain(family), divider="gray")
         own = [card for card in cards if card.family == family]
         for column, card in in_rows(own, MAX_COLUMNS):
             with column:
-                _card(card, by_id[card.id])
+                _card(card, by_id[card.id], surfaces[card.id])
 
 
 def as_table(cards: Sequence[Card], known: Sequence[Known]) -> None:
@@ -91,12 +98,29 @@ def loss_text(known: Known) -> str:
     return "held-out loss not measured yet"
 
 
-def _card(card: Card, known: Known) -> None:
-    """Thumbnail, method, loss, size, and the way on."""
+def rise_text(known: Known) -> str:
+    """How flat it is, as a person reads it; "" where that was not measured."""
+    if not isfinite(known.rise):
+        return ""
+    return f"rises by {with_error(known.rise, known.rise_stderr)} under weight noise (LPF)"
+
+
+def _card(card: Card, known: Known, surface: NDArray[np.uint8] | None) -> None:
+    """Samples beside the surface, method, loss, size, and the way on."""
     with st.container(border=True):
         st.markdown(f"**{plain(label(card))}**")
-        samples_of(card, THUMBNAIL_COLUMNS)
-        st.markdown(f"{loss_text(known)}  \n{card.num_parameters:,} weights, step {card.step:,}")
+        samples, fingerprint = st.columns(2)
+        with samples:
+            samples_of(card, THUMBNAIL_COLUMNS)
+        if surface is not None:
+            alt = f"Loss surface of {label(card)}, on one scale with the others here"
+            fingerprint.image(surface, width="stretch", alt=alt)
+        lines = [
+            loss_text(known),
+            rise_text(known),
+            f"{card.num_parameters:,} weights, step {card.step:,}",
+        ]
+        st.markdown("  \n".join(filter(None, lines)))
         st.button(
             "Details",
             key=f"open-{card.id}",
@@ -117,6 +141,8 @@ def _row(card: Card, known: Known) -> dict[str, object]:
         "step": card.step,
         "loss": known.loss,
         "stderr": known.stderr,
+        "rise": known.rise,
+        "rise_stderr": known.rise_stderr,
         "parameters": card.num_parameters,
         "digest": card.digest[:12],
     }
