@@ -33,9 +33,12 @@ FIRST_PAGE_S = 5.0  # that the first visitor has the server to themselves
 
 def assemble(engine: "Engine", cards: Sequence["Card"]) -> None:
     """Put together what is stored of the claim: of nine checkpoints it takes some seconds."""
-    from flatdiff.reports.columns import requests_of
+    from flatdiff.measures.request import unfit
+    from flatdiff.reports.columns import COLUMNS, requests_of
 
     for card in cards:
+        if any(unfit(column.measure, card) for column in COLUMNS):
+            continue  # a network of one's own: the claim is about diffusion models
         for request in requests_of(card).values():
             engine.handle(request).result()
     # What is loaded by now stays; the collector need not walk it again to find what pages leave

@@ -49,7 +49,10 @@ def mistaken(beginning: bytes) -> str:
     if len(beginning) < 8:
         return f"it has only {len(beginning)} bytes"
     if re.match(rb"\{[^\x00]{7}", beginning):
-        return "it is JSON, not weights; where it is an index of parts, all of them lie beside it"
+        return (
+            "it is JSON, not weights; where it is an index of parts, all of them lie beside it, "
+            "and of a model of diffusers the folder is taken"
+        )
     if beginning[8:9] == b"{":  # the header; the first 8 bytes are its length, which may be any
         return ""
     if beginning[:1] == b"\x80" and PERSISTENT in beginning:

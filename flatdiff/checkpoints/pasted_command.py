@@ -113,13 +113,18 @@ def read_command(text: str) -> PastedCommand:
 
 
 def _words(text: str) -> list[str]:
-    """Of a shell; what variables are set to is opened, since flags lie in them."""
+    """Of a shell; what variables are set to is opened, since flags lie in them.
+
+    What an output is piped into says nothing; a text program makes long dashes of two short ones.
+    """
     text = re.sub(r"\\?\r?\n|\\(?=\s|$)", " ", text)
+    text = re.sub(r"(?<!\S)[\u2013\u2014]{1,2}(?=[A-Za-z])", "--", text)
+    text = re.sub(r"\|[^;]*", " ", text)
     try:
         words = shlex.split(text)
     except ValueError:  # a quote without an end
         words = re.sub(r"[\"']", " ", text).split()
-    return [part for word in words for part in _opened(word)]
+    return [part for word in words for part in _opened(word.rstrip(";"))]
 
 
 def _opened(word: str) -> list[str]:

@@ -18,6 +18,7 @@ from flatdiff.conversion.draft import (
     blank_card,
     known_draft,
     known_image_shape,
+    require_dataset,
     require_dataset_fits,
 )
 from flatdiff.conversion.foreign_file import ForeignFile, WeightSet
@@ -29,8 +30,7 @@ from flatdiff.diffusion.any_flags import Flags
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError, FlatdiffError, SettingsError
-from flatdiff.images.datasets import is_folder, known_names
-from flatdiff.settings import require
+from flatdiff.images.datasets import is_folder
 from flatdiff.system.foreign_json import as_sentence, read_foreign_json
 
 CARD_KEY = "flatdiff_card"  # of the metadata of a portable file
@@ -70,7 +70,7 @@ def drafts(file: ForeignFile, said: Description) -> tuple[Draft, ...]:
     taken = _taken(file, said)
     dataset = _dataset(said, inside)
     flags = _flags(taken[0].header, said, inside, dataset, pasted)
-    require(bool(dataset), "dataset", f"given for this network ({known_names()})", dataset)
+    require_dataset(dataset)
     require_dataset_fits(dataset, flags)
     if inside and len(taken) == 1 and said.weights is None:
         said = dataclasses.replace(said, weights=inside.weights)

@@ -16,7 +16,8 @@ from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.conversion.origin import images_told
 from flatdiff.conversion.published import NETWORKS
 from flatdiff.diffusion.any_flags import Flags
-from flatdiff.images.datasets import DATASETS, known_names
+from flatdiff.errors import SettingsError
+from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
 from flatdiff.system.foreign_json import as_text
 
@@ -83,8 +84,8 @@ def known_draft(
     """
     unsaid = not said.flags and said.preset is None
     require(unsaid, "flags and preset", "left out: this network's are known", said.flags)
-    require(bool(said.dataset), "dataset", f"given for this network ({known_names()})", None)
     dataset = said.dataset or ""
+    require_dataset(dataset)
     require_dataset_fits(dataset, flags)
     family, name = family_and_name(said.id)
     weights = said.weights or RAW
@@ -99,6 +100,19 @@ def known_draft(
         origin={"file": as_text(file), "packaging": packaging} | images_told(dataset, flags),
     )
     return Draft(card, names)
+
+
+def require_dataset(dataset: str) -> None:
+    """Raise where nothing says which images a network was trained on.
+
+    Raises:
+        SettingsError: "".
+    """
+    if not dataset:
+        raise SettingsError(
+            "dataset must be given for this network, as nothing else says what it was trained on: "
+            f"--dataset {', '.join(DATASETS)}, or the path of a folder, zip or npz of images"
+        )
 
 
 def blank_card(flags: Flags, step: int) -> Card:

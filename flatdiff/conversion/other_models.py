@@ -20,7 +20,8 @@ STRANGERS: Mapping[str, str] = {
         "autoencoder's latents, not on images"
     ),
     r"(^|\.)down_blocks\.0\.": (
-        "it is a U-Net of diffusers, another network than guided-diffusion's"
+        "it is a U-Net of diffusers; its folder is taken, with the config.json that lies beside "
+        "the weights: give the folder"
     ),
     r"(^|\.)temb\.dense\.0\.": (
         "it is the U-Net of DDPM and DDIM (Ho et al.), an older network than guided-diffusion's"

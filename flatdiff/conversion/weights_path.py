@@ -116,7 +116,11 @@ def _index(path: Path) -> dict[str, str]:
 def _in_folder(folder: Path) -> Path:
     """The one file of weights in a folder."""
     try:
-        names = sorted(path.name for path in folder.iterdir() if path.is_file())
+        names = sorted(
+            path.name
+            for path in folder.iterdir()
+            if path.is_file() and not path.name.startswith(".")  # what macOS leaves is hidden
+        )
     except OSError as error:
         raise CheckpointError(error.strerror or str(error)) from None
     indices = [name for name in names if name.endswith(INDEX)]

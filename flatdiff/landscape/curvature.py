@@ -88,7 +88,7 @@ class Curvature:
                 f"the top {count} eigenvectors of the Hessian were not found: the loss at these "
                 "weights is not finite or hardly curved; choose other axes"
             )
-        return tuple(torch.from_numpy(row).to(self.weights.origin) for row in pairs.vectors)
+        return tuple(map(self.vector, pairs.vectors))
 
     def _eigenpairs(self, count: int, seed: int, tolerance: float) -> Eigenpairs:
         """Top of the spectrum at the checkpoint; the seed is that of the start vector."""
@@ -99,8 +99,15 @@ class Curvature:
 
     def lanczos(self, num_steps: int, seed: int) -> Quadrature:
         """A Lanczos run from a probe of random signs."""
-        signs = torch.from_numpy(random_signs(len(self.weights), seed)).to(self.weights.origin)
-        return lanczos_quadrature(self._product, self._numpy(signs), num_steps)
+        return lanczos_quadrature(self._product, self._numpy(self.signs(seed)), num_steps)
+
+    def signs(self, seed: int) -> Vector:
+        """The probe of a Lanczos run, (P,): independent signs."""
+        return self.vector(random_signs(len(self.weights), seed))
+
+    def vector(self, values: NDArray[Any]) -> Vector:
+        """A direction that was found, such as an eigenvector, along which weights can move."""
+        return torch.from_numpy(values).to(self.weights.origin)
 
     def _product(self, vector: NDArray[Any]) -> NDArray[Any]:
         self.between_products()

@@ -65,6 +65,10 @@ class MeasurableCurvature(Protocol):
 
     def lanczos(self, num_steps: int, seed: int) -> Quadrature: ...
 
+    def signs(self, seed: int) -> Vector: ...
+
+    def vector(self, values: NDArray[Any], /) -> Vector: ...
+
 
 @runtime_checkable
 class FeatureFunction(Protocol):

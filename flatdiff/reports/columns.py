@@ -64,14 +64,14 @@ COLUMNS = (
         "sharpness",
         "curvature",
         CurvatureSettings(),
-        lambda r: (float(r.eigenvalues[0]), float(r.eigenvalue_errors[0])),
+        lambda r: (float(r.eigenvalues[0]), r.top_error),
     ),
     Column(
         "Hessian trace",
         "sharpness",
         "curvature",
         CurvatureSettings(),
-        lambda r: (r.trace, r.trace_stderr),
+        lambda r: (r.trace, r.trace_total_stderr),
     ),
     Column(
         "|mean gap of ‖ε‖|",

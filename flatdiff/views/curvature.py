@@ -90,9 +90,10 @@ def curvature_pictures(series: Sequence[Series], _settings: Any, _view: View) ->
 def curvature_numbers(result: CurvatureResult) -> list[Row]:
     """What a checkpoint's curvature comes to."""
     row = {
-        "top eigenvalue": with_error(result.eigenvalues[0], result.eigenvalue_errors[0]),
+        "top eigenvalue": with_error(result.eigenvalues[0], result.top_error),
         "lowest": with_error(result.lowest_eigenvalue, result.lowest_eigenvalue_error),
-        "trace": with_error(result.trace, result.trace_stderr),
+        "trace": with_error(result.trace, result.trace_total_stderr),
+        "of it over probes, panels": f"{result.trace_stderr:.2g}, {result.trace_panel_stderr:.2g}",
         "negative, %": with_error(100 * result.negative_share, 100 * result.negative_share_stderr),
         "‖gradient‖": f"{result.gradient_norm:.3g}" if math.isfinite(result.gradient_norm) else "",
     }
@@ -107,10 +108,13 @@ def curvature_table(result: CurvatureResult) -> pd.DataFrame:
     for rank, value in enumerate(result.eigenvalues):
         row[f"eigenvalue_{rank + 1}"] = value
         row[f"eigenvalue_{rank + 1}_error"] = result.eigenvalue_errors[rank]
+        row[f"eigenvalue_{rank + 1}_panel_stderr"] = result.eigenvalue_panel_stderrs[rank]
     for name in ("lowest_eigenvalue", "trace", "negative_share"):
         error = "error" if name == "lowest_eigenvalue" else "stderr"
         row[name] = getattr(result, name)
         row[f"{name}_{error}"] = getattr(result, f"{name}_{error}")
+    row["trace_panel_stderr"] = result.trace_panel_stderr
+    row["trace_total_stderr"] = result.trace_total_stderr
     for sigma in LPF_SIGMAS:
         rise, stderr = result.predicted_lpf_rise(sigma)
         row |= {f"lpf_rise_{sigma:g}": rise, f"lpf_rise_{sigma:g}_stderr": stderr}
@@ -119,7 +123,7 @@ def curvature_table(result: CurvatureResult) -> pd.DataFrame:
 
 
 def _headline(result: CurvatureResult) -> Estimate:
-    return Estimate(result.trace, result.trace_stderr)
+    return Estimate(result.trace, result.trace_total_stderr)
 
 
 SECTION = Section(
@@ -128,7 +132,8 @@ SECTION = Section(
     headline=Headline("trace of the Hessian", _headline),
     table=curvature_table,
     read=curvature_numbers,
-    caveat="The ± of an eigenvalue is how far from it a true one is at most; every other is "
-    "one standard error over probes. Curvature is not invariant under reparametrisation: "
+    caveat="The ± of the top eigenvalue and of the trace cover other panels, too; that of the "
+    "lowest is how far from it a true one is at most, every other one standard error over "
+    "probes. Curvature is not invariant under reparametrisation: "
     "compare checkpoints of one architecture and training recipe.",
 )

@@ -70,7 +70,8 @@ def _known(asked: Mapping[str, Request], jobs: Mapping[str, Job]) -> Known:
     for measure, request in asked.items():
         if (job := jobs.get(request.key)) is not None:
             found[measure] = READ[measure](request, job.num_done, job.finished_at)
-    return Known(found["samples"], *found["quantization"], *found["lpf"], found.get("surface"))
+    (loss, stderr), (rise, rise_stderr) = found["quantization"], found["lpf"]
+    return Known(found["samples"], loss, stderr, rise, rise_stderr, found.get("surface"))
 
 
 @lru_cache(maxsize=4096)  # made once for every state of a result, which its other arguments name

@@ -75,11 +75,12 @@ done = min(entry.result.num_probes for entry in series)
 if done < probes:
     st.caption(f"Preliminary: {done} of {probes} probes are done.")
 st.caption(
-    "The ± of an eigenvalue is how far from it a true one is at most; every other is one standard "
-    "error over probes. *Negative*: the share of negative eigenvalues in the sum of all squared "
-    "ones; it moves with the number of Lanczos steps, which its error does not know. *LPF rise*: "
-    "what the trace alone predicts; where the page Flatness measures another one, σ is too large "
-    "for the loss to be a parabola."
+    "The ± of the top eigenvalue and of the trace cover other panels, too; that of the lowest is "
+    "how far from it a true one is at most, every other one standard error over probes. "
+    "*Negative*: the share of negative eigenvalues in the sum of all squared ones; it moves with "
+    "the number of Lanczos steps, which its error does not know. *LPF rise*: what the trace alone "
+    "predicts on this panel; where the page Flatness measures another one, σ is too large for the "
+    "loss to be a parabola."
 )
 st.subheader("Spectral density", divider="gray")
 draw(density_lines)

@@ -81,6 +81,12 @@ def test_variables_are_opened_and_launchers_passed_over() -> None:
         ('--dropout 0.1 "--image_size 8', {"dropout": 0.1, "image_size": 8}),
         ("torchrun --nproc_per_node 4 a.py --image_size 8", {"image_size": 8}),
         ("C:\\Python311\\python.exe a.py --image_size 8", {"image_size": 8}),
+        ("python a.py --image_size 8 2>&1 | tee log of today", {"image_size": 8}),
+        (
+            "M='--image_size 8'; D='--dropout 0.1'; python a.py $M $D",
+            {"image_size": 8, "dropout": 0.1},
+        ),
+        ("\u2013image_size 8 \u2014\u2014dropout 0.1", {"image_size": 8, "dropout": 0.1}),
     ],
 )
 def test_every_spelling(text: str, flags: dict[str, Any]) -> None:

@@ -92,9 +92,9 @@ def index_of_existing(folder: Path, weight_map: dict[str, str]) -> Path:
 
 
 def two_files(folder: Path) -> Path:
-    """As a training run leaves them."""
+    """As a training run leaves them, and then macOS."""
     folder.mkdir()
-    for name in ("model010000.pt", "ema_0.9999_010000.pt"):
+    for name in ("model010000.pt", "ema_0.9999_010000.pt", "._model010000.pt", ".DS_Store"):
         (folder / name).touch()
     return folder
 

@@ -16,8 +16,9 @@ from flatdiff.engine.store import DONE, Store
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.radius import RadiusSettings
 from flatdiff.measures.request import make_request, unfit
+from flatdiff.reports.sheet import PARTS
 from tests.pages.stored import arrays_for
-from tests.pages.test_pages import opened, texts
+from tests.pages.test_pages import PAGES, opened, texts
 from tests.subjects import card_of
 from tests.tiny import gaussian
 
@@ -112,5 +113,16 @@ def test_results_are_shown_without_timesteps(
 
 def test_the_sheet_leaves_out_what_is_asked_of_diffusion_models(engine: Engine) -> None:
     filled(engine, "lpf", LpfSettings())
-    told = texts(opened("understand/compare.py"))
+    shown = AppTest.from_file(str(PAGES / "understand/compare.py"), default_timeout=30)
+    for part in PARTS:
+        shown.session_state[f"part-{part.name}"] = True
+    told = texts(shown.run())
     assert told.count("None of these checkpoints is a diffusion model") == 3
+
+
+def test_a_server_with_such_networks_warms_up(engine: Engine) -> None:
+    """What the claim is about is put together for diffusion models alone."""
+    import app
+
+    cards = [read_card(engine.root, f"mine/{name}") for name in ("adm", "sam")]
+    app.assemble(engine, cards)
