@@ -72,7 +72,7 @@ class Far:
     def run(self, function: Callable[..., Any], *arguments: Any, workers: list[str]) -> Any:
         """On the worker."""
         assert workers == [WORKER]
-        if function is delivery.take_piece:
+        if function in (delivery.take_piece, delivery.take_last_piece):
             assert self.gate.wait(20)
             if self.status != "running":
                 raise RuntimeError("IOLoop is closed")

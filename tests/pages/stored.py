@@ -43,15 +43,19 @@ def _node(draw: Draw, item: Item, settings: Any) -> Arrays:
 
 
 def _gradient(draw: Draw, item: Item, settings: Any) -> Arrays:
-    return {"losses": _losses(draw), "gradient_norm": np.array(0.3)}
+    timesteps = np.arange(8) * 100
+    return {"losses": _losses(draw), "gradient_norm": np.array(0.3), "timesteps": timesteps}
 
 
 def _eigen(draw: Draw, item: Item, settings: Any) -> Arrays:
-    return {"values": np.array([9.0, 5.0, 4.0]), "residuals": np.full(3, 0.01)}
+    values = np.array([9.0, 5.0, 4.0])
+    members = values[:, None] + draw.uniform(-1, 1, (3, 8))
+    return {"values": values, "residuals": np.full(3, 0.01), "members": members}
 
 
 def _probe(draw: Draw, item: Item, settings: Any) -> Arrays:
     known = {"weights": np.full(30, 1 / 30), "residuals": np.full(30, 0.1)}
+    known["members"] = draw.uniform(1000, 9000, 8)
     return {"nodes": np.sort(draw.uniform(-1, 9, 30)), "size": np.array(1000), **known}
 
 
