@@ -47,6 +47,7 @@ ASIDE = re.compile(
     r"mpiexec|mpirun|torchrun|srun|nohup|time|export|set|accelerate|launch|.*python[\d.]*(\.exe)?"
     r"|.*\.(py|sh|log|txt)|\$\S+|\w+=\S*|[;&|<>\\`]+|\d*>\S*|%\w+%|[$#>]"
 )
+PIPES = ("|", "|&")
 SHORT_OPTION = re.compile(r"-[A-Za-z]+")
 
 
@@ -119,12 +120,22 @@ def _words(text: str) -> list[str]:
     """
     text = re.sub(r"\\?\r?\n|\\(?=\s|$)", " ", text)
     text = re.sub(r"(?<!\S)[\u2013\u2014]{1,2}(?=[A-Za-z])", "--", text)
-    text = re.sub(r"\|[^;]*", " ", text)
     try:
         words = shlex.split(text)
     except ValueError:  # a quote without an end
         words = re.sub(r"[\"']", " ", text).split()
-    return [part for word in words for part in _opened(word.rstrip(";"))]
+    return [part for word in _without_pipes(words) for part in _opened(word.rstrip(";"))]
+
+
+def _without_pipes(words: list[str]) -> Iterator[str]:
+    """All but what an output goes into, up to the end of that command."""
+    piped = False
+    for word in words:
+        piped = piped or word in PIPES
+        if not piped:
+            yield word
+        elif word.endswith((";", "&&")):
+            piped = False
 
 
 def _opened(word: str) -> list[str]:

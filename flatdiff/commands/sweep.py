@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -77,7 +77,7 @@ def _planned(
     seeds: tuple[int, ...],
 ) -> Sweep:
     named = None if common.dataset is None else dataset_name(common.dataset)
-    own = {name: getattr(common, name) for name in RunOptions.__dataclass_fields__}
+    own = {field.name: getattr(common, field.name) for field in fields(RunOptions)}
     plain = RunOptions(**{**own, "out": common.out.resolve(), "dataset": named})
     return Sweep(common=plain, methods=methods, rhos=rhos, gammas=gammas, seeds=seeds)
 
@@ -99,7 +99,7 @@ def _devices(wanted: str) -> list[str]:
 
 def _watched(standings: Iterator[Standing]) -> Standing:
     """Say what changes, a line a change."""
-    said, last = "", Standing(0, [])
+    said, last = "", Standing([])
     for last in standings:
         line = _line(last)
         if line != said:

@@ -11,6 +11,7 @@ from typing import get_args
 from flatdiff.images.datasets import FOLDER, Split, dataset_fingerprint, is_folder
 from flatdiff.settings import digest, require, require_one_of, require_seed, require_text
 
+MAX_SIZE = 50_000
 PANEL_VERSION = 1  # raised when the same panel would be drawn differently
 
 
@@ -26,9 +27,9 @@ class Panel:
     def __post_init__(self) -> None:
         require_text("panel dataset", self.dataset)
         require(
-            isinstance(self.size, int) and 1 <= self.size <= 50_000,
+            isinstance(self.size, int) and 1 <= self.size <= MAX_SIZE,
             "panel size",
-            "an integer in [1, 50000]",
+            f"an integer in [1, {MAX_SIZE}]",
             self.size,
         )
         require_one_of("split", self.split, get_args(Split))

@@ -120,12 +120,12 @@ class AtlasSettings:
         >>> AtlasSettings(axes="checkpoints", resolution=7).path
         range(1, 6)
         """
-        return range(self.centre[1], int(np.flatnonzero(self.a <= self.end)[-1]) + 1)
+        return self.columns_of(self.a)
 
-    @property
-    def end(self) -> float:
-        """A at the end of the path."""
-        return 1.0 if self.axes == "checkpoints" else self.span
+    def columns_of(self, a: NDArray[np.float64]) -> range:
+        """The path's columns on an axis of these settings, however fine it is."""
+        end = 1.0 if self.axes == "checkpoints" else self.span
+        return range(int(np.flatnonzero(a == 0)[0]), int(np.flatnonzero(a <= end)[-1]) + 1)
 
     def at(self, row: int, column: int) -> NearbySettings:
         """What is drawn at a point."""

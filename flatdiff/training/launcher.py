@@ -152,18 +152,9 @@ def _launch(folder: RunFolder, options: RunOptions, *flags: str) -> None:
     """Start the process and wait until it holds its lock."""
     words = [*shown(options).arguments(), "--in-turn", *flags]
     try:
-        with folder.log_file.open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "flatdiff", "train", *words],
-                cwd=PROJECT_ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,  # the history has the same
-                stderr=log,
-                **apart(),  # so that what ends the server does not end it
-            )
+        process = spawn(folder.log_file, "train", *words)
     except OSError as error:
         raise TrainingError(f"cannot start a run in {folder.path}: {error.strerror}") from None
-    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_held(folder.lock_file):
         if process.poll() is not None and process.returncode:
@@ -171,6 +162,29 @@ def _launch(folder: RunFolder, options: RunOptions, *flags: str) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             return  # it is over already, or will come up when the machine lets it
         time.sleep(LOOK_EVERY_S)
+
+
+def spawn(log_file: Path, *words: str) -> subprocess.Popen:
+    """A command of ours as a process of its own, which what ends this one does not end.
+
+    Args:
+        log_file: for what it says on standard error; all else is kept elsewhere.
+        words: of the command.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flatdiff", *words],
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            **apart(),
+        )
+    threading.Thread(target=process.wait, daemon=True).start()  # leaves no zombie
+    return process
 
 
 def shown(options: RunOptions) -> RunOptions:
@@ -186,17 +200,26 @@ def stop(run: TrainingRun) -> None:
     Raises:
         FlatdiffError: read-only; the process is not on this machine, or somebody else's.
     """
+    stop_owner(run.folder.lock_file, run.id)
+
+
+def stop_owner(lock_file: Path, name: str) -> None:
+    """Ask the process that holds the lock of some training to save and end, if one does.
+
+    Raises:
+        FlatdiffError: read-only; the process is not on this machine, or somebody else's.
+    """
     require_right(Action.STOP_RUN)
-    held_by = owner(run.folder.lock_file)
-    if not is_held(run.folder.lock_file):
+    held_by = owner(lock_file)
+    if not is_held(lock_file):
         return
     if not is_alive(held_by):
-        raise TrainingError(f"{run.id} is being trained on another machine; stop it there")
+        raise TrainingError(f"{name} is being trained on another machine; stop it there")
     try:
         with contextlib.suppress(ProcessLookupError):
             ask_to_stop(int(held_by.partition("@")[0]))
     except PermissionError:
-        raise TrainingError(f"{run.id} was begun by another user, who alone can stop it") from None
+        raise TrainingError(f"{name} was begun by another user, who alone can stop it") from None
 
 
 def delete(run: TrainingRun) -> None:

@@ -6,10 +6,8 @@ that are there can be paired.
 """
 
 import json
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,15 +15,14 @@ from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.errors import FlatdiffError, TrainingError
 from flatdiff.settings import canonical_json, from_mapping, require
 from flatdiff.system.access import Action, require_right
-from flatdiff.system.child_process import apart, ask_to_stop
-from flatdiff.system.files import PROJECT_ROOT, atomic_write
+from flatdiff.system.files import atomic_write
 from flatdiff.system.foreign_json import record_from_json
-from flatdiff.system.locks import Lock, is_alive, is_held, owner, take
+from flatdiff.system.locks import Lock, is_held, owner, take
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import RunFolder, TrainingRun, read_run
 from flatdiff.training.run_options import RunOptions
 
-FILE, LOCK = "sweep.json", "sweep.lock"  # in the family's folder
+FILE, LOCK, LOG = "sweep.json", "sweep.lock", "sweep.log"  # in the family's folder
 LOOK_EVERY_S = 1.0
 
 
@@ -101,8 +98,18 @@ class Sweep:
 class Standing:
     """Where a sweep is at one moment."""
 
-    num_runs: int
-    runs: Sequence[TrainingRun]  # that were begun, in the sweep's order
+    # In the sweep's order; None: not begun.
+    planned: Sequence[tuple[RunOptions, TrainingRun | None]]
+
+    @property
+    def num_runs(self) -> int:
+        """In all."""
+        return len(self.planned)
+
+    @property
+    def runs(self) -> list[TrainingRun]:
+        """Those that were begun."""
+        return [run for _, run in self.planned if run is not None]
 
     @property
     def done(self) -> int:
@@ -119,11 +126,26 @@ class Standing:
         """Those that ended before their time."""
         return [run for run in self.runs if run.state == "failed"]
 
+    @property
+    def left(self) -> list[tuple[RunOptions, TrainingRun | None]]:
+        """Those that are neither done nor going on."""
+        return [
+            (options, run)
+            for options, run in self.planned
+            if run is None or not (run.alive or run.state == "done")
+        ]
+
 
 def look(sweep: Sweep) -> Standing:
     """As the folders of its runs tell."""
     folders = [_folder(options) for options in sweep.runs()]
-    return Standing(len(folders), [read_run(folder) for folder in folders if folder.exists()])
+    return standing_among(sweep, [read_run(folder) for folder in folders if folder.exists()])
+
+
+def standing_among(sweep: Sweep, runs: Iterable[TrainingRun]) -> Standing:
+    """The same from runs that have been looked at, others than the sweep's among them."""
+    begun = {run.folder: run for run in runs}
+    return Standing([(options, begun.get(_folder(options))) for options in sweep.runs()])
 
 
 def read_sweep(family: Path) -> Sweep | None:
@@ -178,15 +200,12 @@ def go_on(sweep: Sweep) -> None:
         FlatdiffError: read-only, or somebody conducts it.
     """
     require_right(Action.START_RUN)
-    take_sweep(sweep.common.out).close()
-    subprocess.Popen(
-        [sys.executable, "-m", "flatdiff", "sweep", "--resume", "--out", str(sweep.common.out)],
-        cwd=PROJECT_ROOT,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,  # each run has a log of its own
-        **apart(),
-    )
+    family = sweep.common.out
+    take_sweep(family).close()
+    try:
+        launcher.spawn(family / LOG, "sweep", "--resume", "--out", str(family))
+    except OSError as error:
+        raise TrainingError(f"cannot go on with {family}: {error.strerror}") from None
 
 
 def stop_sweep(sweep: Sweep) -> None:
@@ -195,14 +214,7 @@ def stop_sweep(sweep: Sweep) -> None:
     Raises:
         FlatdiffError: read-only, or the process is not on this machine, or somebody else's.
     """
-    require_right(Action.STOP_RUN)
-    held_by = owner(sweep.common.out / LOCK)
-    if not is_alive(held_by):
-        raise TrainingError(f"{sweep.common.out.name} is swept on another machine; stop it there")
-    try:
-        ask_to_stop(int(held_by.partition("@")[0]))
-    except OSError as error:
-        raise TrainingError(f"{sweep.common.out.name}: {error.strerror}") from None
+    launcher.stop_owner(sweep.common.out / LOCK, sweep.common.out.name)
 
 
 def conduct(
@@ -226,30 +238,17 @@ def conduct(
         if stop():
             yield from _stopped(sweep)
             return
-        waiting = [options for options in _left(sweep) if _folder(options) not in tried]
+        waiting = [each for each in standing.left if _folder(each[0]) not in tried]
         if not waiting and not standing.alive:
             return
-        for options in waiting[: max(0, at_once - len(standing.alive))]:
+        for options, run in waiting[: max(0, at_once - len(standing.alive))]:
             tried.add(_folder(options))
-            _begin(replace(options, device=devices[len(tried) % len(devices)]))
+            if run is None:
+                device = devices[len(tried) % len(devices)]
+                launcher.start(options.out.parent, replace(options, device=device))
+            else:
+                launcher.resume(run)
         time.sleep(LOOK_EVERY_S)
-
-
-def _left(sweep: Sweep) -> Iterator[RunOptions]:
-    """Of runs that are neither done nor going on."""
-    for options in sweep.runs():
-        folder = _folder(options)
-        run = read_run(folder) if folder.exists() else None
-        if run is None or not (run.alive or run.state == "done"):
-            yield options
-
-
-def _begin(options: RunOptions) -> None:
-    folder = _folder(options)
-    if folder.exists():
-        launcher.resume(read_run(folder))
-    else:
-        launcher.start(options.out.parent, options)
 
 
 def _stopped(sweep: Sweep) -> Iterator[Standing]:

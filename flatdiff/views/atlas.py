@@ -41,7 +41,7 @@ def atlas_pictures(
 def _path_picture(entry: Series[AtlasResult], settings: AtlasSettings) -> Picture:
     """A row a chain from the checkpoint to the end of the first axis; it can be walked."""
     result = entry.result
-    path = np.flatnonzero((result.a >= 0) & (result.a <= settings.end))
+    path = list(settings.columns_of(result.a))
     row = int(np.flatnonzero(result.b == 0)[0])
     drawn = result.computed[row, path, None, None, None, None]
     along = np.where(drawn, result.point_images[row, path], np.uint8(GROUND))

@@ -62,7 +62,7 @@ def density_lines(series: Sequence[Series[CurvatureResult]]) -> go.Figure:
                 y=np.where(result.density < floor, np.nan, result.density),
                 name=entry.title,
                 mode="lines",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 hovertemplate="at %{x:.3g}: %{y:.3g} eigenvalues per unit",
             )
         )

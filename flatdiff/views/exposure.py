@@ -85,7 +85,7 @@ def exposure_gaps(series: Sequence[Series[ExposureResult]]) -> go.Figure:
                 y=result.gap,
                 name=entry.title,
                 mode="lines",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 hovertemplate="step %{x}: %{y:.3f}",
             )
         )
@@ -107,7 +107,7 @@ def exposure_deltas(series: Sequence[Series[ExposureResult]]) -> go.Figure:
                 y=np.where(result.delta > 0, result.delta, np.nan),
                 name=entry.title,
                 mode="lines+markers",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 marker={"symbol": style.symbol, "size": 6},
                 error_y={"array": result.delta_stderr, "thickness": 1},
                 hovertemplate="step %{x}: %{y:.3g} ± %{error_y.array:.2g}",

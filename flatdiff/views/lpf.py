@@ -52,7 +52,7 @@ def lpf_by_timestep(series: Sequence[Series[LpfResult]], num_bins: int) -> go.Fi
                 error_y={"array": rises.stderr},
                 name=entry.title,
                 mode="lines+markers",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 marker={"symbol": style.symbol},
                 hovertemplate="t around %{x:.0f}: rise %{y:.4f}",
             )

@@ -29,7 +29,7 @@ def quantization_lines(
                 y=np.where(result.rise > 0, result.rise, np.nan) if log else result.rise,
                 name=entry.title,
                 mode="lines+markers",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 marker={"symbol": style.symbol, "size": 8},
                 error_y={"array": result.rise_stderr},
                 hovertemplate="%{x} bits: %{y:+.5f}",

@@ -49,7 +49,7 @@ def radius_lines(
                 y=y,
                 name=entry.title,
                 mode="lines+markers",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 marker={"symbol": style.symbol},
                 customdata=error,
                 hovertemplate="%{x:.3g}: loss %{y:.4f} ± %{customdata:.4f}",

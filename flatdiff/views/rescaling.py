@@ -49,7 +49,7 @@ def rescaling_lines(
             error_y={"array": result.stderr[row]},
             name=entry.title,
             mode="lines+markers",
-            line={"color": style.color, "dash": style.dash},
+            line=style.line,
             marker={"symbol": style.symbol, "size": 8},
             customdata=result.stderr[row],
             hovertemplate="factor %{x:g}: %{y:.4f} ± %{customdata:.4f}",

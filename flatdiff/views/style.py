@@ -37,6 +37,11 @@ class Style:
     dash: str
     symbol: str
 
+    @property
+    def line(self) -> dict[str, str]:
+        """Of a trace."""
+        return {"color": self.color, "dash": self.dash}
+
 
 def style_of(method: str, family: str = "") -> Style:
     """Of a method's name, and of the family where it is not the bundled one.

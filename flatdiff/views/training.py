@@ -35,7 +35,7 @@ def loss_history_lines(
                 y=[row[1] for row in rows],
                 name=title,
                 mode="lines",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
             )
         )
     figure.update_xaxes(title="step")

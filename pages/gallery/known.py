@@ -36,13 +36,12 @@ class Known:
     stderr: float
     rise: float = nan  # of the loss under weight noise (LPF); NaN where it was not measured
     rise_stderr: float = nan  # over other noise and other panels
-    # (rows, columns), of the surface; None where it was not measured
-    surface: NDArray[np.float64] | None = None
 
 
 SHOWN = {"samples": SamplesSettings(), "quantization": QuantizationSettings()}
 # Shown where they were measured, on their own pages, and never asked for here.
-FOUND = {"surface": SurfaceSettings(mode="interpolated"), "lpf": LpfSettings()}
+FOUND = {"lpf": LpfSettings()}
+SURFACE = {"surface": SurfaceSettings(mode="interpolated")}
 
 
 def gallery_requests(card: Card) -> dict[str, Request]:
@@ -71,7 +70,19 @@ def _known(asked: Mapping[str, Request], jobs: Mapping[str, Job]) -> Known:
         if (job := jobs.get(request.key)) is not None:
             found[measure] = READ[measure](request, job.num_done, job.finished_at)
     (loss, stderr), (rise, rise_stderr) = found["quantization"], found["lpf"]
-    return Known(found["samples"], loss, stderr, rise, rise_stderr, found.get("surface"))
+    return Known(found["samples"], loss, stderr, rise, rise_stderr)
+
+
+def surfaces_of(cards: Sequence[Card]) -> list[NDArray[np.float64] | None]:
+    """Losses (rows, columns) in the order of the cards; None where they were not measured."""
+    asked = [_requests(card, SURFACE).get("surface") for card in cards]
+    jobs = shared_engine().store.jobs_of(request.key for request in asked if request)
+    return [
+        _surface(request, job.num_done, job.finished_at)
+        if request and (job := jobs.get(request.key))
+        else None
+        for request in asked
+    ]
 
 
 @lru_cache(maxsize=4096)  # made once for every state of a result, which its other arguments name
@@ -113,5 +124,4 @@ READ: Mapping[str, Callable[[Request, int, float | None], Any]] = {
     "samples": _thumbnail,
     "quantization": _loss,
     "lpf": _rise,
-    "surface": _surface,
 }

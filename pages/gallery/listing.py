@@ -16,7 +16,7 @@ from flatdiff.images.grid import image_grid
 from flatdiff.views.base import with_error
 from flatdiff.views.surfaces.thumbnail import thumbnails
 from pages.gallery.filters import base_method
-from pages.gallery.known import Known, gallery_requests
+from pages.gallery.known import Known, gallery_requests, surfaces_of
 from pages.shared.choose import label, plain
 from pages.shared.rows import MAX_COLUMNS, in_rows
 
@@ -45,8 +45,7 @@ COLUMNS = {
 def as_cards(cards: Sequence[Card], known: Sequence[Known]) -> None:
     """Families under their names, three cards a row."""
     by_id = dict(zip([card.id for card in cards], known, strict=True))
-    drawn = thumbnails([each.surface for each in known])
-    surfaces = dict(zip(by_id, drawn, strict=True))
+    surfaces = dict(zip(by_id, thumbnails(surfaces_of(cards)), strict=True))
     for family in dict.fromkeys(card.family for card in cards):
         st.subheader(plain(family), divider="gray")
         own = [card for card in cards if card.family == family]

@@ -10,7 +10,7 @@ from flatdiff.system.access import Action, may
 from flatdiff.system.span import in_words
 from flatdiff.training import launcher
 from flatdiff.training.run_folder import TrainingRun
-from flatdiff.training.sweep import Sweep, go_on, list_sweeps, look, stop_sweep
+from flatdiff.training.sweep import Sweep, go_on, list_sweeps, standing_among, stop_sweep
 from flatdiff.training.time_left import time_left
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
@@ -34,10 +34,10 @@ def show_runs(runs: Sequence[TrainingRun]) -> None:
                 show_run(run)
 
 
-def show_sweeps(root: Path) -> None:
-    """How far each is, with Stop or Continue for all its runs."""
+def show_sweeps(root: Path, runs: Sequence[TrainingRun]) -> None:
+    """How far each is, with Stop or Continue for all its runs, which are among those given."""
     for sweep, conducted in list_sweeps(root):
-        standing = look(sweep)
+        standing = standing_among(sweep, runs)
         if standing.done == standing.num_runs:
             continue
         name = sweep.common.out.name

@@ -60,7 +60,7 @@ def watch_runs() -> None:
         st.rerun()
     for sentence in st.session_state.pop("refused", []):
         st.error(plain(sentence))
-    show_sweeps(root)
+    show_sweeps(root, found)
     show_runs(found)
 
 

@@ -7,11 +7,10 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.images.datasets import Split
-from flatdiff.landscape.panel import Panel
+from flatdiff.landscape.panel import MAX_SIZE, Panel
 from pages.shared.choose import whole_number
 
 SPLITS: dict[Split, str] = {"held_out": "held-out images", "train": "training images"}
-MAX_SIZE = 50_000
 
 
 def choose_panel(place: DeltaGenerator) -> Callable[[Card], Panel]:
@@ -23,7 +22,7 @@ def choose_panel(place: DeltaGenerator) -> Callable[[Card], Panel]:
             split = st.selectbox(
                 "Panel images",
                 list(SPLITS),
-                format_func=lambda name: SPLITS[name],
+                format_func=SPLITS.__getitem__,
                 key="panel_split",
                 bind="query-params",
             )

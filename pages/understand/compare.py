@@ -88,12 +88,14 @@ parts = {name: [next(places) for _ in own] for name, own in requests.items()}
 if not any(job.num_done for handle in handles if (job := handle.job()) is not None):
     nothing_yet(handles, "press Run, and every measure is taken of every checkpoint.")
 
-items = found_parts(parts)
-for number, part in enumerate(PARTS):
-    show_part(part, len(parts[part.name]), items[part.name], expanded=number == 0)
+items = list[Measured]()
+for number, part in enumerate(PARTS):  # the first picture need not wait for the last result
+    own = found(parts[part.name])
+    show_part(part, len(parts[part.name]), own, expanded=number == 0)
+    items += own
 st.subheader("Summary", divider="gray", anchor="summary")
 st.dataframe(
-    summary([item for own in items.values() for item in own]),
+    summary(items),
     alt="Every quantity of every checkpoint with its error",
 )
 st.caption(LEGEND)

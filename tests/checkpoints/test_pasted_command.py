@@ -82,6 +82,7 @@ def test_variables_are_opened_and_launchers_passed_over() -> None:
         ("torchrun --nproc_per_node 4 a.py --image_size 8", {"image_size": 8}),
         ("C:\\Python311\\python.exe a.py --image_size 8", {"image_size": 8}),
         ("python a.py --image_size 8 2>&1 | tee log of today", {"image_size": 8}),
+        ("--data_dir 'a | b' --image_size 8", {"image_size": 8}),
         (
             "M='--image_size 8'; D='--dropout 0.1'; python a.py $M $D",
             {"image_size": 8, "dropout": 0.1},

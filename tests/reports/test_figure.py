@@ -18,8 +18,10 @@ from flatdiff.measures import MEASURES
 from flatdiff.reports.figure.axes import draw_chart
 from flatdiff.reports.figure.options import PageOptions
 from flatdiff.reports.figure.page import heading_of, moves, panels, to_print
+from flatdiff.reports.figure.relief import draw_relief
 from flatdiff.reports.figure.style import as_words
 from flatdiff.reports.figure.words import BIBTEX, caption, figure_command, file_name
+from flatdiff.views.surfaces.overlay import SEEN_THROUGH
 from flatdiff.views.surfaces.plot import surface_contour
 from tests.results import RESULTS, surface
 from tests.results import measured_item as item
@@ -85,6 +87,21 @@ def test_a_surface_turns_once_around() -> None:
     assert image.info["loop"] == 0
     with pytest.raises(SettingsError, match="choose the panel"):
         to_print(items, PAGE, ".gif")
+
+
+def test_surfaces_over_each_other_are_told_apart_in_print() -> None:
+    """By their names, once in the lines and once in the sheets, which are seen through."""
+    items = items_of("surface")
+    page = PageOptions(panel=("ADM and ADM +SAM, overlaid",))
+    found: list[Any] = [p for p in panels(items, page) if heading_of(p) in page.panel]
+    lines, sheets = found
+    axes: Any = Figure().add_subplot(projection="3d")
+    draw_relief(axes, sheets.content)
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["ADM", "ADM +SAM"]
+    assert all(sheet.get_alpha() == SEEN_THROUGH for sheet in axes.collections)
+    shown = [text.get_text() for text in drawn(lines.content).get_legend().get_texts()]
+    assert shown == names
 
 
 def test_samples_along_a_path_are_walked_there_and_back() -> None:

@@ -4,17 +4,18 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 from mpl_toolkits.mplot3d.axes3d import Axes3D
 
-from flatdiff.reports.figure.style import as_words, colormap_of
+from flatdiff.reports.figure.style import as_words, colormap_of, colour_of
 
 ELEVATION, AZIMUTH = 28.0, -60.0  # degrees, of the eye
 MOST_CELLS = 61  # along an axis; more are seen on no page
 
 
 def draw_relief(axes: Axes3D, figure: go.Figure, azimuth: float = AZIMUTH) -> None:
-    """One surface and the needle of a chosen point.
+    """One surface, or several with their names, and the needle of a chosen point.
 
     Args:
         axes: in three dimensions.
@@ -28,6 +29,11 @@ def draw_relief(axes: Axes3D, figure: go.Figure, azimuth: float = AZIMUTH) -> No
             _surface(axes, trace)
         else:
             axes.plot(trace.x, trace.y, trace.z, color=trace.line.color, linewidth=2)
+    if drawn.layout.showlegend:
+        named = [trace for trace in traces if trace.showlegend]
+        colours = {as_words(t.name): colour_of(t.colorscale[0][1], t.opacity) for t in named}
+        patches = [Patch(color=colour, label=name) for name, colour in colours.items()]
+        axes.legend(handles=patches, frameon=False, fontsize="small", loc="upper left")
     for name in ("x", "y", "z"):
         said = getattr(scene, f"{name}axis")
         getattr(axes, f"{name}axis").set_major_locator(MaxNLocator(4))
@@ -51,6 +57,7 @@ def _surface(axes: Axes3D, trace: Any) -> None:
         cmap=colormap_of(trace.colorscale),
         vmin=trace.cmin,
         vmax=trace.cmax,
+        alpha=trace.opacity,
         rcount=MOST_CELLS,
         ccount=MOST_CELLS,
         linewidth=0,

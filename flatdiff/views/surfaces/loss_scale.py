@@ -15,7 +15,12 @@ MANY_TIMES = 500  # what the highest loss is of the lowest, where powers of ten 
 
 def common_range(results: Sequence[SurfaceResult]) -> tuple[float, float] | None:
     """The lowest and highest finite loss of all; None where nothing is computed."""
-    values = np.concatenate([result.loss[np.isfinite(result.loss)] for result in results])
+    return range_of([result.loss for result in results])
+
+
+def range_of(losses: Sequence[NDArray[np.float64]]) -> tuple[float, float] | None:
+    """The same of the losses themselves."""
+    values = np.concatenate([np.empty(0), *(loss[np.isfinite(loss)] for loss in losses)])
     return (float(values.min()), float(values.max())) if values.size else None
 
 

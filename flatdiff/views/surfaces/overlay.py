@@ -7,9 +7,9 @@ import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.views.base import Point
-from flatdiff.views.style import Series, laid_out
+from flatdiff.views.style import Series
 from flatdiff.views.surfaces.loss_scale import levels
-from flatdiff.views.surfaces.plot import HOVER, chosen, surface_trace
+from flatdiff.views.surfaces.plot import HOVER, chosen, in_plane, surface_trace
 from flatdiff.views.surfaces.relief import floor, in_scene
 
 MAX_OVERLAID = 2  # more are a tangle
@@ -53,7 +53,7 @@ def overlay_lines(
             go.Contour(
                 **_in_one_colour(entry, log),
                 contours={"coloring": "lines", "start": start, "end": end, "size": size},
-                line={"width": 1.5, "dash": entry.style.dash, "color": entry.style.color},
+                line={**entry.style.line, "width": 1.5},
                 showscale=False,
                 showlegend=True,
             )
@@ -62,9 +62,7 @@ def overlay_lines(
     )
     if point is not None:
         figure.add_trace(chosen(point))
-    figure.update_xaxes(title="a", constrain="domain")
-    figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
-    return laid_out(figure, height=420)
+    return in_plane(figure, height=420)
 
 
 def _in_one_colour(entry: Series[SurfaceResult], log: bool) -> dict:

@@ -78,9 +78,14 @@ def surface_contour(
     figure.add_trace(places)
     if point is not None:
         figure.add_trace(chosen(point))
+    return in_plane(figure, height=380)
+
+
+def in_plane(figure: go.Figure, *, height: int) -> go.Figure:
+    """Axes of a plane: a step along one is as long as along the other; height in pixels."""
     figure.update_xaxes(title="a", constrain="domain")
     figure.update_yaxes(title="b", scaleanchor="x", constrain="domain")
-    return laid_out(figure, height=380)
+    return laid_out(figure, height=height)
 
 
 def _filled(
@@ -237,7 +242,7 @@ def surface_lines(
                 y=loss,
                 name=entry.title,
                 mode="lines",
-                line={"color": style.color, "dash": style.dash},
+                line=style.line,
                 customdata=result.rise_stderr[0][known],
                 hovertemplate="a %{x:.3f}, loss %{y:.4f} ± %{customdata:.4f}",
             )

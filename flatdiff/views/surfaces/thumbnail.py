@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
 from flatdiff.views.style import COLORSCALE
+from flatdiff.views.surfaces.loss_scale import range_of
 
 STEPS = 256  # of colour
 HEIGHT = 122  # pixels
@@ -18,12 +19,10 @@ def thumbnails(surfaces: Sequence[NDArray[np.float64] | None]) -> list[NDArray[n
 
     Black where a loss is no number.
     """
-    known = [loss[np.isfinite(loss)] for loss in surfaces if loss is not None]
-    values = np.concatenate([np.empty(0), *known])
-    if not values.size:
+    limits = range_of([loss for loss in surfaces if loss is not None])
+    if limits is None:
         return [None] * len(surfaces)
-    low, high = float(values.min()), float(values.max())
-    return [None if loss is None else _drawn(loss, low, high) for loss in surfaces]
+    return [None if loss is None else _drawn(loss, *limits) for loss in surfaces]
 
 
 def _drawn(loss: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
