@@ -2,13 +2,14 @@
 
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Sequence
 
 import tyro
 
-from flatdiff.commands import COMMANDS
-from flatdiff.errors import FlatdiffError
+from flatdiff.commands import COMMANDS, command
+from flatdiff.errors import FlatdiffError, SettingsError
 
 PROGRAM = "flatdiff"
 BROKEN_PIPE = 141  # the exit code of a program that SIGPIPE ends
@@ -33,26 +34,37 @@ def _joined(words: Sequence[str]) -> list[str]:
     ['import', '--flags=--image_size 32', '--step', '5']
     """
     joined: list[str] = []
-    for word in words:
+    for n, word in enumerate(words):
         if joined and joined[-1] == "--flags":
+            _require_quoted(word, words[n + 1 :])
             joined[-1] += f"={word}"
         else:
             joined.append(word)
     return joined
 
 
-def _run(words: Sequence[str]) -> int:
-    group = COMMANDS.get(words[0]) if words else None
-    if group is not None and not callable(group):
-        return tyro.extras.subcommand_cli_from_dict(
-            dict(group), prog=f"{PROGRAM} {words[0]}", args=words[1:]
+def _require_quoted(first: str, rest: Sequence[str]) -> None:
+    """Raise where the shell took the flags behind `--flags` apart; none of our own has a "_"."""
+    bare = first.startswith("--") and not re.search(r"[\s=]", first)
+    follows = rest[0] if rest else "-"
+    if (bare and not follows.startswith("-")) or re.match(r"--\w*_", follows):
+        raise SettingsError(
+            f'the flags of a network go in quotes, all together: --flags "{first} {follows} ..."'
         )
-    commands = {
-        name: entry if callable(entry) else _listed(list(entry))
-        for name, entry in COMMANDS.items()
+
+
+def _run(words: Sequence[str]) -> int:
+    if words and words[0] in COMMANDS:
+        prog, found = f"{PROGRAM} {words[0]}", command(words[0])
+        if callable(found):
+            return tyro.cli(found, prog=prog, args=words[1:])
+        return tyro.extras.subcommand_cli_from_dict(dict(found), prog=prog, args=words[1:])
+    every = {name: command(name) for name in COMMANDS}  # for their help
+    shown = {
+        name: found if callable(found) else _listed(list(found)) for name, found in every.items()
     }
     return tyro.extras.subcommand_cli_from_dict(
-        commands, prog=PROGRAM, description=__doc__, args=words
+        shown, prog=PROGRAM, description=__doc__, args=words
     )
 
 

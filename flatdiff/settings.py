@@ -5,15 +5,18 @@ The records themselves stand beside what they set: `diffusion/flags.py`,
 """
 
 import dataclasses
+import difflib
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from flatdiff.errors import SettingsError
 
 T = TypeVar("T")
+FEW = 4  # choices, that are told apart by "or"
+LONGEST_WORD = 80  # that is compared with others
 
 
 def digest(value: object) -> str:
@@ -45,8 +48,21 @@ def require(condition: bool, name: str, expected: str, value: object) -> None:
 
 
 def require_one_of(name: str, value: object, choices: Sequence[str]) -> None:
-    """One of some words."""
-    require(value in choices, name, " or ".join(choices), value)
+    """One of some words; the one that may be meant is named."""
+    if value not in choices:
+        words = " or ".join(choices) if len(choices) <= FEW else f"one of {', '.join(choices)}"
+        hint = did_you_mean(str(value), choices)
+        raise SettingsError(f"{name} must be {words}; got {value!r}{hint}")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence that names what was most likely meant; "" where nothing is like it.
+
+    >>> did_you_mean("ciphar10", ["digits", "cifar10"])
+    '; did you mean cifar10?'
+    """
+    near = difflib.get_close_matches(word[:LONGEST_WORD], list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def require_finite(name: str, value: float, *, above: float | None = None) -> None:

@@ -14,6 +14,8 @@ for _name in ("SCHEDULER", "CHECKPOINTS", "WORKERS", "FOLDERS", "NETWORKS"):
     os.environ.pop(f"FLATDIFF_{_name}", None)
 # Tests wait for workers, so workers need not wait for anybody.
 os.environ["FLATDIFF_WORKER_PRIORITY"] = "normal"
+# Tests start some hundred processes; none should compile again what another one has.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import hypothesis
 import torch

@@ -57,6 +57,7 @@ class Header:
     tensors: Mapping[str, TensorEntry]  # in the file's order
     metadata: Mapping[str, str]
     opaque: tuple[str, ...] = ()  # classes of what lies beside the tensors and was not made
+    step: int = 0  # of training, by a number beside the tensors; 0 where there is none
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -66,8 +67,12 @@ class Header:
     def to_json(self) -> dict[str, Any]:
         """Plain data, to be sent from one process to another."""
         tensors = {name: [entry.dtype, *entry.shape] for name, entry in self.tensors.items()}
-        metadata, opaque = dict(self.metadata), list(self.opaque)
-        return {"tensors": tensors, "metadata": metadata, "opaque": opaque}
+        return {
+            "tensors": tensors,
+            "metadata": dict(self.metadata),
+            "opaque": list(self.opaque),
+            "step": self.step,
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Header":
@@ -76,7 +81,7 @@ class Header:
             name: TensorEntry(dtype, tuple(shape))
             for name, (dtype, *shape) in values["tensors"].items()
         }
-        return cls(tensors, values["metadata"], tuple(values["opaque"]))
+        return cls(tensors, values["metadata"], tuple(values["opaque"]), values["step"])
 
 
 def read_header(path: Path) -> Header:

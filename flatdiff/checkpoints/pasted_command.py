@@ -5,7 +5,6 @@ computes, one says how it was trained, and the others say nothing of either: the
 and named. A flag that none of these programs has may be a misspelt one, and is refused.
 """
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from flatdiff.checkpoints.header import shortened
 from flatdiff.checkpoints.recipe import BaseMethod
 from flatdiff.diffusion.flags import AdmFlags
 from flatdiff.errors import SettingsError
-from flatdiff.settings import require
+from flatdiff.settings import did_you_mean, require
 
 MAX_TEXT = 10_000  # characters; all flags there are take some 1200
 MAX_ASIDE = 500  # of a word that is no flag, such as a path
@@ -197,6 +196,7 @@ def _converted(kind: Callable[[str], Any], name: str, text: str | None) -> Any:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(shortened(name), KNOWN, 1)
-    hint = f"; did you mean --{near[0]}?" if near else ", so that it may be another network"
-    return f"no such program has --{shortened(name)}{hint}"
+    hint = did_you_mean(f"--{shortened(name)}", (f"--{known}" for known in KNOWN))
+    return (
+        f"no such program has --{shortened(name)}{hint or ', so that it may be another network'}"
+    )

@@ -16,6 +16,7 @@ from flatdiff.conversion.draft import Description
 from flatdiff.conversion.own_weights import OwnWeights
 from flatdiff.diffusion.own_network import own_flags
 from flatdiff.images.datasets import known_names
+from flatdiff.images.listing import images_missing
 from flatdiff.images.named import dataset_name
 from flatdiff.system.files import checkpoint_root
 
@@ -93,5 +94,10 @@ def _told(card: Card) -> Iterator[str]:
     ):
         if text := card.origin.get(name):
             yield f"{'warning: ' if is_warning(text) else ''}{text}"
+    if problem := images_missing(card.dataset):
+        yield f"warning: {problem}; nothing of {card.id} can be measured until they are there"
     if card.num_non_finite:
-        yield f"{card.num_non_finite:,} of them are NaN or infinite: no loss will be finite"
+        yield (
+            f"warning: {card.num_non_finite:,} of them are NaN or infinite, as where training "
+            "diverged: no loss and no sample will be a number; look for weights of an earlier step"
+        )

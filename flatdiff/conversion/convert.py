@@ -30,6 +30,7 @@ from flatdiff.conversion.foreign_weights import ForeignWeights, open_weights
 from flatdiff.conversion.look import serve
 from flatdiff.conversion.weights_path import num_bytes
 from flatdiff.diffusion.flags import AdmFlags
+from flatdiff.diffusion.own_flags import OwnFlags
 from flatdiff.errors import CheckpointError, FlatdiffError
 from flatdiff.images.image_set import load_images
 from flatdiff.system.files import sha256_of
@@ -38,7 +39,8 @@ from flatdiff.system.files import sha256_of
 PROGRAM_BYTES = 4 << 30
 COPIES = 4
 NOT_DIAGNOSED = "not diagnosed"
-NOTHING_OPEN = f"{NOT_DIAGNOSED}: its configs say all of its flags"
+NOTHING_OPEN = f"{NOT_DIAGNOSED}: its config says all of its flags"
+ALL_IN_CODE = f"{NOT_DIAGNOSED}: the code of the network leaves no flag open"
 NOT_ENDED = f"{NOT_DIAGNOSED}: the diagnosis was ended, for want of time or memory"
 
 
@@ -99,7 +101,8 @@ def diagnosed(cards: Mapping[Path, Card]) -> Iterator[tuple[Path, dict[str, str]
     first = next(iter(cards.values()))
     flags = first.flags
     if not isinstance(flags, AdmFlags):
-        yield from ((folder, {"diagnosis": NOTHING_OPEN}) for folder in cards)
+        told = ALL_IN_CODE if isinstance(flags, OwnFlags) else NOTHING_OPEN
+        yield from ((folder, {"diagnosis": told}) for folder in cards)
         return
     try:
         images = load_images(first.dataset, "held_out", flags.image_size, flags.in_channels)

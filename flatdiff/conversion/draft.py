@@ -18,7 +18,7 @@ from flatdiff.conversion.published import NETWORKS
 from flatdiff.diffusion.any_flags import Flags
 from flatdiff.errors import SettingsError
 from flatdiff.images.datasets import DATASETS
-from flatdiff.settings import require
+from flatdiff.settings import require, require_one_of
 from flatdiff.system.foreign_json import as_text
 
 
@@ -32,16 +32,14 @@ class Description:
     dataset: str | None = None  # default: the preset's
     method: BaseMethod | None = None  # default: adm
     weights: WeightKind | None = None  # only such sets; default: all, each as it is named
-    step: int | None = None  # default: as the file's name says, else 0, unknown
+    step: int | None = None  # default: as the file's name or content says, else 0, unknown
 
     def __post_init__(self) -> None:
         family_and_name(self.id)
-        known = ", ".join(NETWORKS)
-        kinds = ", ".join(WEIGHT_KINDS)
-        kind_fits = self.weights is None or self.weights in WEIGHT_KINDS
-        require(kind_fits, "weights", f"one of {kinds}", self.weights)
-        fits = self.preset is None or self.preset in NETWORKS
-        require(fits, "preset", f"one of {known}", self.preset)
+        if self.weights is not None:
+            require_one_of("weights", self.weights, WEIGHT_KINDS)
+        if self.preset is not None:
+            require_one_of("preset", self.preset, tuple(NETWORKS))
 
 
 @dataclass(frozen=True)
@@ -90,7 +88,7 @@ def known_draft(
     family, name = family_and_name(said.id)
     weights = said.weights or RAW
     card = dataclasses.replace(
-        blank_card(flags, said.step or 0),
+        blank_card(flags, header.step if said.step is None else said.step),
         family=family,
         name=name,
         method=method_name(said.method or "adm", weights),

@@ -41,6 +41,7 @@ MOMENTS = re.compile(
 )
 # As guided-diffusion's training calls its files: model200000.pt, ema_0.9999_200000.pt.
 FILE_NAME = re.compile(r"(?:(ema)_([\d.]+)_|model)(\d{1,12})\.\w+")
+OUTER_WORDS = 3  # at most, around a network whose average has names without dots
 TITLES_SHOWN = 6
 MAX_SETS = 32
 
@@ -95,7 +96,7 @@ class ForeignFile:
     """A file of weights as its name and its header describe it; no number of it was read."""
 
     name: str  # that it had where it came from
-    step: int  # of training, by that name; 0 where it does not say
+    step: int  # of training, by that name, or by a number inside; 0 where neither says it
     header: Header  # of every tensor in it
     sets: tuple[WeightSet, ...]  # in the file's order
     moments: tuple[WeightSet, ...]  # named like weights, and kept by an optimizer
@@ -141,7 +142,7 @@ def foreign_file(name: str, header: Header) -> ForeignFile:
     moments = tuple(one for one in found if one.holds_moments)
     if said and said[1] and len(sets) == 1 and sets[0].kind in (None, "ema"):
         sets = (replace(sets[0], kind="ema", decay=sets[0].decay or _decay(said[2])),)
-    return ForeignFile(name, int(said[3]) if said else 0, header, sets, moments, rest)
+    return ForeignFile(name, int(said[3]) if said else header.step, header, sets, moments, rest)
 
 
 def header_of(header: Header, names: Mapping[str, str]) -> Header:
@@ -178,6 +179,7 @@ def listed(names: Iterable[str]) -> str:
 def _members(names: Iterable[str]) -> tuple[dict[str, dict[str, str]], tuple[str, ...]]:
     """The tensors of each set, by the prefix of the set, and first words of the other names."""
     plain = {name: _unwrapped(name) for name in names}
+    plain |= _with_dots(plain)
     ends = (name.removesuffix(ANCHOR) for name in plain.values() if name.endswith(ANCHOR))
     prefixes = (prefix for prefix in ends if not prefix or prefix.endswith("."))
     members: dict[str, dict[str, str]] = {
@@ -203,6 +205,27 @@ def _unwrapped(name: str) -> str:
     words = name.split(".")
     begin = next((n for n, word in enumerate(words) if word in PARTS), len(words))
     return ".".join([*words[:begin], *(word for word in words[begin:] if word not in WRAPPERS)])
+
+
+def _with_dots(plain: Mapping[str, str]) -> dict[str, str]:
+    """LitEma, in latent-diffusion and after it, calls its averages as the weights, without dots.
+
+    >>> names = ("unet.out.0.weight", "model_ema.unetout0weight")
+    >>> _with_dots(dict(zip(names, names)))
+    {'model_ema.unetout0weight': 'model_ema.unet.out.0.weight'}
+    """
+    by_letters: dict[str, str] = {}
+    for own in plain.values():
+        words = own.split(".")
+        begin = next((n for n, word in enumerate(words) if word in PARTS), -1)
+        for n in range(max(0, begin - OUTER_WORDS), begin + 1):
+            by_letters["".join(words[n:])] = ".".join(words[n:])
+    pairs = ((name, name.rpartition(".")) for name in plain)
+    return {
+        name: f"{head}.{by_letters[last]}"
+        for name, (head, _, last) in pairs
+        if head and last in by_letters
+    }
 
 
 def _weight_set(header: Header, prefix: str, names: Mapping[str, str]) -> WeightSet:

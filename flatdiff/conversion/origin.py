@@ -10,6 +10,14 @@ from flatdiff.images.datasets import dataset_of, is_folder
 from flatdiff.images.listing import in_short, listing
 from flatdiff.system.foreign_json import as_text
 
+# How pickle itself writes objects down; it says nothing of what a trainer kept.
+PICKLES_OWN = {
+    *("copyreg._reconstructor", "copy_reg._reconstructor", "_codecs.encode"),
+    *("builtins.object", "__builtin__.object", "builtins.set", "__builtin__.set"),
+    *("builtins.frozenset", "builtins.bytearray", "builtins.complex", "builtins.slice"),
+    "collections.defaultdict",
+}
+
 
 def origin_of(
     file: ForeignFile, found: WeightSet, ids: Mapping[str, str], decay: float | None
@@ -47,7 +55,8 @@ def _packaging(file: ForeignFile, found: WeightSet, ids: Mapping[str, str]) -> s
 
 def _beside(opaque: Sequence[str]) -> str:
     """What of a pickle was passed over."""
-    return f"beside the weights, neither made nor run: {listed(opaque)}" if opaque else ""
+    named = [name for name in opaque if name not in PICKLES_OWN]
+    return f"beside the weights, neither made nor run: {listed(named)}" if named else ""
 
 
 def images_told(dataset: str, flags: Flags) -> dict[str, str]:
@@ -59,8 +68,8 @@ def images_told(dataset: str, flags: Flags) -> dict[str, str]:
         if is_folder(dataset):
             found = listing(known.root())
             said, classes = {"images": found.sentence()}, found.classes
-    except DataError as error:  # they may come later; what is measured will say it again
-        return {"images": str(error)}
+    except DataError:  # they may come later; what is measured will say it again
+        return {}
     if flags.num_classes is not None:
         theirs = f"{len(classes):,}: {in_short(classes)}" if classes else "none"
         fit = "" if len(classes) == flags.num_classes else "; nothing can be measured with these"

@@ -25,6 +25,9 @@ from flatdiff.errors import CheckpointError
 MAX_DEPTH = 16  # of a module's parts in its parts; {"optimizer": {"state": {0: {..}}}} has 4
 KEYS = str | int | float  # such as the decay of an average
 MAX_NODES = 10 * MAX_TENSORS  # steps, rates and options included
+# What trainers call the number of steps beside the weights; Lightning's is the second.
+STEPS = ("step", "global_step", "train_step", "steps", "iteration", "iterations", "iter")
+MAX_STEP = 10**12
 BYTE_ORDER = "byteorder"
 STORAGE = "data/"
 
@@ -63,6 +66,7 @@ def read_torch_file(path: Path) -> TorchFile:
         {name: _entry(name, tensor, places) for name, tensor in tensors.items()},
         {},
         found.opaque,
+        _training_step(found.root),
     )
     return TorchFile(header, tensors, places)
 
@@ -121,6 +125,13 @@ def _children(value: Any) -> Sequence[tuple[str, Any]]:
     if isinstance(value, list | tuple):
         return [(str(index), child) for index, child in enumerate(value)]
     return []
+
+
+def _training_step(root: Any) -> int:
+    """How far training was when a file was written, as trainers say it beside the weights."""
+    beside = dict(_children(root))
+    said = [beside.get(name) for name in STEPS]
+    return next((n for n in said if type(n) is int and 0 < n <= MAX_STEP), 0)
 
 
 def _step(key: str | float) -> str:

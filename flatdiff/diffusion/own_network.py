@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from flatdiff.diffusion.own_flags import Described, OwnFlags
 from flatdiff.errors import SettingsError
+from flatdiff.settings import did_you_mean
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -105,9 +106,10 @@ def _found(name: str) -> tuple[Network, str]:
     """The network, and the SHA-256 of the file that defines it."""
     allowed = [word.strip() for word in os.environ.get(ALLOWED, "").split(",")]
     if name not in allowed:
+        hint = did_you_mean(name, [*allowed, *(entry.name for entry in entry_points(group=GROUP))])
         raise SettingsError(
             f"{name!r} is a network of somebody's own code, which runs only where {ALLOWED} names "
-            f"it: set {ALLOWED}={name} where flatdiff is started, if you trust it"
+            f"it: set {ALLOWED}={name} where flatdiff is started, if you trust it{hint}"
         )
     with own_code(f"the entry point {name!r} fails"):
         network, file, code = _loaded(name)

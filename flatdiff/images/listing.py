@@ -127,7 +127,7 @@ def listing(root: Path) -> Listing:
         if root.is_dir():
             return _listed(root, _below(root))
         if root.is_file() and root.suffix.lower() in ARRAYS:
-            return Listing(root, _sorted(_in_array(root)), Counter())
+            return Listing(root, _in_array(root), Counter())
         if root.is_file() and zipfile.is_zipfile(root):
             return _listed(root, _zipped(root))
     except OSError as error:
@@ -162,6 +162,16 @@ def classes_of(dataset: str) -> tuple[str, ...]:
         DataError: no such dataset, or it is a folder that is not there or may not be read here.
     """
     return _in_folder(dataset)[1] if is_folder(dataset) else dataset_of(dataset).label_names
+
+
+def images_missing(dataset: str) -> str:
+    """Why a dataset's folder cannot be listed now; "" where it can, or it is none."""
+    try:
+        if is_folder(dataset):
+            listing(dataset_of(dataset).root())
+    except DataError as error:
+        return str(error)
+    return ""
 
 
 def look_before_training(dataset: str) -> tuple[str, str]:
@@ -264,9 +274,14 @@ def _unpacked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
 
 
 def _in_array(path: Path) -> list[ImageFile]:
-    """Images of one array; labels that lie beside it are their classes."""
+    """Images of one array; labels that lie beside it are their classes, called by their number."""
     images, labels = read_arrays(path)
     names = [f"{number:07d}.ppm" for number in range(len(images))]
     if labels is not None:
         names = [f"{label:05d}_{name}" for label, name in zip(labels, names, strict=True)]
-    return [ImageFile(name, partial(as_ppm, images, n)) for n, name in enumerate(names)]
+    files = [ImageFile(name, partial(as_ppm, images, n)) for n, name in enumerate(names)]
+    # The names, with their zeros, say which images are held out; nobody else should read them.
+    return [
+        file._replace(classes=tuple(str(int(name)) for name in file.classes))
+        for file in _sorted(files)
+    ]

@@ -10,7 +10,7 @@ from flatdiff.checkpoints.averages import BASES
 from flatdiff.checkpoints.recipe import BaseMethod, Precision, Recipe, TimestepSamplerName
 from flatdiff.measures.along_run import usual_every_steps
 from flatdiff.training.run_options import RunOptions
-from pages.shared.choose import whole_number
+from pages.shared.choose import step_at, whole_number
 
 # Settings that one method alone has.
 METHOD_OF: dict[str, BaseMethod] = {
@@ -19,7 +19,11 @@ METHOD_OF: dict[str, BaseMethod] = {
     "input_perturbation": "ip",
 }
 WHOLE: dict[str, Any] = {"min_value": 1, "max_value": 10_000_000, "step": 1}
-REAL: dict[str, Any] = {"min_value": 0.0, "format": "%g"}
+
+
+def real(scale: float) -> dict[str, Any]:
+    """Bounds of a setting that changes by steps which a number is the scale of."""
+    return {"min_value": 0.0, "format": "%g", "step": step_at(scale)}
 
 
 def number(
@@ -100,7 +104,11 @@ def _of_steps(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, Any]:
     return {
         "batch_size": number("Batch size", "batch", base.batch_size, "Images a step.", **WHOLE),
         "learning_rate": number(
-            "Learning rate", "lr", base.learning_rate, "Of Adam, constant.", **REAL
+            "Learning rate",
+            "lr",
+            base.learning_rate,
+            "Of Adam, constant.",
+            **real(base.learning_rate),
         ),
         "sam_rho": number(
             "SAM radius ρ",
@@ -108,7 +116,7 @@ def _of_steps(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, Any]:
             base.sam_rho,
             "How far +SAM climbs in weight space before it takes its gradient.",
             _lacking("sam_rho", methods),
-            **REAL,
+            **real(base.sam_rho),
         ),
         "input_perturbation": number(
             "IP strength γ",
@@ -116,7 +124,7 @@ def _of_steps(base: Recipe, methods: Collection[BaseMethod]) -> dict[str, Any]:
             base.input_perturbation,
             "Of the extra noise on the input of +IP, in units of the noise.",
             _lacking("input_perturbation", methods),
-            **REAL,
+            **real(base.input_perturbation),
         ),
         "num_threads": whole_number(
             "Processor threads", "threads", 1, 1, 64, help_text="Of each run."
@@ -128,7 +136,11 @@ def _of_averages(base: Recipe) -> dict[str, Any]:
     """EMA and SWA."""
     return {
         "ema_decay": number(
-            "EMA decay", "ema", base.ema_decay, "Share of the old average kept a step.", **REAL
+            "EMA decay",
+            "ema",
+            base.ema_decay,
+            "Share of the old average kept a step.",
+            **real(1 - base.ema_decay),
         ),
         "swa_start_step": number(
             "SWA from step",

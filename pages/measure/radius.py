@@ -9,6 +9,7 @@ from flatdiff.views import SECTIONS, View
 from pages.shared.choose import (
     choose_checkpoints,
     seed_input,
+    size,
     timestep_bins_input,
     whole_number,
 )
@@ -46,15 +47,7 @@ with drawer:
             help="On a sphere: one Gaussian vector over all weights, scaled to the norm γ.",
         )
     with columns[1]:
-        largest = st.number_input(
-            "Largest size",
-            0.0001,
-            1000.0,
-            LARGEST[noise],
-            format="%.4g",
-            key=f"largest_{noise}",
-            bind="query-params",
-        )
+        largest = size("Largest size", f"largest_{noise}", LARGEST[noise], 0.0001, 1000.0)
     with columns[2]:
         count = whole_number("Sizes", "sizes", 8, 2, 40)
     with columns[3]:

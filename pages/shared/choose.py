@@ -1,5 +1,6 @@
 """Widgets to choose what is measured; every choice is in the link."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,7 @@ from pages.shared.differs import what_differs
 
 # In the session: ids of the checkpoints that somebody chose last, which go along to every page.
 SELECTION = "selection"
+NAMED = 6  # checkpoints in a sentence
 
 
 def sorted_out(root: Path) -> tuple[list[Card], dict[str, str]]:
@@ -46,8 +48,11 @@ def all_cards() -> list[Card]:
 
 def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
     """The usable ones of `sorted_out`, when the others have been named."""
-    for name, reason in reasons.items():
-        st.warning(f"Checkpoint {plain(name)} is left out: {plain(reason)}")
+    for reason in dict.fromkeys(reasons.values()):
+        names = [plain(name) for name, own in reasons.items() if own == reason]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        stay = "Checkpoint {} is" if len(names) == 1 else "Checkpoints {} are"
+        st.warning(f"{stay.format(', '.join(names[:NAMED]) + more)} left out: {plain(reason)}")
     if not cards:
         st.info(
             f"No checkpoint in `{shared_engine().root}` yet. Train one, about 25 minutes on one "
@@ -200,6 +205,37 @@ def whole_number(
         title, low, high, default, step=step, key=key, bind="query-params", help=help_text
     )
     return int(value)
+
+
+def size(
+    title: str, key: str, default: float, low: float, high: float, help_text: str | None = None
+) -> float:
+    """A setting in [low, high] whose sizes differ by factors; a step is about a fifth of it."""
+    value = st.number_input(
+        title,
+        low,
+        high,
+        default,
+        step=step_at(st.session_state.get(key) or default),
+        format="%.4g",
+        key=key,
+        bind="query-params",
+        help=help_text,
+    )
+    return float(f"{value:.6g}")  # steps add up their rounding
+
+
+def step_at(value: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, .. and 0.5, 0.2, .. that is at most a quarter of a value.
+
+    >>> [step_at(value) for value in (0.01, 0.05, 1.0, 0.9, 30)]
+    [0.002, 0.01, 0.2, 0.2, 5.0]
+    """
+    quarter = abs(value) / 4 * (1 + 1e-9)
+    power = math.floor(math.log10(quarter))
+    return max(
+        float(f"{lead}e{power}") for lead in (1, 2, 5) if float(f"{lead}e{power}") <= quarter
+    )
 
 
 def timestep_bins_input() -> int:

@@ -1,15 +1,11 @@
 """Widgets of Gaussian weight noise: how strong, and how often."""
 
-import streamlit as st
-
-from pages.shared.choose import whole_number
+from pages.shared.choose import size, whole_number
 
 
 def sigma_input() -> float:
     """The standard deviation of the noise, in [0, 1]."""
-    return st.number_input(
-        "Sigma", 0.0, 1.0, 0.01, step=0.005, format="%.4f", key="lpf_sigma", bind="query-params"
-    )
+    return size("Sigma", "lpf_sigma", 0.01, 0.0, 1.0)
 
 
 def perturbations_input(default: int, help_text: str) -> int:

@@ -13,7 +13,7 @@ from flatdiff.measures.surface_settings import (
     SurfaceMode,
     SurfaceSettings,
 )
-from pages.shared.choose import choose_checkpoints, choose_plane, seed_input, whole_number
+from pages.shared.choose import choose_checkpoints, choose_plane, seed_input, size, whole_number
 
 AXES: dict[Axes, str] = {
     "random": "random directions",
@@ -89,15 +89,13 @@ def _directions(axes: Axes, slots: Iterator[DeltaGenerator]) -> dict[str, object
     """Span, normalization and seed of directions that start at one checkpoint."""
     found: dict[str, object] = {}
     with next(slots):
-        found["span"] = st.number_input(
+        found["span"] = size(
             "Span",
+            "span",
+            1.0,
             0.01,
             10.0,
-            1.0,
-            step=0.25,
-            key="span",
-            bind="query-params",
-            help="The axes run over [-span, span]: at 1 every filter moves by its own norm; along "
+            "The axes run over [-span, span]: at 1 every filter moves by its own norm; along "
             "eigenvectors it is the norm of the perturbation.",
         )
     if axes == "random":

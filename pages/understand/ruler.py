@@ -8,7 +8,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.landscape.perturbation_sizes import Mark, Scales, ruler
 from flatdiff.views.perturbation_sizes import ruler_dots
-from pages.shared.choose import all_cards, choose_checkpoints, label
+from pages.shared.choose import all_cards, choose_checkpoints, label, size
 from pages.shared.glossary import explained
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 
@@ -40,23 +40,11 @@ known = all_cards()
 cards = choose_checkpoints(st.container(), known)
 columns = st.columns(3)
 with columns[0]:
-    rho = st.number_input(
-        "SAM's ρ", 0.0001, 100.0, DEFAULT_RHO, format="%.4g", key="rho", bind="query-params"
-    )
+    rho = size("SAM's ρ", "rho", DEFAULT_RHO, 0.0001, 100.0)
 with columns[1]:
-    sigma = st.number_input(
-        "LPF's σ", 0.00001, 1.0, 0.01, format="%.4g", key="sigma", bind="query-params"
-    )
+    sigma = size("LPF's σ", "sigma", 0.01, 0.00001, 1.0)
 with columns[2]:
-    radius = st.number_input(
-        "Norm γ on the sphere",
-        0.001,
-        1000.0,
-        10.0,
-        format="%.4g",
-        key="gamma",
-        bind="query-params",
-    )
+    radius = size("Norm γ on the sphere", "gamma", 10.0, 0.001, 1000.0)
 scales = Scales(sam_rho=(rho,), lpf_sigma=(sigma / 10, sigma), radii=(radius / 10, radius))
 small = [card for card in cards if small_enough(card)]
 if len(small) < len(cards):

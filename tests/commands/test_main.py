@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from flatdiff.__main__ import BROKEN_PIPE
+from flatdiff.__main__ import BROKEN_PIPE, _joined
 from flatdiff.checkpoints.averages import WEIGHT_KINDS
+from flatdiff.errors import SettingsError
 from tests.tiny import TESTS, typed
 
 
@@ -52,3 +53,26 @@ def test_printing_never_fails_on_the_terminals_encoding(encoding: str) -> None:
     assert done.returncode == 1
     assert b"Traceback" not in done.stderr
     assert b"there is no such file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["import", "w.pt", "--flags", "--image_size", "32", "--num_heads", "4"],
+        ["import", "w.pt", "--flags", "--image_size=32", "--num_heads=4"],
+        ["train", "--flags", "--class_cond", "--image_size", "32"],
+    ],
+)
+def test_flags_without_quotes_are_a_sentence(words: list[str]) -> None:
+    """Not the parser's word about an option that flatdiff does not have."""
+    with pytest.raises(SettingsError, match="in quotes"):
+        _joined(words)
+
+
+@pytest.mark.parametrize(
+    "value", ["--image_size 32 --num_heads 4", "--image_size=32", "--class_cond", "plain"]
+)
+def test_flags_in_quotes_are_one_value(value: str) -> None:
+    """One alone needs none."""
+    words = ["import", "--flags", value, "--dataset", "digits"]
+    assert _joined(words) == ["import", f"--flags={value}", "--dataset", "digits"]

@@ -91,6 +91,15 @@ PACKAGINGS: dict[str, tuple[Callable[[State], Any], dict[str, Any], str]] = {
         {"weights": "raw"},
         "taken from model; left in the file: model_ema",
     ),
+    "LitEma, without dots": (
+        lambda s: {
+            "state_dict": behind("model.", other(s))
+            | {f"model_ema.{name.replace('.', '')}": value for name, value in s.items()},
+            "global_step": 7,
+        },
+        {"weights": "ema", "is": "ema"},
+        "taken from state_dict.model_ema; left in the file: state_dict.model",
+    ),
     "flat beside EMA": (
         lambda s: {**s, "ema": other(s)},
         {"weights": "raw"},
@@ -131,6 +140,35 @@ def test_every_packaging_holds_the_same_weights(name: str, digits: State, tmp_pa
     assert card.weights == kind
     assert card.origin.get("packaging", "").startswith(packaging)
     assert ("packaging" in card.origin) == bool(packaging)
+
+
+@pytest.mark.parametrize(
+    ("name", "beside", "step"),
+    [
+        ("w.pt", {"step": 7}, 7),
+        ("w.ckpt", {"global_step": 9, "epoch": 1}, 9),
+        ("model000300.pt", {"step": 7}, 300),
+        ("w.pt", {"step": True}, 0),
+        ("w.pt", {"step": -1, "iteration": 2**70}, 0),
+    ],
+)
+def test_the_step_is_read_where_a_trainer_writes_it(
+    name: str, beside: dict[str, int], step: int, digits: State, tmp_path: Path
+) -> None:
+    """The file's own name first: what a person said last."""
+    torch.save({"model": digits, **beside}, tmp_path / name)
+    assert taken(tmp_path / "root", tmp_path / name).step == step
+    assert taken(tmp_path / "root", tmp_path / name, id="theirs/two", step=5).step == 5
+
+
+def test_what_pickle_itself_calls_is_not_told(digits: State, tmp_path: Path) -> None:
+    """The trainer's class is; how it was written down says nothing."""
+    beside = {"args": argparse.Namespace(lr=1), "seen": {1, 2}, "path": Path("a")}
+    torch.save({"model": digits, **beside}, tmp_path / "w.pt")
+    told = taken(tmp_path / "root", tmp_path / "w.pt").origin["beside"]
+    assert "argparse.Namespace" in told
+    assert "builtins" not in told
+    assert "copyreg" not in told
 
 
 @pytest.mark.parametrize("prefix", ["", "module.", "state_dict.model."])

@@ -91,3 +91,19 @@ def test_every_measure_of_a_sheet_is_documented_and_the_index_knows_it() -> None
             assert f"**{heading}" in text, (measure, heading)
         assert f"flatdiff measure {measure}" in text
         assert f"measures/{measure}.md" in index
+
+
+def _sizes() -> None:
+    from pages.shared.choose import size
+
+    size("Sigma", "sigma", 0.01, 0.0, 1.0)
+
+
+def test_a_step_follows_the_size() -> None:
+    """A fifth of it or so, and no choice is lost as the step changes."""
+    shown = AppTest.from_function(_sizes).run()
+    assert shown.number_input[0].step == 0.002
+    shown.number_input[0].set_value(0.3).run()
+    assert (shown.number_input[0].value, shown.number_input[0].step) == (0.3, 0.05)
+    shown.number_input[0].set_value(0.0).run()
+    assert (shown.number_input[0].value, shown.number_input[0].step) == (0.0, 0.002)
