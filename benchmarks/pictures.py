@@ -1,12 +1,16 @@
-"""The README's pictures, taken from the running app.
+"""The README's pictures, taken from the running app, and its animation.
 
     python -m benchmarks.pictures
 
 Starts a server on an empty state directory, opens pages on the shipped results as anybody would,
-and keeps what a visitor sees.
+and keeps what a visitor sees; what moves is made by `flatdiff figure`.
 """
 
+import os
+import shlex
 import shutil
+import subprocess
+import sys
 import tempfile
 
 from playwright.sync_api import Browser, sync_playwright
@@ -24,8 +28,13 @@ WEBGL = [
 ]
 STILL_MS = 3000  # until the last of the drawing is done
 PICTURES = {  # file name: page, and how much of it
-    "surface.png": ("surface?view=3-D", 1180),
+    "home.png": ("", 800),
+    "surface.png": ("surface?view=3-D", 800),
     "lie-detector.png": ("rescaling", 940),
+}
+MOVING = {  # file name: the command that makes it
+    "turning.gif": "figure surface --mode interpolated --width-mm 130 "
+    "--checkpoint digits/adm --checkpoint digits/sam",
 }
 
 
@@ -41,6 +50,13 @@ def take(browser: Browser, url: str, name: str) -> None:
     print(f"written: {(FOLDER / name).relative_to(PROJECT_ROOT)}")
 
 
+def animate(name: str, home: str) -> None:
+    """One animation, from the shipped results."""
+    words = [*shlex.split(MOVING[name]), "--out", str(FOLDER / name)]
+    environment = {**os.environ, "FLATDIFF_HOME": home}
+    subprocess.run([sys.executable, "-m", "flatdiff", *words], env=environment, check=True)
+
+
 def main() -> None:
     """Write them all."""
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
@@ -51,6 +67,8 @@ def main() -> None:
         browser.close()
         process.terminate()
         process.wait()
+        for name in MOVING:
+            animate(name, home)
 
 
 if __name__ == "__main__":

@@ -46,10 +46,10 @@ def cost_of(requests: Iterable[Request], store: Store, machine: Machine) -> Cost
     keys = {left.request.key for left in work}
     others = [job for job in store.jobs(ACTIVE) if job.key not in keys]
     besides = alone_of(others, store, machine).values()
-    forwards = (left.request.image_forwards[p] for left in work for p in left.positions)
+    runs = (run for left in work for run in left.request.runs(left.positions))
     return Cost(
         evaluations=sum(len(left.positions) for left in work),
-        image_forwards=sum(forwards),
+        image_forwards=sum(run.image_forwards * run.count for run in runs),
         seconds=_among(besides, forecast(work, machine), _measure_of(work), machine),
         open_ended=any(left.open_ended for left in work),
     )
@@ -58,12 +58,12 @@ def cost_of(requests: Iterable[Request], store: Store, machine: Machine) -> Cost
 def _needed(request: Request, store: Store) -> Left:
     """Items that are needed, as far as is known, and not done."""
     needed, done = store.items_needed(request), store.positions_done(request.key)
-    return Left(request, [p for p in needed if p not in done], len(done))
+    return Left(request, [p for p in needed if p not in done] if done else needed, len(done))
 
 
 def alone_of(jobs: Iterable[Job], store: Store, machine: Machine) -> dict[str, Forecast | None]:
     """What each job would still take if there were no others, by key."""
-    left = [left_of(job, store.positions_done(job.key)) for job in jobs]
+    left = [left_of(job, store.positions_done(job.key) if job.num_done else ()) for job in jobs]
     return {one.request.key: forecast([one], machine) for one in left}
 
 
@@ -111,9 +111,11 @@ def progress_of(
 def left_of(job: Job, done: Collection[int]) -> Left:
     """What a job has left to do; of items that its plan did not begin with, how many alone."""
     plan = job.request.first_plan
-    missing = [position for position in plan if position not in done]
+    missing = [position for position in plan if position not in done] if done else plan
     further = max(0, job.num_items - job.num_done - len(missing))
-    return Left(job.request, [*missing, *further * [plan[-1]]], job.num_done)
+    if further:
+        missing = [*missing, *further * [plan[-1]]]
+    return Left(job.request, missing, job.num_done)
 
 
 def _among(

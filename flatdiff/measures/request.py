@@ -5,11 +5,12 @@ programs, is asking once. The checkpoint enters by the digest of its weights, no
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.diffusion.any_flags import Flags
@@ -33,6 +34,14 @@ class Partner:
     def __post_init__(self) -> None:
         for name in ("checkpoint", "digest"):
             require_text(name, getattr(self, name))
+
+
+class Run(NamedTuple):
+    """Consecutive items that are alike."""
+
+    word: str  # what they are, as the measure calls it
+    image_forwards: int  # of one of them
+    count: int
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,19 @@ class Request:
     def first_plan(self) -> Sequence[int]:
         """Positions of the items that are needed whatever they show."""
         return self.definition.needed(self.settings, {})
+
+    @cached_property
+    def _first_runs(self) -> tuple[Run, ...]:
+        return tuple(self._runs(self.first_plan))
+
+    def runs(self, positions: Sequence[int]) -> Sequence[Run]:
+        """The items at some positions as runs of alike ones; of the first plan kept."""
+        return self._first_runs if positions is self.first_plan else list(self._runs(positions))
+
+    def _runs(self, positions: Sequence[int]) -> Iterator[Run]:
+        kinds = ((str(self.items[p][0]), self.image_forwards[p]) for p in positions)
+        for (word, image_forwards), alike in groupby(kinds):
+            yield Run(word, image_forwards, sum(1 for _ in alike))
 
     def to_json(self) -> str:
         """Canonical JSON, for the store and the workers."""

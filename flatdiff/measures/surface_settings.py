@@ -118,22 +118,30 @@ def grid(resolution: int) -> NDArray[np.float64]:
     return (2 * np.arange(resolution) - (resolution - 1)) / (resolution - 1)
 
 
-@lru_cache(maxsize=64)  # asked for whenever something is done or drawn
 def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
     """The checkpoint itself, its partners, then points from coarse to fine.
 
     Of an interpolated surface: nodes and held-out points level by level, then the exact cells that
     are needed only where the surface is not smooth.
     """
-    items: list[Item] = [("base",), *(("mark", k) for k in range(settings.num_marks))]
-    if settings.mode == "interpolated":
+    return _items(settings.mode, settings.dimensions, settings.num_marks, settings.shape)
+
+
+# Asked for whenever something is done or drawn, and the same for every seed and checkpoint: a
+# server that keeps them for each surface of a class grows by a hundred kilobytes with every one.
+@lru_cache(maxsize=16)
+def _items(
+    mode: SurfaceMode, dimensions: int, num_marks: int, shape: tuple[int, int]
+) -> tuple[Item, ...]:
+    items: list[Item] = [("base",), *(("mark", k) for k in range(num_marks))]
+    if mode == "interpolated":
         nodes: dict[Item, None] = {}  # a set that keeps its order
-        grids = GRIDS[settings.dimensions]
+        grids = GRIDS[dimensions]
         for level in range(grids.num_levels):
             nodes.update({("node", *node): None for node in _coarse_first(grids, level)})
             nodes.update({("node", *node): None for node in grids.held_out(level)})
-        return (*items, *nodes, *cells_coarse_first(settings.shape))
-    return (*items, *cells_coarse_first(settings.shape))
+        return (*items, *nodes, *cells_coarse_first(shape))
+    return (*items, *cells_coarse_first(shape))
 
 
 def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:

@@ -21,7 +21,6 @@ from flatdiff.engine.speed.speeds import (
     Speeds,
     load_of,
     makespan,
-    part_of,
     size_of,
 )
 from flatdiff.landscape.panel import Panel
@@ -91,36 +90,35 @@ class Forecast:
 def forecast(work: Iterable[Left], machine: Machine) -> Forecast | None:
     """None where no item of one of the networks was ever timed here."""
     wanted = [left for left in work if left.positions]
-    pieces = list[Rate]()
+    pieces = list[tuple[Rate, int]]()
     for left in wanted:
         each = _pieces(left, machine)
         if each is None:
             return None
         pieces += each
-    busy = sum(piece.seconds for piece in pieces)
+    busy = sum(piece.seconds * count for piece, count in pieces)
     if not busy:
         return Forecast(0.0, 0.0)
-    off = sum(piece.seconds * piece.off for piece in pieces) / busy
-    spent = makespan([piece.seconds for piece in pieces], machine.num_workers)
+    off = sum(piece.seconds * count * piece.off for piece, count in pieces) / busy
+    spent = makespan([(piece.seconds, count) for piece, count in pieces], machine.num_workers)
     spent += _start([left.request for left in wanted], machine)
     return Forecast(spent / machine.share + machine.once(ATTENDING), off)
 
 
-def _pieces(left: Left, machine: Machine) -> list[Rate] | None:
-    """Seconds of each item, and how far off that may be."""
-    request, rates = left.request, dict[tuple[str, int], Rate | None]()
-    growth = _growth(left, machine)
-    pieces = list[Rate]()
-    for position in left.positions:
-        part = part_of(request, position)
-        if part not in rates:
-            place = request.architecture, request.measure, *part, machine.load
-            rates[part] = machine.speeds.rate(*place)
-        rate = rates[part]
+def _pieces(left: Left, machine: Machine) -> list[tuple[Rate, int]] | None:
+    """Seconds of an item and how far off that may be, with how many such items follow.
+
+    By runs: a visitor's page asks once a second for each of dozens of jobs of thousands of items.
+    """
+    request, growth = left.request, _growth(left, machine)
+    pieces = list[tuple[Rate, int]]()
+    for run in request.runs(left.positions):
+        forwards = max(run.image_forwards, 1)
+        part = run.word, size_of(run.image_forwards)
+        rate = machine.speeds.rate(request.architecture, request.measure, *part, machine.load)
         if rate is None:
             return None
-        forwards = max(request.image_forwards[position], 1)
-        pieces.append(Rate(rate.seconds * forwards * growth, rate.off))
+        pieces.append((Rate(rate.seconds * forwards * growth, rate.off), run.count))
     return pieces
 
 

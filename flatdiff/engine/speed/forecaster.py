@@ -146,7 +146,11 @@ class Forecaster:
         shown = _growth_shown(job.request, num_items)
         if job.alone and job.walls and not job.new:
             elapsed = time.monotonic() - job.began
-            shown |= _misses(job, elapsed, makespan(job.walls, self._cluster.num_workers))
+            shown |= _misses(
+                job,
+                elapsed,
+                makespan([(wall, 1) for wall in job.walls], self._cluster.num_workers),
+            )
         self._timings.note(shown)
 
 

@@ -124,13 +124,24 @@ def load_of(share: float) -> int:
     return min(round(-math.log2(share)), MOST_LOAD)
 
 
-def makespan(seconds: Iterable[float], num_workers: int) -> float:
+def makespan(runs: Iterable[tuple[float, int]], num_workers: int) -> float:
     """Until the last of consecutive pieces of work is done; the next goes to whoever is free.
 
-    >>> makespan([1, 1, 1], 2), makespan([5, 1, 1], 2), makespan([], 2)
-    (2.0, 5.0, 0.0)
+    Args:
+        runs: seconds of a piece, and how many such pieces there are.
+        num_workers: that work at once.
+
+    >>> makespan([(1, 7)], 2), makespan([(5, 1), (1, 2)], 2), makespan([], 2)
+    (4.0, 5.0, 0.0)
     """
     free = [0.0] * num_workers
-    for piece in seconds:
-        heapq.heapreplace(free, free[0] + piece)
+    for seconds, count in runs:
+        left = count
+        while left:
+            # Once nobody is behind by more than a piece, each does one in every round.
+            rounds = left // num_workers if max(free) - free[0] <= seconds else 0
+            free = [until + rounds * seconds for until in free]
+            if left := left - rounds * num_workers:
+                heapq.heapreplace(free, free[0] + seconds)
+                left -= 1
     return max(free)

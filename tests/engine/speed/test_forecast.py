@@ -32,6 +32,7 @@ from flatdiff.engine.speed.speeds import (
 from flatdiff.engine.store import Store
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import Request
+from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.speed import Speed, noted
 from tests.subjects import surface_request
 
@@ -183,10 +184,38 @@ class Simulated:
             self.forecaster.tile(
                 request.key, range(k, k + 1), TileResult([{}], processor / share, "", effort)
             )
-        taken = 0.3 + makespan([processor / share for processor in efforts], 2)
+        taken = 0.3 + makespan([(processor / share, 1) for processor in efforts], 2)
         self.now += taken
         self.forecaster.ended(request.key, len(request.items))
         return taken, span.low if span else 0.0, span.high if span else 0.0
+
+
+@pytest.mark.parametrize("num_workers", [1, 2, 3, 8])
+def test_runs_take_as_long_as_their_pieces_one_by_one(num_workers: int) -> None:
+    """Against a heap that hands out every single piece."""
+    draw = np.random.default_rng(num_workers)
+    for _ in range(50):
+        sizes, counts = draw.uniform(0.1, 9, 4), draw.integers(0, 40, 4)
+        runs = list(zip(sizes.tolist(), counts.tolist(), strict=True))
+        free = [0.0] * num_workers
+        for piece in (size for size, count in runs for _ in range(count)):
+            free.sort()
+            free[0] += piece
+        assert makespan(runs, num_workers) == pytest.approx(max(free))
+
+
+def test_runs_are_the_items_in_their_order() -> None:
+    """Whatever positions are asked for; those of the first plan are told once."""
+    settings = SurfaceSettings(mode="interpolated")
+    request = dataclasses.replace(REQUEST, settings=settings)
+    for positions in (request.first_plan, range(3, 9), (), [0, 5, 1]):
+        told = [
+            (run.word, run.image_forwards)
+            for run in request.runs(positions)
+            for _ in range(run.count)
+        ]
+        assert told == [(request.items[p][0], request.image_forwards[p]) for p in positions]
+    assert request.runs(request.first_plan) is request.runs(request.first_plan)
 
 
 def test_nine_of_ten_on_a_simulated_machine(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
