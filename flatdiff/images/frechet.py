@@ -15,11 +15,12 @@ Every estimate comes with the influence of each image, the derivative of the num
 weight (infinitesimal jackknife). Its spread gives the standard error for one decomposition in
 all, while a bootstrap would take a hundred and repeats images, which a Frechet distance punishes
 as it punishes a small sample; and influences of images from the same noise can be subtracted. The
-second cloud, the reference, is held fixed.
+second cloud, the reference, is held fixed; of the kernel distance, which compares image with image
+and may have seen but a draw of the reference, there is the influence of each real image, too.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.linalg
@@ -40,10 +41,12 @@ class Gaussian:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number and what each generated image has to do with it."""
+    """A number and what each image has to do with it."""
 
     value: float
     influence: Float[np.ndarray, " n"]  # its standard error is the number's; its mean is nothing
+    # The same of each real image; empty where they are in the number as a Gaussian of all.
+    of_reference: Float[np.ndarray, " m"] = field(default_factory=lambda: np.zeros(0))
 
 
 def fit(features: Float[np.ndarray, "n d"]) -> Gaussian:
@@ -98,13 +101,14 @@ def kernel_estimate(
     """KID: the unbiased squared MMD of at least two images each, kernel (x.y / d + 1)^3.
 
     All pairs at once: subsets, usual since their first use, estimate the same with more noise.
-    The influence is that of first order; where both clouds are alike to within the error, the
-    error it gives is too small.
+    The influences are those of first order; where both clouds are alike to within the error, the
+    error they give is too small.
     """
     x, y = features.astype(np.float64), reference.astype(np.float64)
     within, across = _mean_kernel(x, x), _mean_kernel(x, y)
-    value = within.mean() + _mean_kernel(y, y).mean() - 2 * across.mean()
-    return Estimate(float(value), 2 * (within - across))
+    within_real, across_real = _mean_kernel(y, y), _mean_kernel(y, x)
+    value = within.mean() + within_real.mean() - 2 * across.mean()
+    return Estimate(float(value), 2 * (within - across), 2 * (within_real - across_real))
 
 
 def precision_recall(

@@ -6,6 +6,7 @@ the distances, their errors and their bias. With Inception's features the Freche
 with any other it is a proxy, and never called so.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, get_args
@@ -38,7 +39,9 @@ LABELS: dict[FeatureName, str] = {
     "inception": "FID (clean-fid, mode clean)",
 }
 IMAGES_A_CHUNK = 64
-COMPARED_IMAGES = 10_000  # at most, where every image is compared with every other
+# Where every image is compared with every other: at most so many of either kind, and of real ones
+# no fewer than these where there are as many; their features lie in the store with the result.
+COMPARED_IMAGES, LEAST_REAL_IMAGES = 10_000, 2048
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +86,9 @@ COLUMNS = (
 class FrechetResult:
     """One entry a bit width, NaN until every image is there.
 
-    Errors are over generated images, with the real ones held fixed; only that of recall is over
-    real images, as recall is the share of them that the generated ones reach.
+    Errors are over generated images, with the real ones held fixed; that of the kernel distance
+    covers the draw of real ones, too, where not all of them are compared. The error of recall is
+    over real images, as recall is the share of them that the generated ones reach.
     """
 
     bits: tuple[int, ...]
@@ -123,7 +127,7 @@ def _evaluate(subject: "Measurable", settings: FrechetSettings, item: Item) -> A
     return {
         "mu": found.gaussian.mu,
         "root": found.gaussian.root,
-        "features": found.features[: min(settings.num_images, COMPARED_IMAGES)],
+        "features": found.features[: _num_compared(settings)],
         "num_images": np.array(found.num_images),
         "digest": np.array(subject.features(settings.features).digest),
     }
@@ -140,7 +144,9 @@ def _assemble(settings: FrechetSettings, done: Mapping[int, Arrays]) -> FrechetR
         influences = np.stack([estimate.influence for estimate in estimates])
         for row, cloud, estimate in zip(rows, clouds, estimates, strict=True):
             row |= _distances(estimate, estimates[0])
-            row |= _comparisons(cloud[:COMPARED_IMAGES], reference["features"])
+            real = reference["features"]
+            unseen = 1 - len(real) / int(reference["num_images"])
+            row |= _comparisons(cloud[:COMPARED_IMAGES], real, unseen)
     return FrechetResult(
         bits=settings.bits,
         label=LABELS[settings.features],
@@ -175,15 +181,30 @@ def _distances(estimate: Estimate, first: Estimate) -> dict[str, float]:
     }
 
 
-def _comparisons(cloud: NDArray[np.float32], real: NDArray[np.float32]) -> dict[str, float]:
-    """What compares image with image; the last two where there are enough to be neighbours."""
+def _comparisons(
+    cloud: NDArray[np.float32], real: NDArray[np.float32], unseen: float
+) -> dict[str, float]:
+    """What compares image with image; the last two where there are enough to be neighbours.
+
+    Args:
+        cloud: features of generated images.
+        real: features of real ones.
+        unseen: share of the real images that are not among them, in [0, 1): a draw without
+            replacement errs by the square root of it (finite population correction).
+    """
     kernel = kernel_estimate(cloud, real)
-    found = {"kernel": kernel.value, "kernel_stderr": standard_error(kernel.influence)}
+    drawn = unseen**0.5 * standard_error(kernel.of_reference)
+    error = math.hypot(standard_error(kernel.influence), drawn)
+    found = {"kernel": kernel.value, "kernel_stderr": error}
     if min(len(cloud), len(real)) > NUM_NEIGHBORS:
         answers = zip(("precision", "recall"), precision_recall(cloud, real), strict=True)
         for name, inside in answers:
             found |= {name: mean(inside), f"{name}_stderr": standard_error(inside)}
     return found
+
+
+def _num_compared(settings: FrechetSettings) -> int:
+    return min(max(settings.num_images, LEAST_REAL_IMAGES), COMPARED_IMAGES)
 
 
 def _image_forwards(settings: FrechetSettings, item: Item, _panel_size: int) -> int:
@@ -194,7 +215,7 @@ def _image_forwards(settings: FrechetSettings, item: Item, _panel_size: int) -> 
 MEASURE = Measure(
     name="frechet",
     question="How far are its samples from real images, and those of rounded weights?",
-    version=1,  # also raised when the digits network is trained anew
+    version=2,  # also raised when the digits network is trained anew
     settings_type=FrechetSettings,
     items=_items,
     evaluate=_evaluate,

@@ -19,6 +19,8 @@ from flatdiff.measures.frechet import (
     MEASURE,
     FrechetResult,
     FrechetSettings,
+    _comparisons,
+    _num_compared,
     usual_features,
 )
 from flatdiff.system.arrays import Arrays
@@ -85,6 +87,29 @@ def test_far_images_are_neither_precise_nor_recalled() -> None:
     expected = np.sqrt(share * (1 - share) / 129)
     assert result.precision_stderr[0] == pytest.approx(expected)
     assert result.kernel[0] < result.kernel[1] < result.kernel[2]
+
+
+@pytest.mark.parametrize("seen", [60, 300, 600])
+def test_the_kernels_error_covers_the_draw_of_real_images(seen: int) -> None:
+    """Three hundred draws of generated and of real images spread as far as the error says.
+
+    Of all of the real ones none is drawn, and nothing is added.
+    """
+    draw = np.random.default_rng(seen)
+    everything = draw.normal(size=(600, 3)) @ np.diag((1.0, 2.0, 0.5))
+    found = []
+    for _ in range(300):
+        real = draw.permutation(everything)[:seen]
+        cloud = draw.normal((1.0, 0, 0), size=(150, 3)).astype(np.float32)
+        found.append(_comparisons(cloud, real.astype(np.float32), 1 - seen / 600))
+    spread = np.std([one["kernel"] for one in found], ddof=1)
+    assert np.mean([one["kernel_stderr"] for one in found]) == pytest.approx(spread, rel=0.15)
+
+
+def test_few_generated_images_are_compared_with_many_real_ones() -> None:
+    """All of them where there are no more than two thousand."""
+    sizes = [_num_compared(FrechetSettings(num_images=n)) for n in (64, 5000, 50_000)]
+    assert sizes == [2048, 5000, 10_000]
 
 
 @pytest.mark.parametrize(
@@ -170,7 +195,7 @@ def test_items_hold_what_the_network_sees() -> None:
     assert items[0] == ("reference",)
     found = [MEASURE.evaluate(subject, settings, item) for item in items]
     np.testing.assert_allclose(found[0]["mu"], features_mean(), atol=1e-4)
-    assert found[0]["features"].shape == (65, 32)
+    assert found[0]["features"].shape == (1500, 32), "every real image"
     assert str(found[0]["digest"]) == read_network()[1].digest
     for (_, k, size, bits), arrays in zip(items[1:], found[1:], strict=True):
         with subject.quantized(settings.at(bits)):
@@ -227,7 +252,7 @@ def test_digits_alone_are_seen_by_the_digits_network(datasets: list[str], featur
 
 def test_a_new_network_raises_the_version() -> None:
     """The key of a result knows the version, not the network: the two change together."""
-    assert (MEASURE.version, read_network()[1].digest[:8]) == (1, "91ee7311")
+    assert (MEASURE.version, read_network()[1].digest[:8]) == (2, "91ee7311")
 
 
 def test_cost_counts_the_images_that_pass_the_network() -> None:
