@@ -18,7 +18,7 @@ from flatdiff.measures.surface_result import (
     can_be_interpolated,
     within_tolerance,
 )
-from flatdiff.measures.surface_settings import GRIDS, SurfaceSettings, surface_items
+from flatdiff.measures.surface_settings import SurfaceSettings, surface_items
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -59,8 +59,7 @@ def _place(settings: SurfaceSettings, item: Item) -> tuple[float, float]:
     if kind == "cell":
         rows, columns = settings.shape
         return float(settings.axis(columns)[j]), float(settings.axis(rows)[i])
-    grids = GRIDS[settings.dimensions]
-    *b, a = settings.scaled(grids.places([(i, j)])[0]).tolist()
+    *b, a = settings.scaled(settings.grids.places([(i, j)])[0]).tolist()
     return a, b[0] if b else 0.0
 
 
@@ -79,7 +78,7 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
     items = surface_items(settings)
     if settings.mode == "exact":
         return range(len(items))
-    grids, where = GRIDS[settings.dimensions], {item: k for k, item in enumerate(items)}
+    grids, where = settings.grids, {item: k for k, item in enumerate(items)}
     stage = [k for k, item in enumerate(items) if item[0] in ("base", "mark")]
     for level in range(grids.num_levels):
         known = set(stage)
@@ -95,7 +94,7 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
 MEASURE = Measure(
     name="surface",
     question="How does the loss rise along directions through the weights?",
-    version=4,
+    version=5,
     settings_type=SurfaceSettings,
     items=surface_items,
     evaluate=_evaluate,

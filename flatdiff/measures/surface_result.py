@@ -10,7 +10,6 @@ from flatdiff.landscape.interpolation import Grids, Node, display_matrix, error_
 from flatdiff.measures.base import NO_BASE
 from flatdiff.measures.statistics import mean, panel_error, standard_error
 from flatdiff.measures.surface_settings import (
-    GRIDS,
     SurfaceMode,
     SurfaceSettings,
     surface_items,
@@ -36,6 +35,8 @@ class SurfaceResult:
     computed: NDArray[np.bool_]  # (rows, columns)
     mode: SurfaceMode  # that it ended in
     error_estimate: float  # of an interpolated surface, in units of the loss; 0 where exact
+    centre_error: float  # the same about the checkpoint in the middle; NaN where none is, or exact
+    centre_rise: float  # the largest rise of the loss that this error is measured at
     note: str  # why it was not interpolated as asked; "" otherwise
     num_evaluations: int  # points whose loss was computed
     base_loss: float  # at the checkpoint itself
@@ -67,11 +68,20 @@ def _values(nodes: Sequence[Node], losses: LossesByItem) -> NDArray[np.float64]:
     return np.array([losses[node] for node in nodes], dtype=np.float64)
 
 
-def _missed_by(grids: Grids, level: int, losses: LossesByItem) -> float:
-    """How far each held-out point is missed by all others, at most, in units of the loss."""
+def _missed_by(grids: Grids, level: int, losses: LossesByItem) -> NDArray[np.float64]:
+    """How far each held-out point is missed by all others, in units of the loss."""
     known = _values(grids.known(level), losses).mean(axis=1)
     held_out = known[len(grids.nodes(level)) :]
-    return float(np.abs(error_matrix(grids, level) @ known - held_out).max())
+    return np.abs(error_matrix(grids, level) @ known - held_out)
+
+
+def _centre(grids: Grids, level: int, losses: LossesByItem, base: float) -> tuple[float, float]:
+    """The worst miss of points about the middle, and the largest rise of the loss at them."""
+    if not grids.centred:
+        return float("nan"), float("nan")
+    near = _values(grids.near(), losses).mean(axis=1)
+    missed = _missed_by(grids, level, losses)[-len(near) :]
+    return float(missed.max()), float(np.abs(near - base).max())
 
 
 def level_error(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> float:
@@ -80,18 +90,18 @@ def level_error(settings: SurfaceSettings, done: Mapping[int, Arrays], level: in
     The worst of the held-out points, and no less than half of what the coarser level's worst
     promises: the points may all be lucky.
     """
-    grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
+    grids, losses = settings.grids, _losses_of(settings, done, "node")
     if not np.isfinite(_values(grids.known(level), losses)).all():
         return float("inf")
-    missed = _missed_by(grids, level, losses)
+    missed = float(_missed_by(grids, level, losses).max())
     if level == 0:
         return missed
-    return max(missed, _missed_by(grids, level - 1, losses) / (2 * grids.gain))
+    return max(missed, float(_missed_by(grids, level - 1, losses).max()) / (2 * grids.gain))
 
 
 def _allowed(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> float:
     """By the points of this level alone: finer ones must not change what was decided."""
-    grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
+    grids, losses = settings.grids, _losses_of(settings, done, "node")
     means = _values(grids.known(level), losses).mean(axis=1)
     finite = means[np.isfinite(means)]
     return settings.tolerance * float(np.ptp(finite)) if finite.size else 0.0
@@ -105,7 +115,7 @@ def within_tolerance(settings: SurfaceSettings, done: Mapping[int, Arrays], leve
 
 def can_be_interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> bool:
     """Whether the finest level promises to be good enough, by a complete one."""
-    grids = GRIDS[settings.dimensions]
+    grids = settings.grids
     gain = grids.gain ** (grids.num_levels - 1 - level)
     if gain == 1:
         return False
@@ -124,6 +134,7 @@ class _Surface:
     computed: NDArray[np.bool_]
     mode: SurfaceMode
     error: float
+    centre: tuple[float, float]  # error about the middle, and rise of the loss there
     note: str
 
 
@@ -143,6 +154,8 @@ def assemble_surface(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> S
         computed=found.computed,
         mode=found.mode,
         error_estimate=found.error,
+        centre_error=found.centre[0],
+        centre_rise=found.centre[1],
         note=found.note,
         num_evaluations=sum(len(_losses_of(settings, done, kind)) for kind in ("cell", "node")),
         base_loss=mean(base["losses"]),
@@ -163,7 +176,7 @@ def _interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> _Sur
     """On the finest complete level; None where none is, or where cells are computed instead."""
     if settings.mode == "exact" or _losses_of(settings, done, "cell"):
         return None
-    grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
+    grids, losses = settings.grids, _losses_of(settings, done, "node")
     levels = [
         level
         for level in range(grids.num_levels)
@@ -175,7 +188,7 @@ def _interpolated(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> _Sur
 
 def _on_level(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int) -> _Surface:
     """Every member's loss is interpolated, so that the errors over members are, too."""
-    grids, losses = GRIDS[settings.dimensions], _losses_of(settings, done, "node")
+    grids, losses = settings.grids, _losses_of(settings, done, "node")
     size = DISPLAY_RESOLUTION[settings.dimensions]
     shape = (size if grids.dimensions == 2 else 1, size)
     values = display_matrix(grids, level, size) @ _values(grids.known(level), losses)
@@ -190,6 +203,7 @@ def _on_level(settings: SurfaceSettings, done: Mapping[int, Arrays], level: int)
         computed=np.ones(shape, dtype=bool),
         mode="interpolated",
         error=level_error(settings, done, level),
+        centre=_centre(grids, level, losses, mean(base)),
         note="",
     )
 
@@ -217,14 +231,15 @@ def _exact(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> _Surface:
         if len(base):
             rise_stderr[cell] = standard_error(losses - base)
     rows, columns = (settings.axis(count) for count in shape)
-    return _Surface(rows, columns, loss, stderr, rise_stderr, computed, "exact", 0.0, note)
+    none = float("nan"), float("nan")
+    return _Surface(rows, columns, loss, stderr, rise_stderr, computed, "exact", 0.0, none, note)
 
 
 def _coarsest_nodes(
     settings: SurfaceSettings, done: Mapping[int, Arrays]
 ) -> tuple[tuple[int, int], LossesByItem]:
     """The shape of the coarsest level, and what is done of it by row and column."""
-    grids = GRIDS[settings.dimensions]
+    grids = settings.grids
     step, size = grids.step(0), grids.cells + 1
     nodes = _losses_of(settings, done, "node").items()
     known = {

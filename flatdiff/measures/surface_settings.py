@@ -23,8 +23,7 @@ MAX_SPAN = 1e6  # far beyond any weights, far below what float32 can hold
 MARGIN = 0.25  # beyond two checkpoints, as a share of their distance
 FALLBACK_RESOLUTION = 25  # of a surface that turns out not to be smooth
 
-# The nodes of interpolated surfaces: 9, 17 and 33 along a line; 81, 145 and 289 in the plane.
-GRIDS = {d: Grids(cells=8, num_levels=3, dimensions=d) for d in (1, 2)}
+NUM_LEVELS, COARSEST_CELLS = 3, 8  # of the nodes of interpolated surfaces; along an axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +93,15 @@ class SurfaceSettings:
         return (self.resolution_b or self.resolution, self.resolution)
 
     @property
+    def grids(self) -> Grids:
+        """The nodes of an interpolated surface.
+
+        9, 17 and 33 along a line, 81, 145 and 289 in the plane, and some more about the checkpoint
+        where it is in the middle.
+        """
+        return Grids(COARSEST_CELLS, NUM_LEVELS, self.dimensions, self.axes != "checkpoints")
+
+    @property
     def num_marks(self) -> int:
         """Partners that lie on the axes, at a = 1 and b = 1."""
         return self.dimensions if self.axes == "checkpoints" else 0
@@ -124,22 +132,21 @@ def surface_items(settings: SurfaceSettings) -> Sequence[Item]:
     Of an interpolated surface: nodes and held-out points level by level, then the exact cells that
     are needed only where the surface is not smooth.
     """
-    return _items(settings.mode, settings.dimensions, settings.num_marks, settings.shape)
+    return _items(settings.mode, settings.grids, settings.num_marks, settings.shape)
 
 
 # Asked for whenever something is done or drawn, and the same for every seed and checkpoint: a
 # server that keeps them for each surface of a class grows by a hundred kilobytes with every one.
 @lru_cache(maxsize=16)
 def _items(
-    mode: SurfaceMode, dimensions: int, num_marks: int, shape: tuple[int, int]
+    mode: SurfaceMode, grids: Grids, num_marks: int, shape: tuple[int, int]
 ) -> tuple[Item, ...]:
     items: list[Item] = [("base",), *(("mark", k) for k in range(num_marks))]
     if mode == "interpolated":
         nodes: dict[Item, None] = {}  # a set that keeps its order
-        grids = GRIDS[dimensions]
         for level in range(grids.num_levels):
             nodes.update({("node", *node): None for node in _coarse_first(grids, level)})
-            nodes.update({("node", *node): None for node in grids.held_out(level)})
+            nodes.update({("node", *node): None for node in grids.known(level)})
         return (*items, *nodes, *cells_coarse_first(shape))
     return (*items, *cells_coarse_first(shape))
 
@@ -147,7 +154,7 @@ def _items(
 def _coarse_first(grids: Grids, level: int) -> list[tuple[int, int]]:
     """A level's nodes, every second of each axis before the others."""
     coarse = 2 * grids.step(level)
-    return sorted(grids.nodes(level), key=lambda node: bool(node[0] % coarse or node[1] % coarse))
+    return sorted(grids.even(level), key=lambda node: bool(node[0] % coarse or node[1] % coarse))
 
 
 def cells_coarse_first(shape: tuple[int, int]) -> Iterator[Item]:

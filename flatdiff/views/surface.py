@@ -89,11 +89,20 @@ def surface_checks(result: SurfaceResult) -> list[Row]:
             "highest rise": f"{highest - result.base_loss:.3g}",
             "points computed": f"{result.num_evaluations:,}",
             "interpolation error": f"{result.error_estimate:.2g}",
+            "near the checkpoint": _centre_error(result),
             "not a number": f"{result.nonfinite_fraction:.1%}",
             "|cosine| of the axes": f"{abs(result.axes_cosine):.4f}" if len(result.b) > 1 else "",
             "a = 1 is, of ‖θ‖": f"{result.relative_step:.3f}",
         }
     ]
+
+
+def _centre_error(result: SurfaceResult) -> str:
+    """Where one looks, and where a hundredth of the range is much."""
+    if not np.isfinite(result.centre_error):
+        return ""
+    share = result.centre_error / max(result.centre_rise, np.finfo(float).tiny)
+    return f"{result.centre_error:.2g}, {share:.1%} of the rise there"
 
 
 def surface_table(result: SurfaceResult) -> pd.DataFrame:

@@ -10,7 +10,6 @@ from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.surface import MEASURE, SurfaceSettings
 from flatdiff.measures.surface_result import level_error
-from flatdiff.measures.surface_settings import GRIDS
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import CPU
 
@@ -24,12 +23,12 @@ def true_and_estimated(card: Card) -> tuple[float, float]:
     The points are the other nodes of the finest level.
     """
     subject = Subject(card, load_model(ROOT, card, CPU), Panel())
-    items, grids = MEASURE.items(SETTINGS), GRIDS[2]
-    known, truth = grids.known(0), grids.nodes(2)
+    items, grids = MEASURE.items(SETTINGS), SETTINGS.grids
+    known, truth = grids.known(0), grids.even(2)
     done = {
         k: MEASURE.evaluate(subject, SETTINGS, item)
         for k, item in enumerate(items)
-        if item[0] == "node" and item[1:] in truth
+        if item[0] == "node" and item[1:] in {*known, *truth}
     }
     losses = {items[k][1:]: arrays["losses"].mean() for k, arrays in done.items()}
     matrix = interpolation_matrix(grids.places(known), grids.places(truth))
