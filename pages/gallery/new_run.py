@@ -31,6 +31,7 @@ from pages.gallery.run_settings import (
 )
 from pages.shared.choose import plain, whole_number
 
+NARROW, WIDE = 128, 220  # pixels of one setting; all stand in one row of a laptop
 EXAMPLE_GPUS = 2  # of the line for several; whoever copies it writes another number
 
 
@@ -70,15 +71,16 @@ def choose_steps(preset: str) -> int | None:
 
 def choose_runs(root: Path) -> list[RunOptions]:
     """The options of each run that is to be started; none where a choice is impossible."""
-    columns = st.columns([2, 3, 2, 2, 2])
-    preset = columns[0].selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
-    with columns[1]:
+    row = st.container(horizontal=True)  # it goes on below where a screen is narrow
+    with row.container(width=NARROW):
+        preset = st.selectbox("Preset", list(PRESETS), key="preset", bind="query-params")
+    with row.container(width=WIDE):
         methods = choose_methods()
-    with columns[2]:
+    with row.container(width=NARROW):
         name = choose_name(root)
-    with columns[3]:
+    with row.container(width=NARROW):
         steps = choose_steps(preset)
-    with columns[4]:
+    with row.container(width=NARROW):
         help_text = "Of weights, data order and noise."
         seed = whole_number("Seed", "run_seed", 0, 0, 2**31 - 1, help_text=help_text)
     base = RunOptions(out=Path(), preset=preset, steps=steps).recipe()
