@@ -18,8 +18,9 @@ def in_rows(
 
     Args:
         items: what is shown.
-        num_columns: of each row; default: as many as there are items, at most three.
+        num_columns: of each row; default: as many as there are items, at most three; four stand
+            two by two.
     """
-    count = num_columns or min(len(items), MAX_COLUMNS)
+    count = num_columns or (2 if len(items) == 4 else min(len(items), MAX_COLUMNS))
     for start in range(0, len(items), count or 1):
         yield from zip(st.columns(count), items[start : start + count], strict=False)
