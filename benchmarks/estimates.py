@@ -98,7 +98,8 @@ def drawn(
     for _ in range(TRIES):
         panel = Panel(size=draw.choice(PANELS), seed=draw.getrandbits(30))
         request = make_request(measure, draw.choice(cards), DRAWN[measure](draw), panel)
-        if forwards[0] <= sum(request.image_forwards) <= forwards[1]:
+        runs = request.runs(range(len(request.items)))
+        if forwards[0] <= sum(run.image_forwards * run.count for run in runs) <= forwards[1]:
             return request
     raise ValueError(f"{measure} has no job between {forwards[0]} and {forwards[1]} forwards")
 

@@ -65,9 +65,9 @@ class Active:
         place = request.architecture, request.measure, *part_of(request, first), machine.load
         rate = machine.speeds.rate(*place)
         budget = TILE_SECONDS * machine.share / rate.seconds if rate else FIRST_TILE_FORWARDS
-        count, cost = 1, request.image_forwards[first]
+        count, cost = 1, request.image_forwards(first)
         while count < share and self.missing[0] == first + count:
-            cost += request.image_forwards[first + count]
+            cost += request.image_forwards(first + count)
             if cost > budget:
                 break
             self.missing.popleft()

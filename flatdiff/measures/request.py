@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.diffusion.any_flags import Flags
@@ -36,7 +36,8 @@ class Partner:
             require_text(name, getattr(self, name))
 
 
-class Run(NamedTuple):
+@dataclass(frozen=True)
+class Run:
     """Consecutive items that are alike."""
 
     word: str  # what they are, as the measure calls it
@@ -89,11 +90,9 @@ class Request:
         """Every item, in the order in which they are computed."""
         return tuple(self.definition.items(self.settings))
 
-    @cached_property
-    def image_forwards(self) -> tuple[int, ...]:
-        """The cost of each item."""
-        cost = self.definition.image_forwards
-        return tuple(cost(self.settings, item, self.panel.size) for item in self.items)
+    def image_forwards(self, position: int) -> int:
+        """The cost of an item; not kept, as a server knows hundreds of requests of thousands."""
+        return self.definition.image_forwards(self.settings, self.items[position], self.panel.size)
 
     @cached_property
     def first_plan(self) -> Sequence[int]:
@@ -109,7 +108,7 @@ class Request:
         return self._first_runs if positions is self.first_plan else list(self._runs(positions))
 
     def _runs(self, positions: Sequence[int]) -> Iterator[Run]:
-        kinds = ((str(self.items[p][0]), self.image_forwards[p]) for p in positions)
+        kinds = ((str(self.items[p][0]), self.image_forwards(p)) for p in positions)
         for (word, image_forwards), alike in groupby(kinds):
             yield Run(word, image_forwards, sum(1 for _ in alike))
 

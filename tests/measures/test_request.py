@@ -1,5 +1,6 @@
 """Keys: another one as soon as any number could differ, the same one otherwise."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,10 @@ def test_costs_are_those_of_the_items(request_: Request) -> None:
     """Progress and estimate count items one by one, on the request's own panel."""
     cost = request_.definition.image_forwards
     each = [cost(request_.settings, item, request_.panel.size) for item in request_.items]
-    assert list(request_.image_forwards) == each
+    runs = request_.runs(range(len(each)))
+    assert [run.image_forwards for run in runs for _ in range(run.count)] == each
+    kinds = [(run.word, run.image_forwards) for run in runs]
+    assert all(a != b for a, b in itertools.pairwise(kinds)), "alike ones are one run"
 
 
 def test_request_for_a_card(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ class _Watched:
         for position, seconds in zip(items, effort.items, strict=True):
             sums = self.parts.setdefault(part_of(self.request, position), [0.0, 0.0])
             sums[0] += seconds
-            sums[1] += max(self.request.image_forwards[position], 1)
+            sums[1] += max(self.request.image_forwards(position), 1)
 
     def rates(self) -> dict[Place, float]:
         """Seconds a forward of each part lately; what follows is added up anew."""

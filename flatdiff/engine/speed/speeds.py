@@ -103,7 +103,7 @@ def _nearest(known: Mapping[Place, Speed], size: int, load: int) -> tuple[Speed,
 
 def part_of(request: Request, position: int) -> tuple[str, int]:
     """The word of an item, and its size."""
-    return str(request.items[position][0]), size_of(request.image_forwards[position])
+    return str(request.items[position][0]), size_of(request.image_forwards(position))
 
 
 def size_of(forwards: float) -> int:

@@ -58,7 +58,7 @@ def machine_of(seconds: dict[Place, float], share: float = 1.0, workers: int = 2
 def every_item(seconds: float) -> dict[Place, float]:
     """Each item takes so long, whatever its forwards."""
     return {
-        place_of(REQUEST, k): seconds / REQUEST.image_forwards[k]
+        place_of(REQUEST, k): seconds / REQUEST.image_forwards(k)
         for k in range(len(REQUEST.items))
     }
 
@@ -132,7 +132,7 @@ def test_open_ended_work_grows_as_it_did_before() -> None:
     request = dataclasses.replace(REQUEST, measure="lpf", settings=settings)
     plan = request.first_plan
     assert len(plan) < len(request.items)
-    rates = {place_of(request, k): 1.0 / request.image_forwards[k] for k in plan}
+    rates = {place_of(request, k): 1.0 / request.image_forwards(k) for k in plan}
     machine = machine_of(rates, workers=1)
     grown = machine_of(rates | {(request.architecture, "lpf", GROWTH, 0, 0): 3.0}, workers=1)
     assert seconds(Left(request, plan), grown) == pytest.approx(3 * len(plan))
@@ -178,7 +178,10 @@ class Simulated:
         self.forecaster.begun(left)
         share = self.share * self.draw.lognormal(0, 0.12)  # others do not stand still
         speed = per_forward * self.draw.lognormal(0, 0.08)
-        efforts = [speed * f * self.draw.lognormal(0, 0.2) for f in request.image_forwards]
+        efforts = [
+            speed * f * self.draw.lognormal(0, 0.2)
+            for f in map(request.image_forwards, range(len(request.items)))
+        ]
         for k, processor in enumerate(efforts):
             effort = Effort([processor], 0.0, 0.0, first=False, wall=processor / share)
             self.forecaster.tile(
@@ -214,7 +217,7 @@ def test_runs_are_the_items_in_their_order() -> None:
             for run in request.runs(positions)
             for _ in range(run.count)
         ]
-        assert told == [(request.items[p][0], request.image_forwards[p]) for p in positions]
+        assert told == [(request.items[p][0], request.image_forwards(p)) for p in positions]
     assert request.runs(request.first_plan) is request.runs(request.first_plan)
 
 
