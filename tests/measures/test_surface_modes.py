@@ -106,7 +106,7 @@ def test_parabolas_are_interpolated_at_once() -> None:
         assert result.stderr[i, j] == pytest.approx(truth.std(ddof=1) / 3**0.5, rel=1e-6)
         rise = truth - subject.truth(np.zeros(NUM_WEIGHTS))
         expected = rise.std(ddof=1) / 3**0.5
-        assert result.rise_stderr[i, j] == pytest.approx(expected, rel=1e-5, abs=1e-9)
+        assert result.rise_stderr[i, j] == pytest.approx(expected, rel=1e-5, abs=1e-8)
 
 
 class Shaped(QuadraticSubject):
