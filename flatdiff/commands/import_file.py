@@ -94,7 +94,7 @@ def _told(card: Card) -> Iterator[str]:
     ):
         if text := card.origin.get(name):
             yield f"{'warning: ' if is_warning(text) else ''}{text}"
-    if problem := images_missing(card.dataset):
+    if "images" not in card.origin and (problem := images_missing(card.dataset)):
         yield f"warning: {problem}; nothing of {card.id} can be measured until they are there"
     if card.num_non_finite:
         yield (

@@ -13,6 +13,7 @@ from flatdiff.checkpoints.collection import METHOD_PAIR, METHOD_PLANE
 from flatdiff.engine.engine import shared_engine
 from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint
+from flatdiff.images.listing import in_short
 from flatdiff.measures.request import unfit
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
 from flatdiff.system.foreign_json import as_text
@@ -20,7 +21,6 @@ from pages.shared.differs import what_differs
 
 # In the session: ids of the checkpoints that somebody chose last, which go along to every page.
 SELECTION = "selection"
-NAMED = 6  # checkpoints in a sentence
 
 
 def sorted_out(root: Path) -> tuple[list[Card], dict[str, str]]:
@@ -50,9 +50,8 @@ def shown_cards(cards: list[Card], reasons: dict[str, str]) -> list[Card]:
     """The usable ones of `sorted_out`, when the others have been named."""
     for reason in dict.fromkeys(reasons.values()):
         names = [plain(name) for name, own in reasons.items() if own == reason]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         stay = "Checkpoint {} is" if len(names) == 1 else "Checkpoints {} are"
-        st.warning(f"{stay.format(', '.join(names[:NAMED]) + more)} left out: {plain(reason)}")
+        st.warning(f"{stay.format(in_short(names))} left out: {plain(reason)}")
     if not cards:
         st.info(
             f"No checkpoint in `{shared_engine().root}` yet. Train one, about 25 minutes on one "

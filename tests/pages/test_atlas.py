@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,15 @@ from flatdiff.checkpoints.card import read_card
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.atlas import AtlasSettings
 from flatdiff.measures.request import make_request
+from flatdiff.views.base import with_error
 from tests.pages.test_pages import (
     engine,  # noqa: F401  (the fixture)
     fill,
+    requests_of,
     texts,
 )
 from tests.pages.test_surface import (
+    SURFACE,
     component_data,
     linked,
     run,
@@ -49,7 +51,9 @@ def test_run_asks_for_the_grid_of_the_surface_that_is_shown(surfaces: Engine) ->
     assert "50 evaluations" in texts(shown)
     told = component_data(shown)["groups"][0]["drawings"][0]
     assert (told["images"], told["known"]) == ("", [False] * 25)
-    assert re.match(r"Loss 0\.\d", told["words"][12])
+    surface = surfaces.handle(requests_of(surfaces, SURFACE)[0]).result()
+    centre = with_error(surface.loss[30, 30], surface.stderr[30, 30])
+    assert told["words"][12] == f"Loss {centre}."
     run(shown)
     jobs = [job.request for job in surfaces.store.jobs() if job.request.measure == "atlas"]
     wanted = AtlasSettings(resolution=5, num_images=2, num_sampling_steps=3)
