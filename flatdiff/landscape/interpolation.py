@@ -130,11 +130,29 @@ def error_matrix(grids: Grids, level: int) -> NDArray[np.float64]:
     The last rows are those of the middle.
     """
     places, first = grids.places(grids.known(level)), len(grids.nodes(level))
-    matrix = np.zeros((len(places) - first, len(places)))
-    for row, k in zip(matrix, range(first, len(places)), strict=True):
-        others = np.delete(np.arange(len(places)), k)
-        row[others] = interpolation_matrix(places[others], places[[k]])[0]
+    weights = _weights(places)[first:]
+    held_out = np.arange(first, len(places))
+    own = weights[np.arange(len(held_out)), held_out]
+    matrix = -weights / own[:, None]
+    matrix[np.arange(len(held_out)), held_out] = 0.0
     return matrix
+
+
+def _weights(nodes: NDArray) -> NDArray[np.float64]:
+    """Takes values at nodes (n, D) to what each node's radial function weighs, (n, n).
+
+    A point held out is missed by its weight over the diagonal (Rippa 1999, Adv. Comput. Math. 11),
+    so that one inverse foretells each of them by all others.
+    """
+    radial = -(np.linalg.norm(nodes[:, None] - nodes, axis=2) ** 5)
+    powers = [nodes[:, :1] ** 0, nodes]
+    powers += [nodes[:, k : k + 1] * nodes[:, k:] for k in range(nodes.shape[1])]
+    tail = np.concatenate(powers, axis=1)
+    size = tail.shape[1]
+    system = np.block([[radial, tail], [tail.T, np.zeros((size, size))]])
+    inverse = np.linalg.inv(system)
+    inverse += inverse @ (np.eye(len(system)) - system @ inverse)
+    return inverse[: len(nodes), : len(nodes)]
 
 
 @lru_cache(maxsize=8)
