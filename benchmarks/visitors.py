@@ -32,6 +32,7 @@ SETTLED_S = 60.0  # memory is looked at from here on
 RUN_PAGE, RUN_QUERY = "surface", "mode=every+cell&resolution=41&seed="
 PATIENCE_S = 30.0  # after which a visitor gives a page up
 SURFACE_S = 60.0  # a new surface is asked for that often
+PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 WHOLE_SCRIPT = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
     ForwardMsg.FINISHED_WITH_COMPILE_ERROR,
@@ -56,6 +57,7 @@ class Visitor:
     pages: dict[str, str] = field(default_factory=dict)  # script hash by address
     run_button: str = ""
     page: str = ""
+    begun: str = ""  # the page whose script was last begun since it was asked for
     query: str = ""
     again: list[asyncio.Task] = field(default_factory=list)
 
@@ -77,8 +79,18 @@ class Visitor:
                     self.again.append(
                         asyncio.create_task(self.repeat(rerun.fragment_id, rerun.interval))
                     )
-                case "script_finished" if message.script_finished in WHOLE_SCRIPT:
+                case "new_session":
+                    self.begun = message.new_session.page_script_hash
+                case "script_finished" if self.is_drawn(message.script_finished):
                     self.finished.set()
+
+    def is_drawn(self, end: int) -> bool:
+        """Whether a script's end says that the page is there.
+
+        Where a page has just ended as one of its parts begins anew, Streamlit tells only the end of
+        the part (streamlit/streamlit#9921), before which all of the page was sent.
+        """
+        return end in WHOLE_SCRIPT or end == PART and self.begun == self.page
 
     def look_at(self, message: ForwardMsg) -> None:
         """Remember the Run button; write down what no visitor should see."""
@@ -112,6 +124,7 @@ class Visitor:
             task.cancel()
         self.again.clear()
         self.page, self.query, self.run_button = self.pages.get(page, ""), query, ""
+        self.begun = ""
         self.finished.clear()
         started = time.perf_counter()
         await self.ask()

@@ -1,7 +1,6 @@
 """Home: what flatness is, in a picture, and three ways on."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
@@ -13,6 +12,17 @@ from flatdiff.views.surfaces.loss_scale import common_range
 from flatdiff.views.surfaces.plot import colour_bar, drawable, surface_contour
 from flatdiff.views.surfaces.relief import surface_3d
 from pages.shared.choose import plain
+from pages.shared.page_list import (
+    CHECKPOINTS,
+    CLAIM,
+    COMPARE,
+    RESCALING,
+    SAM,
+    SURFACE,
+    THEORY,
+    TOUR,
+    TRAIN,
+)
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.stored import bundled_pair, stored
@@ -20,32 +30,19 @@ from pages.shared.verdict import say
 
 # As the page of surfaces begins.
 SHOWN = SurfaceSettings(mode="interpolated")
-HERE = Path(__file__).parent
-# What each door says, and the pages behind it: file, title, icon.
+# What each door says, and the pages behind it.
 DOORS = {
     "See": (
         "Six steps, a question each; loss surfaces; and what was found.",
-        (
-            ("teach/tour.py", "Tour", ":material/explore:"),
-            ("measure/surface.py", "Loss surface", ":material/landscape:"),
-            ("understand/claim.py", "The claim", ":material/balance:"),
-        ),
+        (TOUR, SURFACE, CLAIM),
     ),
     "Measure mine": (
         "A checkpoint of yours, or one that you train here.",
-        (
-            ("gallery/checkpoints.py", "Checkpoints", ":material/grid_view:"),
-            ("gallery/train.py", "Train", ":material/model_training:"),
-            ("understand/compare.py", "Compare", ":material/compare:"),
-        ),
+        (CHECKPOINTS, TRAIN, COMPARE),
     ),
     "Learn": (
         "Why flat weights should help, and which flatness is a fake.",
-        (
-            ("teach/theory.py", "The theory", ":material/school:"),
-            ("teach/sam.py", "What SAM does", ":material/downhill_skiing:"),
-            ("teach/rescaling.py", "Lie detector", ":material/policy:"),
-        ),
+        (THEORY, SAM, RESCALING),
     ),
 }
 
@@ -76,8 +73,8 @@ def doors() -> None:
         with column, st.container(border=True):
             st.markdown(f"#### {title}")
             st.caption(said)
-            for file, name, icon in links:
-                st.page_link(st.Page(HERE / file, title=name, icon=icon), label=name, icon=icon)
+            for page in links:
+                page.link()
 
 
 st.title("flatdiff")

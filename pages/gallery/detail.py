@@ -1,7 +1,5 @@
 """One checkpoint in detail: what it draws, what is known of it, and where to go with it."""
 
-from pathlib import Path
-
 import pandas as pd
 import streamlit as st
 
@@ -19,19 +17,8 @@ from pages.gallery.histories import show_histories
 from pages.gallery.known import Known
 from pages.gallery.listing import loss_text, open_checkpoint, samples_of
 from pages.shared.choose import label, plain
+from pages.shared.page_list import SECTIONS
 
-MEASURES = Path(__file__).parents[1] / "measure"
-# Where a checkpoint can be looked at, by the page's address; in the order of the navigation.
-LINKS = {
-    "surface": ("Surface", ":material/landscape:"),
-    "flatness": ("Flatness", ":material/blur_on:"),
-    "radius": ("Distance", ":material/open_in_full:"),
-    "curvature": ("Curvature", ":material/functions:"),
-    "exposure": ("Exposure bias", ":material/show_chart:"),
-    "quantization": ("Quantization", ":material/compress:"),
-    "samples": ("Samples", ":material/apps:"),
-    "quality": ("Sample quality", ":material/photo_library:"),
-}
 SAMPLE_COLUMNS = 4
 # Of what a card says of its file: what was tried on images, not what the file is.
 DIAGNOSED = ("diagnosis", "levels")
@@ -119,13 +106,8 @@ def _facts(card: Card, known: Known) -> str:
 
 def _links(card: Card) -> None:
     with st.container(horizontal=True, gap="small"):
-        for address, (title, icon) in LINKS.items():
-            st.page_link(
-                st.Page(MEASURES / f"{address}.py", title=title, icon=icon),
-                label=title,
-                icon=icon,
-                query_params={"checkpoints": card.id},
-            )
+        for page in SECTIONS["Measure"]:
+            page.link(checkpoints=card.id)
 
 
 def _training(card: Card) -> None:

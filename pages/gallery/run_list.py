@@ -15,9 +15,9 @@ from flatdiff.training.time_left import time_left
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
 from pages.shared.job import speed
+from pages.shared.page_list import CHECKPOINTS
 from pages.shared.rows import in_rows
 
-GALLERY = Path(__file__).with_name("checkpoints.py")
 RUNS_SHOWN = 4
 
 
@@ -69,12 +69,7 @@ def show_run(run: TrainingRun) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             _buttons(run)
             if run.checkpoints:
-                st.page_link(
-                    st.Page(GALLERY, default=True),
-                    label="Checkpoint",
-                    icon=":material/grid_view:",
-                    query_params={"card": run.checkpoints[0]},
-                )
+                CHECKPOINTS.link("Checkpoint", card=run.checkpoints[0])
             _command(run)
 
 

@@ -1,20 +1,19 @@
 """The whole road in a real browser: open, choose, run, watch, stop, go on, come back."""
 
 import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from pages.shared.page_list import SECTIONS
 from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
 
 AT_REST = '[data-test-script-state="notRunning"]'
-PAGES = (
-    *("", "checkpoints", "train", "surface", "flatness", "curvature", "radius", "exposure"),
-    *("samples", "quality", "quantization", "compare", "claim", "ruler", "theory", "rescaling"),
-    *("tour", "sam", "rounding", "activity"),
-)
+# Their addresses.
+PAGES = ("", *(Path(page.file).stem for section in SECTIONS.values() for page in section))
 
 
 def open_page(page: Page, server: Server, path: str) -> None:

@@ -1,6 +1,5 @@
 """Networks of diffusers, number by number against diffusers' own network, schedulers and files."""
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from flatdiff.checkpoints.card import Card
 from flatdiff.checkpoints.weights_file import load_model
 from flatdiff.conversion.draft import Description
 from flatdiff.conversion.importer import import_file, portable
@@ -106,37 +106,60 @@ def test_a_process_is_the_schedulers(name: str) -> None:
         torch.testing.assert_close(got, expected.prev_sample.float(), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("changes", [{}, {"num_class_embeds": 10}])
-def test_an_imported_pipeline_computes_what_diffusers_computes(
-    changes: dict[str, Any], tmp_path: Path
+SAID = Description(id="theirs/unet", dataset="digits", step=70)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pipeline's folder; only read, as what is imported from it."""
+    folder = tmp_path_factory.mktemp("pipeline")
+    saved(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> tuple[Path, Card]:
+    """A gallery with the one checkpoint of that folder, and its card."""
+    root = tmp_path_factory.mktemp("root")
+    (card,) = import_file(root, folder, SAID)
+    return root, card
+
+
+def computes_what_diffusers_computes(
+    root: Path, card: Card, folder: Path, y: torch.Tensor | None = None
 ) -> None:
-    """Through the real converting process; the folder's own loader is the judge."""
-    saved(tmp_path / "pipeline", **changes)
-    said = Description(id="theirs/unet", dataset="digits")
-    (card,) = import_file(tmp_path / "root", tmp_path / "pipeline", said)
+    """The folder's own loader is the judge."""
+    theirs = diffusers.UNet2DModel.from_pretrained(folder / "unet").eval()
+    ours = load_model(root, card, CPU)
+    x, t = gaussian(5, 1, 8, 8), torch.tensor([0, 7, 20, 33, 49])
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x, t, y), theirs(x, t, class_labels=y).sample)
+
+
+def test_an_imported_pipeline_computes_what_diffusers_computes(
+    folder: Path, imported: tuple[Path, Card]
+) -> None:
+    """Through the real converting process."""
+    root, card = imported
     assert card.flags == flags_from_json(card.flags.to_json())
     assert card.origin["packaging"].startswith("a UNet2DModel of diffusers that predicts epsilon")
     assert card.title == "unet"
-    theirs = diffusers.UNet2DModel.from_pretrained(tmp_path / "pipeline" / "unet").eval()
-    ours = load_model(tmp_path / "root", card, CPU)
-    x, t = gaussian(5, 1, 8, 8), torch.tensor([0, 7, 20, 33, 49])
-    y = torch.arange(5) if changes else None
-    with torch.no_grad():
-        torch.testing.assert_close(ours(x, t, y), theirs(x, t, class_labels=y).sample)
-    assert (
-        import_file(
-            tmp_path / "root", tmp_path / "pipeline" / "unet", dataclasses.replace(said, id="a/b")
-        )[0].digest
-        == card.digest
-    )
+    computes_what_diffusers_computes(root, card, folder)
 
 
-def test_a_checkpoint_of_diffusers_travels_with_its_card(tmp_path: Path) -> None:
+def test_a_conditional_network_alone_computes_what_diffusers_computes(tmp_path: Path) -> None:
+    """Its own folder, without the pipeline's other parts, holds the same weights."""
+    saved(tmp_path, num_class_embeds=10)
+    (card,) = import_file(tmp_path / "root", tmp_path / "unet", SAID)
+    computes_what_diffusers_computes(tmp_path / "root", card, tmp_path, torch.arange(5))
+
+
+def test_a_checkpoint_of_diffusers_travels_with_its_card(
+    imported: tuple[Path, Card], tmp_path: Path
+) -> None:
     """Downloaded from one gallery and added to another."""
-    saved(tmp_path / "pipeline")
-    said = Description(id="theirs/unet", dataset="digits", step=70)
-    (card,) = import_file(tmp_path / "root", tmp_path / "pipeline", said)
-    (tmp_path / "sent.safetensors").write_bytes(portable(tmp_path / "root", card))
+    root, card = imported
+    (tmp_path / "sent.safetensors").write_bytes(portable(root, card))
     (there,) = import_file(
         tmp_path / "other", tmp_path / "sent.safetensors", Description(id="a/b")
     )

@@ -33,7 +33,7 @@ def test_without_results_there_are_three_doors(
     assert "The first picture appears here" in texts(shown)
     links = [link.proto.label for link in shown.get("page_link")]  # pyright: ignore[reportAttributeAccessIssue]
     assert len(links) == 9
-    assert {"Tour", "Loss surface", "Checkpoints", "Train", "The theory"} < set(links)
+    assert {"Tour", "Surface", "Checkpoints", "Train", "The theory"} < set(links)
     assert engine.store.jobs() == []
 
 
