@@ -34,7 +34,7 @@ PICTURES = {  # file name: page, and how much of it
 }
 MOVING = {  # file name: the command that makes it
     "turning.gif": "figure surface --mode interpolated --width-mm 130 "
-    "--checkpoint digits/adm --checkpoint digits/sam",
+    "--checkpoint digits/adm --checkpoint digits/sam --panel 'ADM and ADM +SAM, overlaid'",
 }
 
 

@@ -87,10 +87,10 @@ class Visitor:
     def is_drawn(self, end: int) -> bool:
         """Whether a script's end says that the page is there.
 
-        Where a page has just ended as one of its parts begins anew, Streamlit tells only the end of
-        the part (streamlit/streamlit#9921), before which all of the page was sent.
+        Where a page ends just as a part of it begins anew, Streamlit tells the end of that part
+        alone (streamlit/streamlit#9921), before which all of the page was sent.
         """
-        return end in WHOLE_SCRIPT or end == PART and self.begun == self.page
+        return end in WHOLE_SCRIPT or (end == PART and self.begun == self.page)
 
     def look_at(self, message: ForwardMsg) -> None:
         """Remember the Run button; write down what no visitor should see."""

@@ -62,9 +62,12 @@ def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of several processes one takes all browser tests, as they share servers; others, files."""
+    """A process takes a file, or all browser tests that share a server."""
     for item in items:
-        group = "browser" if "browser" in item.path.parts else str(item.path)
+        group = str(item.path)
+        if "browser" in item.path.parts:
+            names = getattr(item, "fixturenames", ())
+            group = "browser, shipped" if "shipped" in names else "browser"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -4,6 +4,7 @@ The digits come with scikit-learn, CIFAR-10 is read by torchvision; LSUN's datab
 folder or zip are decoded once and cached.
 """
 
+import functools
 import logging
 import time
 from collections.abc import Iterable, Iterator
@@ -31,14 +32,20 @@ log = logging.getLogger("flatdiff.images")
 
 def digits(dataset: Dataset, wanted: Wanted) -> ImageSet:
     """scikit-learn's digits, (N, 1, 8, 8) with values 0 to 16, and which digit each is."""
-    from sklearn.datasets import load_digits
-
-    data, labels = load_digits(return_X_y=True)
+    data, labels = _all_digits()
     # One fixed shuffle: the file is ordered by writer, and a split by writer is another question.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(data))
     chosen = order[:DIGITS_TRAIN] if wanted.split == "train" else order[DIGITS_TRAIN:]
     values = data[chosen].reshape(-1, 1, 8, 8).astype(np.uint8)
     return ImageSet(torch.from_numpy(values), 16, torch.from_numpy(labels[chosen]).long())
+
+
+@functools.cache
+def _all_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Values (1797, 64) and labels (1797,), as read from a file of text."""
+    from sklearn.datasets import load_digits
+
+    return load_digits(return_X_y=True)
 
 
 def cifar10(dataset: Dataset, wanted: Wanted) -> ImageSet:

@@ -99,14 +99,16 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def laptop(browser: Browser, shipped: Server) -> Iterator[BrowserContext]:
+def laptop(browser: Browser) -> Iterator[BrowserContext]:
     """A profile on a laptop; a tab that stays open keeps its process, and what that compiled.
 
     The site is the address without the port, so that tabs of all servers share the process.
     """
     context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
     context.set_default_timeout(PATIENCE)
-    context.new_page().goto(f"{shipped.url}/_stcore/health")
+    context.route("**/nothing", lambda route: route.fulfill(body=""))  # of no server
+    context.new_page().goto("http://127.0.0.1/nothing")
+    context.unroute("**/nothing")
     yield context
     context.close()
 

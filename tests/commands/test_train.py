@@ -118,7 +118,13 @@ def evaluated(out: Path) -> list[tuple[Any, ...]]:
     ]
 
 
-@pytest.mark.parametrize("changes", [{}, {"recompute_activations": True}], ids=["plain", "lean"])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({}, id="plain"),
+        pytest.param({"recompute_activations": True}, id="lean", marks=pytest.mark.slow),
+    ],
+)
 def test_evaluations_change_no_bit_of_a_run(
     changes: dict[str, Any],
     whole: dict[str, str],

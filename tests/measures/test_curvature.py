@@ -106,7 +106,7 @@ def test_each_members_part_of_the_trace_is_found_by_its_losses() -> None:
         np.testing.assert_allclose(arrays["members"], expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("shift", [0.0, 0.3])
+@pytest.mark.parametrize("shift", [pytest.param(0.0, marks=pytest.mark.slow), 0.3])
 def test_errors_over_panels_are_the_scatter_over_panels(shift: float) -> None:
     """Members drawn anew: z-scores of sixty panels, of the trace and of a fixed direction."""
     truth = torch.diag(torch.linspace(1, 20, NUM_WEIGHTS)) + shift

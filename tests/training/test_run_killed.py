@@ -94,7 +94,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Run:
 @pytest.mark.parametrize(
     ("program", "last_saved"),
     [
-        pytest.param(KILLED_BETWEEN_SAVES, 6, id="between saves"),
+        pytest.param(KILLED_BETWEEN_SAVES, 6, id="between saves", marks=pytest.mark.slow),
         pytest.param(KILLED_INSIDE_A_SAVE, 3, id="inside a save"),
     ],
 )

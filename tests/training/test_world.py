@@ -110,6 +110,7 @@ def assert_same_weights(ours: Run, theirs: Run, tolerance: float) -> None:
         assert math.sqrt(apart / gone) <= tolerance, kind
 
 
+@pytest.mark.slow
 @needs_fork
 def test_two_processes_killed_and_resumed_are_one_process(tmp_path: Path) -> None:
     """With dropout and SAM; the one process cuts each batch into the shards of the two."""

@@ -226,7 +226,7 @@ def test_nine_of_ten_on_a_simulated_machine(store: Store, monkeypatch: pytest.Mo
     simulated = Simulated(store, seed=4)
     monkeypatch.setattr(module.time, "monotonic", lambda: simulated.now)
     near, inside = [], []
-    for k in range(300):
+    for k in range(150):
         simulated.share = (1.0, 0.25, 0.5)[k // 25 % 3]
         size = int(simulated.draw.choice([16, 32, 64, 128]))
         panel = dataclasses.replace(REQUEST.panel, size=size, seed=k)
