@@ -29,7 +29,6 @@ WEBGL = [
 STILL_MS = 3000  # until the last of the drawing is done
 PICTURES = {  # file name: page, and how much of it
     "home.png": ("", 800),
-    "surface.png": ("surface?view=3-D", 800),
     "lie-detector.png": ("rescaling", 940),
 }
 MOVING = {  # file name: the command that makes it

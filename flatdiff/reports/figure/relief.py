@@ -11,6 +11,7 @@ from mpl_toolkits.mplot3d.axes3d import Axes3D
 from flatdiff.reports.figure.style import as_words, colormap_of, colour_of
 
 ELEVATION, AZIMUTH = 28.0, -60.0  # degrees, of the eye
+ZOOM = 0.88  # so that the labels of all three axes are in the picture from all sides
 MOST_CELLS = 61  # along an axis; more are seen on no page
 
 
@@ -36,14 +37,14 @@ def draw_relief(axes: Axes3D, figure: go.Figure, azimuth: float = AZIMUTH) -> No
         axes.legend(handles=patches, frameon=False, fontsize="small", loc="upper left")
     for name in ("x", "y", "z"):
         said = getattr(scene, f"{name}axis")
-        getattr(axes, f"{name}axis").set_major_locator(MaxNLocator(4))
+        getattr(axes, f"{name}axis").set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
         getattr(axes, f"set_{name}label")(as_words(said.title.text))
         if said.tickvals is not None:
             axis = getattr(axes, f"{name}axis")
             axis.set_ticks(np.asarray(said.tickvals, dtype=float), labels=said.ticktext)
     if scene.zaxis.range is not None:
         axes.set_zlim(*scene.zaxis.range)
-    axes.set_box_aspect((1, 1, 0.8))
+    axes.set_box_aspect((1, 1, 0.8), zoom=ZOOM)
     axes.view_init(ELEVATION, azimuth)
 
 
