@@ -8,7 +8,8 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray
 
-_typed = beartype(conf=BeartypeConf(is_pep484_tower=True))  # an int is a float, too
+# An int is a float, too; and foreign values meet a TypeError, as where no annotation is checked.
+_typed = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
 _jaxtyped = jaxtyping.jaxtyped
 
 

@@ -18,7 +18,7 @@ from flatdiff.checkpoints.averages import METHODS
 from flatdiff.checkpoints.card import CARD_FILE, Card, card_ids, list_cards, write_card
 from flatdiff.errors import CheckpointError
 from flatdiff.system.access import Action, require_right
-from flatdiff.system.files import PROJECT_ROOT, move_folder, resolve_inside
+from flatdiff.system.files import PROJECT_ROOT, move_folder, not_written, resolve_inside
 from flatdiff.system.locks import is_alive, this_process
 
 # Checkpoints that pages compare before anybody chooses: plain, and the flattest of the paper.
@@ -162,7 +162,7 @@ def staged(root: Path) -> Iterator[Path]:
     try:
         folder.mkdir(parents=True)
     except OSError as error:
-        raise CheckpointError(f"cannot write below {root}: {error.strerror}") from None
+        raise CheckpointError(not_written(folder, error)) from None
     try:
         yield folder
     finally:

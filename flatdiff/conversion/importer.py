@@ -29,7 +29,7 @@ from flatdiff.errors import CheckpointError
 from flatdiff.images.datasets import DATASETS
 from flatdiff.settings import require
 from flatdiff.system.access import Action, require_right
-from flatdiff.system.files import resolve_inside
+from flatdiff.system.files import not_written, resolve_inside
 
 MAX_UPLOAD_BYTES = 200 << 20
 MAX_UPLOADS_BYTES = 2 << 30  # of all checkpoints that came as a file
@@ -174,7 +174,7 @@ def _written(file: BufferedIOBase, folder: Path) -> Path:
         with path.open("wb") as copy:
             shutil.copyfileobj(file, copy, 1 << 20)
     except OSError as error:
-        raise CheckpointError(f"cannot write {folder}: {error.strerror}") from None
+        raise CheckpointError(not_written(folder, error)) from None
     return path
 
 

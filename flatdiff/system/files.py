@@ -105,6 +105,15 @@ def resolve_inside(root: Path, name: str) -> Path:
     return path
 
 
+def not_written(path: Path, error: OSError) -> str:
+    """Half a sentence on a path that the system would not let be written, and why."""
+    if isinstance(error, NotADirectoryError | FileExistsError):
+        for parent in path.parents:
+            if parent.is_file():
+                return f"cannot write {path}: {parent} is a file, and would have to be a folder"
+    return f"cannot write {path}: {error.strerror}"
+
+
 def atomic_write(path: Path, content: bytes) -> None:
     """Replace a file's content so that a crash at any moment leaves the old or the new one.
 
@@ -125,9 +134,7 @@ def atomic_write_parts(path: Path, parts: Iterable[bytes]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError as error:
-        raise FlatdiffError(
-            f"cannot write {path}: {error.strerror}; nothing was changed"
-        ) from None
+        raise FlatdiffError(f"{not_written(path, error)}; nothing was changed") from None
     try:
         with os.fdopen(handle, "wb") as file:
             for part in parts:
@@ -140,9 +147,7 @@ def atomic_write_parts(path: Path, parts: Iterable[bytes]) -> None:
         Path(temporary).unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-        raise FlatdiffError(
-            f"cannot write {path}: {error.strerror}; nothing was changed"
-        ) from None
+        raise FlatdiffError(f"{not_written(path, error)}; nothing was changed") from None
     _sync_folder(path.parent)
 
 

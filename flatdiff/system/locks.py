@@ -14,6 +14,7 @@ import psutil
 from filelock import FileLock, Timeout
 
 from flatdiff.errors import FlatdiffError
+from flatdiff.system.files import not_written
 
 if sys.platform != "win32":
     import fcntl
@@ -63,7 +64,7 @@ def take(path: Path) -> Lock | None:
 
 def _refused(path: Path, error: OSError | NotImplementedError) -> str:
     if isinstance(error, OSError) and error.errno not in NO_LOCKS:
-        return f"cannot write {path}: {error.strerror}"
+        return not_written(path, error)
     reason = os.strerror(errno.ENOLCK).lower()
     return f"cannot lock {path}: {reason}; use a folder on a disk of this machine"
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flatdiff.errors import TrainingError
+from flatdiff.system.files import not_written
 from flatdiff.system.foreign_json import read_foreign_json
 
 Phase = Literal["opened", "waiting", "began", "done", "stopped", "failed"]
@@ -185,7 +186,7 @@ class HistoryFile:
             raise self._refusal(error) from None
 
     def _refusal(self, error: OSError) -> TrainingError:
-        return TrainingError(f"cannot write {self._path}: {error.strerror}")
+        return TrainingError(not_written(self._path, error))
 
 
 def read_history(path: Path) -> RunHistory:

@@ -3,9 +3,10 @@
 import errno
 import hashlib
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from flatdiff.system.files import (
     sha256_of,
     state_home,
 )
+from flatdiff.system.locks import take
 
 
 @pytest.fixture
@@ -171,6 +173,18 @@ def test_data_reaches_the_disk_before_the_name(
     monkeypatch.setattr(os, "replace", lambda *a: (calls.append("replace"), replace(*a))[1])
     atomic_write(tmp_path / "file", b"new")
     assert calls == ["fsync", "replace", "fsync"]
+
+
+@pytest.mark.parametrize("writes", [lambda path: atomic_write(path, b""), take])
+def test_a_file_in_the_place_of_a_folder_is_named(
+    writes: Callable[[Path], object], tmp_path: Path
+) -> None:
+    """However far above it stands."""
+    (tmp_path / "name").write_bytes(b"kept")
+    expected = f"{tmp_path / 'name'} is a file, and would have to be a folder"
+    with pytest.raises(FlatdiffError, match=re.escape(expected)):
+        writes(tmp_path / "name" / "run" / "here.lock")
+    assert (tmp_path / "name").read_bytes() == b"kept"
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EINVAL])
