@@ -32,7 +32,7 @@ log = logging.getLogger("flatdiff.images")
 
 def digits(dataset: Dataset, wanted: Wanted) -> ImageSet:
     """scikit-learn's digits, (N, 1, 8, 8) with values 0 to 16, and which digit each is."""
-    data, labels = _all_digits()
+    data, labels = _digits_of_all_writers()
     # One fixed shuffle: the file is ordered by writer, and a split by writer is another question.
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(data))
     chosen = order[:DIGITS_TRAIN] if wanted.split == "train" else order[DIGITS_TRAIN:]
@@ -41,11 +41,12 @@ def digits(dataset: Dataset, wanted: Wanted) -> ImageSet:
 
 
 @functools.cache
-def _all_digits() -> tuple[np.ndarray, np.ndarray]:
+def _digits_of_all_writers() -> tuple[np.ndarray, np.ndarray]:
     """Values (1797, 64) and labels (1797,), as read from a file of text."""
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    data, labels = load_digits(return_X_y=True)
+    return np.asarray(data), np.asarray(labels)
 
 
 def cifar10(dataset: Dataset, wanted: Wanted) -> ImageSet:

@@ -44,7 +44,7 @@ def draw_relief(axes: Axes3D, figure: go.Figure, azimuth: float = AZIMUTH) -> No
             axis.set_ticks(np.asarray(said.tickvals, dtype=float), labels=said.ticktext)
     if scene.zaxis.range is not None:
         axes.set_zlim(*scene.zaxis.range)
-    axes.set_box_aspect((1, 1, 0.8), zoom=ZOOM)
+    axes.set_box_aspect((1, 1, 0.8), zoom=ZOOM)  # pyright: ignore[reportArgumentType]
     axes.view_init(ELEVATION, azimuth)
 
 
