@@ -95,6 +95,7 @@ def contour(entry: Series, point: Point | None) -> go.Figure:
         trajectory=trajectory(places),
         point=point,
         bar=False,
+        small=len(drawn) > 4,  # three a row
     )
 
 

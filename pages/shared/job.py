@@ -170,7 +170,8 @@ def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
     seconds = sum(progress.seconds for progress in known)
     times = [progress.finished_at for progress in known if progress.finished_at]
     when = f"computed {moment(max(times))}, " if times else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    row = f"stored-{_name(handles)}"
+    with st.container(horizontal=True, vertical_alignment="center", key=row):
         st.caption(f"From store, {when}{duration(seconds)} of computing.")
         if may(Action.RECOMPUTE):
             st.button(

@@ -1,7 +1,7 @@
 """Marks of checkpoints on a surface, and when a surface in the making is drawn at all."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -111,3 +111,11 @@ def test_a_picture_needs_three_points_along_each_axis(
     )
     assert drawable(result) == expected
     assert not drawable(changed(result, computed=np.zeros_like(computed))) or columns == 1
+
+
+def test_one_of_many_surfaces_is_the_same_in_less_room() -> None:
+    """Three rows of three are seen without much scrolling."""
+    result = surface()
+    large, small = (surface_contour(result, LIMITS, small=few) for few in (False, True))
+    assert cast("int", small.layout.height) < 0.75 * cast("int", large.layout.height)
+    assert small.data == large.data

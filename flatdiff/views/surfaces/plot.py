@@ -13,6 +13,7 @@ from flatdiff.views.style import COLORSCALE, Series, band, laid_out
 from flatdiff.views.surfaces.loss_scale import levels, loss_ticks, on_scale
 
 BAR_STEPS = 256
+HEIGHT, SMALL_HEIGHT = 380, 270  # pixels
 MAX_RELIEFS = 4  # a browser has room for few of them
 X_TITLES: dict[Axes, str] = {
     "random": "a (1 moves every filter by its own norm)",
@@ -55,6 +56,7 @@ def surface_contour(
     trajectory: Sequence[int] = (),
     point: Point | None = None,
     bar: bool = True,
+    small: bool = False,
 ) -> go.Figure:
     """Filled contours of one checkpoint over (a, b), on the comparison's range.
 
@@ -67,6 +69,7 @@ def surface_contour(
             the order of training.
         point: that somebody chose.
         bar: whether it has a colour bar of its own; see `colour_bar`.
+        small: one of many, in a column of some 250 pixels.
 
     Every point of a sparse grid can be clicked: plotly selects markers, never contours.
     """
@@ -78,7 +81,10 @@ def surface_contour(
     figure.add_trace(places)
     if point is not None:
         figure.add_trace(chosen(point))
-    return in_plane(figure, height=380)
+    figure = in_plane(figure, height=SMALL_HEIGHT if small else HEIGHT)
+    if small:
+        figure.update_xaxes(title_standoff=2).update_yaxes(title_standoff=2)
+    return figure
 
 
 def in_plane(figure: go.Figure, *, height: int) -> go.Figure:
