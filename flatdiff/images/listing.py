@@ -104,9 +104,9 @@ class Listing:
         count = len(self.of("held_out"))
         if count >= FEW:
             return ""
-        are = "is" if count == 1 else "are"
+        are, them = ("is", "it") if count == 1 else ("are", "them")
         return (
-            f"only {count} of the images {are} held out; every error bar rests on them, and does "
+            f"only {count} of the images {are} held out; every error bar rests on {them}, and does "
             "not tell how other images would have done"
         )
 
