@@ -106,8 +106,8 @@ class Listing:
             return ""
         are, them = ("is", "it") if count == 1 else ("are", "them")
         return (
-            f"only {count} of the images {are} held out; every error bar rests on {them}, and does "
-            "not tell how other images would have done"
+            f"only {count} of the images {are} held out; every error bar rests on {them}, and "
+            "does not tell how other images would have done"
         )
 
     def rest(self) -> str:
