@@ -8,6 +8,7 @@ browser for the second visit.
 """
 
 import argparse
+import contextlib
 import os
 import shutil
 import socket
@@ -17,9 +18,10 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from flatdiff.system.files import PROJECT_ROOT
 
@@ -63,6 +65,23 @@ def start_server(home: str, *before: str, **environment: str) -> tuple[subproces
         except OSError:
             assert time.monotonic() < deadline, "the server did not come up"
             time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def opened() -> Iterator[tuple[Page, str]]:
+    """A page of a browser, and the address of a server that has just come up."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        server, url = start_server(home)
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=shutil.which("chromium"), args=FLAGS
+                )
+                yield browser.new_page(viewport={"width": 1280, "height": 800}), url
+                browser.close()
+        finally:
+            server.terminate()
+            server.wait(30)
 
 
 def visit_seconds(browser: Browser, url: str) -> tuple[float, float]:

@@ -9,16 +9,13 @@ checkpoints, is told apart.
 """
 
 import argparse
-import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from benchmarks.first_page import FLAGS, start_server
+from benchmarks.first_page import opened
 
 AT_REST = '[data-test-script-state="notRunning"]'
 PATIENCE_MS = 300_000
@@ -49,26 +46,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    home = tempfile.mkdtemp()
-    server, url = start_server(home)
     found = []
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=FLAGS
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.set_default_timeout(PATIENCE_MS)
-            page.goto(url)
-            page.wait_for_timeout(UP_MS)
-            for seed in range(1000, 1001 + rounds):
-                found.append(picture_seconds(page, url, seed))
-                print("first picture {:.1f} s, whole {:.1f} s".format(*found[-1]), flush=True)
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(Path(home), ignore_errors=True)
+    with opened() as (page, url):
+        page.set_default_timeout(PATIENCE_MS)
+        page.goto(url)
+        page.wait_for_timeout(UP_MS)
+        for seed in range(1000, 1001 + rounds):
+            found.append(picture_seconds(page, url, seed))
+            print("first picture {:.1f} s, whole {:.1f} s".format(*found[-1]), flush=True)
     firsts, wholes = zip(*found[1:], strict=True)
     print(f"after the first round: first picture {said(firsts)}, whole {said(wholes)}")
 

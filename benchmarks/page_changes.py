@@ -10,14 +10,11 @@ not counted. The first round, in which every page's code is loaded, is told apar
 
 import argparse
 import random
-import shutil
 import statistics
-import tempfile
-from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from benchmarks.first_page import FLAGS, start_server
+from benchmarks.first_page import opened
 
 NAMES = """() => [...document.querySelectorAll('[data-testid="stSidebarNavLink"]')]
     .map(link => link.innerText.trim().split("\\n").at(-1))"""  # an icon's name stands first
@@ -51,29 +48,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    home = tempfile.mkdtemp()
-    server, url = start_server(home)
     found: dict[int, list[float]] = {}
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium"), args=FLAGS
-            )
-            page = browser.new_page(viewport={"width": 1280, "height": 800})
-            page.goto(url)
-            page.locator("h1").wait_for(timeout=WIDE_MS)
-            page.wait_for_timeout(3000)
-            names = page.evaluate(NAMES)
-            for number in range(rounds + 1):
-                order = list(range(len(names)))
-                random.Random(number).shuffle(order)
-                for k in order:
-                    found.setdefault(k, []).append(change_seconds(page, k))
-            browser.close()
-    finally:
-        server.terminate()
-        server.wait(30)
-        shutil.rmtree(Path(home), ignore_errors=True)
+    with opened() as (page, url):
+        page.goto(url)
+        page.locator("h1").wait_for(timeout=WIDE_MS)
+        page.wait_for_timeout(3000)
+        names = page.evaluate(NAMES)
+        for number in range(rounds + 1):
+            order = list(range(len(names)))
+            random.Random(number).shuffle(order)
+            for k in order:
+                found.setdefault(k, []).append(change_seconds(page, k))
     print(f"{'page':16s} first   then: median (lowest to highest), s")
     for k, name in enumerate(names):
         first, *later = found[k]

@@ -8,23 +8,18 @@ import jaxtyping
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray
 
-# An int is a float, too; and foreign values meet a TypeError, as where no annotation is checked.
-_typed = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
+# What pytest's --jaxtyping-packages applies. An int is a float, too; and foreign values meet a
+# TypeError, as where no annotation is checked.
+checked = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
 _jaxtyped = jaxtyping.jaxtyped
-
-
-def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What pytest's --jaxtyping-packages applies."""
-    return _typed(function)
 
 
 def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
     """Jaxtyping's own for functions of arrays, whose sizes agree with each other in a call.
 
     It binds the arguments of every call anew, which took a quarter of the suite. Others have no
-    sizes: beartype alone looks at them; and not at functions inside functions, which it would
-    compile at each call. Records are left alone where they are made: settings refuse bad values in
-    their own words.
+    sizes, and beartype alone looks at them. Records are left alone where they are made: settings
+    refuse bad values in their own words.
     """
 
     def decorated(what: Any) -> Any:
@@ -32,7 +27,7 @@ def jaxtyped(*, typechecker: Any) -> Callable[[Any], Any]:
             return what
         if any(map(_is_of_arrays, what.__annotations__.values())):
             return _jaxtyped(typechecker=typechecker)(what)
-        return what if "<locals>" in what.__qualname__ else _typed(what)
+        return checked(what)
 
     return decorated
 

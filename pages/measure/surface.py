@@ -85,7 +85,7 @@ names = [card.short_title for card in places]
 drawn = {entry.title: entry for entry in series}
 
 
-def contour(entry: Series, point: Point | None) -> go.Figure:
+def contour(entry: Series, point: Point | None, small: bool = False) -> go.Figure:
     """Of one checkpoint, on the scale of all."""
     return surface_contour(
         entry.result,
@@ -95,7 +95,7 @@ def contour(entry: Series, point: Point | None) -> go.Figure:
         trajectory=trajectory(places),
         point=point,
         bar=False,
-        small=len(drawn) > 4,  # three a row
+        small=small,
     )
 
 
@@ -113,11 +113,12 @@ def scale() -> None:
 
 def contours() -> None:
     """One a checkpoint; a click on a point chooses it."""
+    small = len(series) > 4  # three a row, in several rows
     for column, entry in in_rows(series):
         key = f"contour-{entry.title}"
         column.markdown(f"**{plain(entry.title)}**")
         column.plotly_chart(
-            contour(entry, point),
+            contour(entry, point, small),
             key=key,
             on_select=partial(pick_from_chart, key),
             selection_mode="points",

@@ -27,19 +27,14 @@ class Listed:
         icon = f":material/{self.icon}:"
         return st.Page(PAGES_FOLDER / self.file, title=self.title, icon=icon, default=default)
 
-    def link(self, label: str = "", **query: str) -> None:
+    def link(self, label: str | None = None, **query: str) -> None:
         """Draw a link to it.
 
         Args:
             label: in place of its title.
             query: parameters of the address.
         """
-        st.page_link(
-            self.page(),
-            label=label or self.title,
-            icon=f":material/{self.icon}:",
-            query_params=query,
-        )
+        st.page_link(self.page(), label=label, query_params=query)
 
 
 HOME = Listed("home.py", "Home", "home")
