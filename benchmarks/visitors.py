@@ -1,12 +1,14 @@
-"""Thirty visitors on one server while a surface is computed: how long is a change of page?
+"""Thirty visitors on one server, without and beside a job: how long is a change of page?
 
     python -m benchmarks.visitors [--visitors 30] [--minutes 5]
 
 Each visitor speaks Streamlit's own protocol over a WebSocket, as a browser does: opens a page, is
 sent it whole, reads for two to eight seconds, opens another; what a page wants to be drawn again
-by itself, it asks for again. Now and then one presses Run on a surface with every cell computed,
-the same for all for a minute, so that there is something to compute throughout; each is computed
-once. Times are from the request to the end of the page's script, memory is the server's own.
+by itself, it asks for again. In the first half nothing is computed. In the second one of them
+presses Run now and then, on a surface with every cell computed, the same for all for a minute, so
+that there is something to compute throughout; each is computed once. After that a single visitor
+asks for the same surfaces, one after the other: how fast a job is that nobody is beside. Times are
+from the request to the end of the page's script, memory is the server's own.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import random
 import statistics
 import tempfile
 import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +28,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.first_page import SERVER_LOG, start_server
+from flatdiff.engine.job import ACTIVE, DONE, Job
 from flatdiff.engine.store import Store
 
 THINKING_S = (2.0, 8.0)
@@ -32,6 +36,8 @@ SETTLED_S = 60.0  # memory is looked at from here on
 RUN_PAGE, RUN_QUERY = "surface", "mode=every+cell&resolution=41&seed="
 PATIENCE_S = 30.0  # after which a visitor gives a page up
 SURFACE_S = 60.0  # a new surface is asked for that often
+RUNS = 0.2  # of the changes of page go to a surface, whose Run is pressed
+ALONE = 2  # surfaces that a visitor without company asks for
 PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 WHOLE_SCRIPT = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -135,9 +141,9 @@ class Visitor:
         return time.perf_counter() - started
 
 
-async def visit(url: str, log: Log, number: int, until: float) -> None:
-    """One visitor from first to last page."""
-    draw = random.Random(number)
+@contextlib.asynccontextmanager
+async def tab(url: str, log: Log) -> AsyncIterator[Visitor]:
+    """A visitor who has the first page open, until they close it."""
     address = url.replace("http", "ws") + "/_stcore/stream"
     async with websockets.connect(
         address, subprotocols=[websockets.Subprotocol("streamlit")], origin=websockets.Origin(url),
@@ -146,27 +152,35 @@ async def visit(url: str, log: Log, number: int, until: float) -> None:
         visitor = Visitor(socket, log)
         listening = asyncio.create_task(visitor.listen())
         await visitor.open("")
-        while time.monotonic() < until:
-            await asyncio.sleep(draw.uniform(*THINKING_S))
-            if draw.random() < 0.2:
-                seed = int((until - time.monotonic()) / SURFACE_S)
-                log.seconds.append(await visitor.open(RUN_PAGE, f"{RUN_QUERY}{seed}"))
-                if visitor.run_button:
-                    await visitor.ask(clicked=visitor.run_button)
-            else:
-                log.seconds.append(await visitor.open(draw.choice(sorted(visitor.pages))))
+        yield visitor
         for task in [*visitor.again, listening]:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
 
-async def crowd(url: str, visitors: int, seconds: float, server: psutil.Process) -> list[float]:
+async def visit(url: str, log: Log, number: int, until: float, runs: float = RUNS) -> None:
+    """One visitor from first to last page, of whose changes the share `runs` presses Run."""
+    draw = random.Random(number)
+    async with tab(url, log) as visitor:
+        while time.monotonic() < until:
+            await asyncio.sleep(draw.uniform(*THINKING_S))
+            if draw.random() < runs:
+                seed = int((until - time.monotonic()) / SURFACE_S)
+                log.seconds.append(await visitor.open(RUN_PAGE, f"{RUN_QUERY}{seed}"))
+                if visitor.run_button:
+                    await visitor.ask(clicked=visitor.run_button)
+            else:
+                log.seconds.append(await visitor.open(draw.choice(sorted(visitor.pages))))
+
+
+async def crowd(
+    url: str, visitors: int, seconds: float, server: psutil.Process, runs: float
+) -> list[float]:
     """All visitors at once; prints what they saw, returns the server's memory over time."""
     log, memory, started = Log(), list[float](), time.monotonic()
-    running = asyncio.gather(
-        *(visit(url, log, number, started + seconds) for number in range(visitors))
-    )
+    until = started + seconds
+    running = asyncio.gather(*(visit(url, log, number, until, runs) for number in range(visitors)))
     while not running.done():
         await asyncio.wait([running], timeout=10)
         if time.monotonic() - started > SETTLED_S:
@@ -174,7 +188,8 @@ async def crowd(url: str, visitors: int, seconds: float, server: psutil.Process)
     await running
     times = sorted(log.seconds)
     print(
-        f"{len(times)} changes of page: median {1e3 * statistics.median(times):.0f} ms, "
+        f"{len(times)} changes of page {'beside a job' if runs else 'without a job'}: "
+        f"median {1e3 * statistics.median(times):.0f} ms, "
         f"95 % within {1e3 * times[int(0.95 * len(times))]:.0f} ms, "
         f"99 % within {1e3 * times[int(0.99 * len(times))]:.0f} ms; {len(log.errors)} errors"
     )
@@ -183,30 +198,77 @@ async def crowd(url: str, visitors: int, seconds: float, server: psutil.Process)
     return memory
 
 
-def main() -> None:
-    """Start a server, let the visitors in, say what it cost."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--visitors", type=int, default=30)
-    parser.add_argument("--minutes", type=float, default=5.0)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as home:
-        process, url = start_server(home)
-        server = psutil.Process(process.pid)
-        try:
-            memory = asyncio.run(crowd(url, arguments.visitors, 60 * arguments.minutes, server))
-            complaints = (Path(home) / SERVER_LOG).read_text("utf-8", "replace")
-        finally:
-            process.terminate()
-            process.wait()
-        store = Store(Path(home) / "results.sqlite")
-        jobs = [job for job in store.jobs() if '"mode":"exact"' in job.request_json]
-        print(f"{len(jobs)} surfaces asked for: " + ", ".join(sorted(job.state for job in jobs)))
-    if "Traceback" in complaints:
-        print(f"the end of the server's log:\n{complaints[-5000:]}")
+def surfaces(store: Store) -> list[Job]:
+    """Those that visitors asked for, in their order."""
+    return [job for job in store.jobs() if '"mode":"exact"' in job.request_json]
+
+
+async def alone(url: str, store: Store, number: int) -> list[Job]:
+    """Surfaces that one visitor asks for, each when the last is done."""
+    earlier = len(surfaces(store))
+    async with tab(url, Log()) as visitor:
+        for seed in range(number):
+            await visitor.open(RUN_PAGE, f"{RUN_QUERY}{1000 + seed}")
+            await visitor.ask(clicked=visitor.run_button)
+            while sum(job.state == DONE for job in surfaces(store)) <= earlier + seed:
+                await asyncio.sleep(0.5)
+    return surfaces(store)[earlier:]
+
+
+def cells_per_second(jobs: Sequence[Job]) -> float:
+    """Of all jobs, over the time in which at least one was there to be computed."""
+    spans = sorted((job.created_at, job.finished_at or 0.0) for job in jobs)
+    busy, end = 0.0, 0.0
+    for begun, finished in spans:
+        busy, end = busy + max(finished - max(begun, end), 0.0), max(end, finished)
+    return sum(job.num_done for job in jobs) / busy
+
+
+async def finished(store: Store) -> list[Job]:
+    """What was asked for, when all of it has ended."""
+    while any(job.state in ACTIVE for job in store.jobs()):
+        await asyncio.sleep(0.5)
+    return surfaces(store)
+
+
+async def both(
+    url: str, home: Path, visitors: int, seconds: float, server: psutil.Process
+) -> None:
+    """Without a job, beside one, and the job by itself."""
+    memory = await crowd(url, visitors, seconds, server, runs=0.0)
+    memory += await crowd(url, visitors, seconds, server, runs=RUNS)
+    store = Store(home / "results.sqlite")
+    beside = await finished(store)
+    print(f"{len(beside)} surfaces asked for: " + ", ".join(sorted(job.state for job in beside)))
+    by_itself = cells_per_second(await alone(url, store, ALONE))
+    among = cells_per_second(beside)
+    print(
+        f"cells a second: {among:.1f} beside {visitors} visitors, {by_itself:.1f} with nobody "
+        f"there: {100 * among / by_itself:.0f} %"
+    )
     if memory:
         print(
             f"server's memory: {memory[0]:.0f} MB after a minute, {memory[-1]:.0f} MB at the end"
         )
+
+
+def main() -> None:
+    """Start a server, let the visitors in, say what it cost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--minutes", type=float, default=5.0, help="of each half")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        process, url = start_server(home)
+        server, minutes = psutil.Process(process.pid), arguments.minutes
+        try:
+            asyncio.run(both(url, Path(home), arguments.visitors, 60 * minutes, server))
+            complaints = (Path(home) / SERVER_LOG).read_text("utf-8", "replace")
+        finally:
+            process.terminate()
+            process.wait()
+    if "Traceback" in complaints:
+        print(f"the end of the server's log:\n{complaints[-5000:]}")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from flatdiff.checkpoints.card import Card, read_card
 from flatdiff.engine.bundle import open_home_store
 from flatdiff.engine.cluster import Cluster
 from flatdiff.engine.dispatcher import Dispatcher
-from flatdiff.engine.progress import Cost, Progress, alone_of, cost_of, progress_of
+from flatdiff.engine.progress import Alone, Cost, Progress, cost_of, progress_of
 from flatdiff.engine.recent import Recent
 from flatdiff.engine.speed.forecast import Machine
 from flatdiff.engine.store import ACTIVE, CANCELLED, FAILED, Job, Store
@@ -55,9 +55,13 @@ class Handle:
         return None if job is None else self.engine.progress([job])[0]
 
     def result(self) -> Any:
-        """The measure's result of all items done so far; absent ones are NaN or missing."""
+        """The measure's result of the items done so far; absent ones are NaN or missing.
+
+        While it is computed, of those that were done a second ago.
+        """
         job = self.job()
-        return self.engine.result(self.request, job.num_done if job else 0)
+        growing = job is not None and job.state in ACTIVE
+        return self.engine.result(self.request, job.num_done if job else 0, growing=growing)
 
     def look(self, watcher: str) -> None:
         """Somebody waits for it: others who leave do not stop it; to be repeated while so."""
@@ -139,6 +143,7 @@ class Engine:
             warm_up=adopt,
         )
         self.result = Recent(self._result)
+        self.alone = Alone()
 
     def __enter__(self) -> "Engine":
         self.start()
@@ -266,7 +271,7 @@ class Engine:
 
     def estimate(self, requests: Iterable[Request]) -> Cost:
         """The cost of what several requests still need together."""
-        return cost_of(requests, self.store, self.machine())
+        return cost_of(requests, self.store, self.machine(), self.alone)
 
     def machine(self) -> Machine:
         """What computes, and how fast it is now."""
@@ -275,7 +280,7 @@ class Engine:
     def progress(self, jobs: Sequence[Job]) -> list[Progress]:
         """Jobs as a person reads them; one look at the store for all of them."""
         active, machine = self.store.jobs(ACTIVE), self.machine()
-        alone = alone_of(active, self.store, machine)
+        alone = self.alone(active, self.store, machine)
         return [progress_of(job, active, alone, machine) for job in jobs]
 
     def _result(self, request: Request) -> Any:

@@ -1,5 +1,6 @@
 """What a measurement will cost, and where a running one stands."""
 
+import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from flatdiff.engine.speed.forecast import Forecast, Left, Machine, forecast, ra
 from flatdiff.engine.store import Store
 from flatdiff.measures.request import Request
 from flatdiff.system.span import Span
+
+FRESH_S = 1.0  # a forecast is
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,12 @@ class Progress:
         return self.state in ACTIVE
 
 
-def cost_of(requests: Iterable[Request], store: Store, machine: Machine) -> Cost:
+def cost_of(requests: Iterable[Request], store: Store, machine: Machine, alone: "Alone") -> Cost:
     """Of several requests together, beside what is computed already."""
     work = [left for request in requests if (left := _needed(request, store)).positions]
     keys = {left.request.key for left in work}
     others = [job for job in store.jobs(ACTIVE) if job.key not in keys]
-    besides = alone_of(others, store, machine).values()
+    besides = alone(others, store, machine).values()
     runs = (run for left in work for run in left.request.runs(left.positions))
     return Cost(
         evaluations=sum(len(left.positions) for left in work),
@@ -61,10 +64,31 @@ def _needed(request: Request, store: Store) -> Left:
     return Left(request, [p for p in needed if p not in done] if done else needed, len(done))
 
 
-def alone_of(jobs: Iterable[Job], store: Store, machine: Machine) -> dict[str, Forecast | None]:
-    """What each job would still take if there were no others, by key."""
-    left = [left_of(job, store.positions_done(job.key) if job.num_done else ()) for job in jobs]
-    return {one.request.key: forecast([one], machine) for one in left}
+class Alone:
+    """What each job would still take if there were no others: foretold once a second for all.
+
+    Every visitor's page asks once a second, for jobs of thousands of items.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[float, Forecast | None]] = {}  # by key: when, and what
+
+    def __call__(
+        self, jobs: Iterable[Job], store: Store, machine: Machine
+    ) -> dict[str, Forecast | None]:
+        """By key."""
+        now, kept = time.monotonic(), self._kept
+        self._kept = {
+            job.key: known
+            if (known := kept.get(job.key)) is not None and now - known[0] < FRESH_S
+            else (now, forecast([left_of(job, _done(job, store))], machine))
+            for job in jobs
+        }
+        return {key: found for key, (_, found) in self._kept.items()}
+
+
+def _done(job: Job, store: Store) -> Collection[int]:
+    return store.positions_done(job.key) if job.num_done else ()
 
 
 def _measure_of(work: Sequence[Left]) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.measures.comparison import Estimate
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import laid_out, style_of
 
 AVERAGED = 0.35  # opacity of what is no run of its own
@@ -24,6 +25,7 @@ class Point:
     is_run: bool  # raw weights at the end of a run, and not an average of it or a state before
 
 
+@remembered
 def claim_scatter(points: Sequence[Point], x_title: str, y_title: str) -> go.Figure:
     """Runs with two standard errors both ways; their averages and earlier states faint.
 

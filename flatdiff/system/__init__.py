@@ -8,6 +8,7 @@ download       a published file, continued where it broke off, checked by its di
 processor      how many cores there are, and how little of them long work takes
 share          how much of a processor our work gets, by trying
 speed          what the same work took each time, the newest weighing most
+remembered     what a pure function has returned, for who asks next
 span           from so many seconds to so many, in words
 child_process  how a process of ours is started apart, limited and stopped, by platform
 memory         what one thread of a server has freed, for the others

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.timesteps import NUM_TIMESTEP_BINS
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import Series
 
 ROUNDING = 1e-15  # of a float64, relative: an error below says nothing
@@ -81,7 +82,7 @@ class Section:
     ) -> list[Picture]:
         """Of the results that can be drawn; none where there is no such result yet."""
         shown = [entry for entry in series if self.ready(entry.result)]
-        return list(self.draw(shown, settings, view or View())) if shown else []
+        return list(_drawn(self, shown, settings, view or View())) if shown else []
 
     def reading(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
         """The rows of some checkpoints, (title, result) each; empty where the measure has none."""
@@ -95,8 +96,20 @@ class Section:
 
     def numbers(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
         """The tables of some checkpoints below each other, (title, result) each."""
-        tables = [self.table(result).assign(checkpoint=title) for title, result in results]
-        return pd.concat(tables).set_index("checkpoint").reset_index()
+        return _below_each_other(self, results)
+
+
+@remembered
+def _below_each_other(section: Section, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
+    tables = [section.table(result).assign(checkpoint=title) for title, result in results]
+    return pd.concat(tables).set_index("checkpoint").reset_index()
+
+
+@remembered
+def _drawn(
+    section: Section, shown: Sequence[Series], settings: Any, view: View
+) -> Sequence[Picture]:
+    return tuple(section.draw(shown, settings, view))
 
 
 def in_groups(pictures: Sequence[Picture]) -> list[list[Picture]]:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from flatdiff.landscape.perturbation_sizes import Mark
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import laid_out, style_of
 
 
+@remembered
 def ruler_dots(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> go.Figure:
     """One dot a mark, a row a kind, a colour a checkpoint; title to (method, marks)."""
     figure = go.Figure()

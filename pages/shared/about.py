@@ -3,6 +3,7 @@
 import streamlit as st
 
 from flatdiff.system.files import PROJECT_ROOT
+from flatdiff.system.remembered import remembered
 
 MEASURES = PROJECT_ROOT / "docs" / "measures"
 
@@ -15,7 +16,7 @@ def about(measure: str) -> None:
         st.markdown(_text(measure))
 
 
-@st.cache_data(show_spinner=False)
+@remembered
 def _text(measure: str) -> str:
     """Without the heading, which the page has."""
     text = (MEASURES / f"{measure}.md").read_text(encoding="utf-8")

@@ -28,7 +28,7 @@ from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 DEFAULT_TENSOR = "middle_block.0.in_layers.2.weight"
 
 
-@st.cache_data(
+@st.cache_resource(  # the array itself, not a copy: what is drawn of it is known by it
     max_entries=64, show_spinner=False, hash_funcs={Card: lambda card: (card.name, card.digest)}
 )
 def tensor_of(card: Card, name: str) -> NDArray[np.float32]:

@@ -1,15 +1,12 @@
 """Thirty visitors come at once to a server that has just come up, again and again."""
 
 import asyncio
-import contextlib
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-import websockets
-
 from benchmarks.first_page import SERVER_LOG, start_server
-from benchmarks.visitors import RUN_PAGE, RUN_QUERY, Log, Visitor
+from benchmarks.visitors import RUN_PAGE, RUN_QUERY, Log, tab
 from flatdiff.engine.store import Store
 
 ALL_ASK = RUN_QUERY.replace("resolution=41", "resolution=2")
@@ -57,24 +54,13 @@ async def rush(url: str, visitors: int, surface: str) -> Log:
 
 async def visit(url: str, log: Log, number: int, surface: str) -> None:
     """The first page, another one, and the surface that all want."""
-    address = url.replace("http", "ws") + "/_stcore/stream"
-    protocol, origin = websockets.Subprotocol("streamlit"), websockets.Origin(url)
-    async with websockets.connect(
-        address, subprotocols=[protocol], origin=origin, max_size=None
-    ) as socket:
-        visitor = Visitor(socket, log)
-        listening = asyncio.create_task(visitor.listen())
-        await visitor.open("")
+    async with tab(url, log) as visitor:
         await visitor.open(sorted(visitor.pages)[number % len(visitor.pages)])
         await visitor.open(RUN_PAGE, surface)
         if visitor.run_button:
             visitor.finished.clear()
             await visitor.ask(clicked=visitor.run_button)
             await asyncio.wait_for(visitor.finished.wait(), 60)
-        for task in [*visitor.again, listening]:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 def surfaces_in(home: Path) -> int:

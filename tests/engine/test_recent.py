@@ -1,10 +1,13 @@
 """Recent results: assembled once for each state, and never more than so many bytes."""
 
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 
 from flatdiff.engine.recent import Recent
 from flatdiff.measures.request import Request
@@ -43,6 +46,44 @@ def test_a_state_is_assembled_once_and_the_newest_is_kept() -> None:
     assert len(made) == 2
     results(one, 1)  # an older state is made again, as a cleared store has it
     assert len(made) == 3
+
+
+def test_one_in_the_making_serves_everybody_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is a second old, or done."""
+    made: list[str] = []
+    results, (one,) = recent(made), requests(1)
+    first = results(one, 1, growing=True)
+    assert results(one, 5, growing=True) is first
+    assert results(one, 5) is not first, "done: all of it"
+    assert len(made) == 2
+    monkeypatch.setattr("flatdiff.engine.recent.FRESH_S", 0.0)
+    results(one, 6, growing=True)
+    assert len(made) == 3
+
+
+def test_an_earlier_state_is_no_later_one() -> None:
+    """As after the store was cleared."""
+    made: list[str] = []
+    results, (one,) = recent(made), requests(1)
+    results(one, 5, growing=True)
+    results(one, 1, growing=True)
+    assert len(made) == 2
+
+
+def test_those_who_ask_at_once_wait_for_one() -> None:
+    """Instead of assembling the same."""
+    made: list[str] = []
+
+    def slowly(request: Request) -> Made:
+        time.sleep(0.05)
+        made.append(request.key)
+        return Made(request, np.zeros(125))
+
+    results, (one,) = Recent(slowly), requests(1)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: results(one, 1), range(8)))
+    assert len(made) == 1
+    assert all(result is found[0] for result in found)
 
 
 def test_the_one_asked_for_longest_ago_goes_first() -> None:

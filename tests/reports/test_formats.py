@@ -219,7 +219,7 @@ class StoreAlone:
     store: Store
     root: Path
 
-    def result(self, request: Any, num_done: int) -> Any:
+    def result(self, request: Any, num_done: int, *, growing: bool) -> Any:
         """Assembled from the store."""
         return request.definition.assemble(request.settings, self.store.items_done(request.key))
 

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.paper.theory.lab import MIXES, SIZES, Bounds, Coverage, MeanAndCovariance, Moments
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import COLORSCALE, laid_out
 
 # Okabe and Ito's colours that no method has.
@@ -16,6 +17,7 @@ ANGLES = np.linspace(0, 2 * np.pi, 73)
 SHADES = ("#0072B2", "#56B4E9", "#D55E00")
 
 
+@remembered
 def loss_map(
     ticks: NDArray,
     values: NDArray,
@@ -73,6 +75,7 @@ def ellipse(mean: NDArray, cov: NDArray, radius: float) -> NDArray:
     return mean + radius * circle @ np.linalg.cholesky(cov).T
 
 
+@remembered
 def gaussian_contours(moments: Moments) -> go.Figure:
     """N(0, I) and the prior that the perturbation makes of it, at 1, 2 and 3 deviations."""
     figure = go.Figure()
@@ -92,6 +95,7 @@ def gaussian_contours(moments: Moments) -> go.Figure:
     return laid_out(figure, height=440).update_layout(legend={"y": -0.15})
 
 
+@remembered
 def bound_lines(found: Bounds, size: float) -> go.Figure:
     """KL and three bounds by the size of the perturbation."""
     figure = go.Figure()
@@ -120,6 +124,7 @@ def bound_lines(found: Bounds, size: float) -> go.Figure:
     return laid_out(figure, height=400)
 
 
+@remembered
 def failure_map(ratio: NDArray, mark: tuple[float, float] | None) -> go.Figure:
     """KL over the printed bound by mix and size; inside the white line the bound fails.
 
@@ -151,6 +156,7 @@ def failure_map(ratio: NDArray, mark: tuple[float, float] | None) -> go.Figure:
     return laid_out(figure, height=400)
 
 
+@remembered
 def covered_priors(members: Mapping[str, Sequence[MeanAndCovariance]]) -> go.Figure:
     """The one-deviation ellipses of many covered priors, by the size that covers them."""
     figure = go.Figure()
@@ -168,6 +174,7 @@ def covered_priors(members: Mapping[str, Sequence[MeanAndCovariance]]) -> go.Fig
     return laid_out(figure, height=440)
 
 
+@remembered
 def coverage_map(found: Coverage, size: float, inner: float, outer: float) -> go.Figure:
     """How large a perturbation each Gaussian needs; what one size covers, and two KL levels."""
     figure = go.Figure(

@@ -5,6 +5,7 @@ Each check puts two numbers side by side that come by different roads: what a st
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float
@@ -31,6 +32,7 @@ from flatdiff.paper.theory.tilted_priors import (
     printed_bound,
     tilted,
 )
+from flatdiff.system.remembered import remembered
 
 HALF_WIDTH = 3.0  # of the square that is drawn
 NUM_POINTS = 41  # along each side of it
@@ -54,7 +56,7 @@ class Equality:
     constant: float  # C in closed form; NaN where there is none
     integral: float  # the same from adding e^{-I} p up; NaN where there is none
 
-    @property
+    @cached_property
     def difference(self) -> Float[np.ndarray, "n n"]:
         """|left - right|."""
         return np.abs(self.left - self.right)
@@ -82,6 +84,7 @@ def square(half_width: float, n: int, center: np.ndarray | None = None) -> np.nd
     return points if center is None else points + center
 
 
+@remembered
 def check_equality(
     features: RandomFeatures, delta: Delta, prior: Mixture, *, as_printed: bool = False
 ) -> Equality:
@@ -143,6 +146,7 @@ class Moments:
     summed_cov: Float[np.ndarray, "d d"]
 
 
+@remembered
 def check_moments(tilt: Tilt) -> Moments:
     """Corollary 3.4 against sums over a grid.
 
@@ -175,6 +179,7 @@ class Bounds:
     ball: Float[np.ndarray, " n"]  # no perturbation of this size has a larger KL
 
 
+@remembered
 def bounds(
     features: RandomFeatures, direction: Delta, sizes: Float[np.ndarray, " n"] = SIZES
 ) -> Bounds:
@@ -191,6 +196,7 @@ def bounds(
     )
 
 
+@remembered
 def kl_over_printed(features: RandomFeatures, along: Slice) -> Float[np.ndarray, "sizes mixes"]:
     """KL / Eq. 18 as printed, by size (SIZES but 0) and mix (MIXES); above 1 it fails."""
     tilts = _tilts(features, SIZES[1:, None, None, None] * along.perturbations(MIXES))
@@ -207,6 +213,7 @@ class Coverage:
     kl: Float[np.ndarray, "n n"]  # KL(N(0, I) || it), nats
 
 
+@remembered
 def coverage(features: RandomFeatures, along: Slice, size: float, n: int = 61) -> Coverage:
     """Of a window around what one size covers."""
     tilts = _tilts(features, size * along.perturbations(MIXES))
@@ -231,6 +238,7 @@ class Radii:
     rise: Float[np.ndarray, " n"]  # of the mean loss of an exact fit to N(0, I), at the worst mix
 
 
+@remembered
 def radii(features: RandomFeatures, along: Slice, sizes: Float[np.ndarray, " n"]) -> Radii:
     """From the edge of the set, where KL is largest, being convex in delta."""
     edge = along.perturbations(np.arange(360.0))

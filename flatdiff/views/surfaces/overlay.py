@@ -6,6 +6,7 @@ from html import escape
 import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.system.remembered import remembered
 from flatdiff.views.base import Point
 from flatdiff.views.style import Series
 from flatdiff.views.surfaces.loss_scale import levels
@@ -16,6 +17,7 @@ MAX_OVERLAID = 2  # more are a tangle
 SEEN_THROUGH = 0.75
 
 
+@remembered
 def overlay_3d(
     series: Sequence[Series[SurfaceResult]],
     limits: tuple[float, float],
@@ -39,6 +41,7 @@ def overlay_3d(
     return figure.update_layout(showlegend=True, legend=legend)
 
 
+@remembered
 def overlay_lines(
     series: Sequence[Series[SurfaceResult]],
     limits: tuple[float, float],

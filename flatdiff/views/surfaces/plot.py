@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.measures.surface_settings import Axes
+from flatdiff.system.remembered import remembered
 from flatdiff.views.base import Point
 from flatdiff.views.style import COLORSCALE, Series, band, laid_out
 from flatdiff.views.surfaces.loss_scale import levels, loss_ticks, on_scale
@@ -47,6 +48,7 @@ def drawable(result: SurfaceResult) -> bool:
     return len(a) >= min(3, len(result.a)) and len(b) >= min(3, len(result.b))
 
 
+@remembered
 def surface_contour(
     result: SurfaceResult,
     limits: tuple[float, float],
@@ -110,6 +112,7 @@ def _filled(
     )
 
 
+@remembered
 def colour_bar(limits: tuple[float, float], *, log: bool = False) -> go.Figure:
     """The colours of several surfaces, once.
 
@@ -224,6 +227,7 @@ def _path(places: go.Scatter, trajectory: Sequence[int]) -> go.Scatter:
     )
 
 
+@remembered
 def surface_lines(
     series: Sequence[Series[SurfaceResult]],
     *,

@@ -6,6 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.system.remembered import remembered
 from flatdiff.views.base import Point
 from flatdiff.views.surfaces.loss_scale import levels, loss_ticks, on_scale
 from flatdiff.views.surfaces.plot import CHOSEN, surface_trace
@@ -19,6 +20,7 @@ AXIS = {
 }
 
 
+@remembered
 def surface_3d(
     result: SurfaceResult,
     limits: tuple[float, float],

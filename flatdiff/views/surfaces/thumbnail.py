@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plotly.colors import sample_colorscale
 
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import COLORSCALE
 from flatdiff.views.surfaces.loss_scale import range_of
 
@@ -14,6 +15,7 @@ STEPS = 256  # of colour
 HEIGHT = 122  # pixels
 
 
+@remembered
 def thumbnails(surfaces: Sequence[NDArray[np.float64] | None]) -> list[NDArray[np.uint8] | None]:
     """Images (H, W, 3) of losses (rows, columns) on one scale, b upwards; None stays so.
 

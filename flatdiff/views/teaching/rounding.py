@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from flatdiff.landscape.quantization import Scheme, dequantize, quantize
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import laid_out, style_of
 
 NUM_BINS = 80
@@ -25,6 +26,7 @@ def levels_of(values: NDArray[np.float32], bits: int) -> NDArray[np.float32]:
     )
 
 
+@remembered
 def rounding_strip(
     values: NDArray[np.float32], bits: int, method: str, largest: float
 ) -> go.Figure:

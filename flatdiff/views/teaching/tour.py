@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 from scipy.stats import norm
 
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import Series, laid_out, style_of
 from flatdiff.views.surfaces.plot import CHOSEN, shown_grid
 
@@ -13,6 +14,7 @@ NUM_PLACES = 12  # where the noise may lead to
 HEIGHT, HIGHEST = 280, 1.2  # pixels; loss
 
 
+@remembered
 def line_through(entry: Series[SurfaceResult], at: float) -> go.Figure:
     """The row of a surface that passes through its checkpoint, and one place on it.
 
@@ -56,6 +58,7 @@ def rise_under_noise(curvature: float, sigma: float) -> float:
     return curvature * sigma**2 / 2
 
 
+@remembered
 def wells(sigma: float) -> go.Figure:
     """Two valleys, equally deep, with the mean loss of each under noise on the weight.
 

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Place, Step
+from flatdiff.system.remembered import remembered
 from flatdiff.views.style import laid_out, style_of
 
 Range = tuple[float, float]
@@ -56,6 +57,7 @@ def _ground(x_range: Range, y_range: Range) -> go.Figure:
     return figure
 
 
+@remembered
 def toy_paths(
     trails: Sequence[Trail], x_range: Range = X_RANGE, y_range: Range = Y_RANGE
 ) -> go.Figure:
@@ -76,6 +78,7 @@ def toy_paths(
     return laid_out(figure, height=400)
 
 
+@remembered
 def toy_step(step: Step, stage: int, learning_rate: float) -> go.Figure:
     """One step of SAM, its first stages: gradient, way up, gradient there, way down from theta.
 
