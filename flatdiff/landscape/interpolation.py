@@ -71,6 +71,11 @@ class Grids:
         centres = range(step // 2, self.last, step) if level % 2 else ()
         return sorted([(i, j) for k in (along, centres) for i in k for j in k])
 
+    def fineness(self, node: Node) -> int:
+        """0 where a node is on a grid four times as coarse as the coarsest, 1 twice, else 2."""
+        on = [not any(i % (times * self.step(0)) for i in node) for times in (4, 2)]
+        return 0 if on[0] else 1 if on[1] else 2
+
     def nodes(self, level: int) -> list[Node]:
         """Every node of a level: its even grid, and those about the middle."""
         even, middle = self.even(level), self.last // 2

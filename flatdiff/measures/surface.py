@@ -74,7 +74,10 @@ def _base(subject: "Measurable", settings: SurfaceSettings) -> Arrays:
 
 
 def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int]:
-    """Level by level until the error is small enough; every cell where it will not be."""
+    """Level by level until the error is small enough; every cell where it will not be.
+
+    Of the coarsest level the corners and middles come first: nine points are a picture already.
+    """
     items = surface_items(settings)
     if settings.mode == "exact":
         return range(len(items))
@@ -82,8 +85,9 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
     stage = [k for k, item in enumerate(items) if item[0] in ("base", "mark")]
     for level in range(grids.num_levels):
         known = set(stage)
-        added = (where["node", *node] for node in grids.known(level))
-        stage += sorted(k for k in added if k not in known)
+        added = {where["node", *node]: node for node in grids.known(level)}
+        new = [k for k in sorted(added) if k not in known]
+        stage += sorted(new, key=lambda k: grids.fineness(added[k]))
         if not complete(stage, done) or within_tolerance(settings, done, level):
             return stage
         if not can_be_interpolated(settings, done, level):

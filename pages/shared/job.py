@@ -16,6 +16,7 @@ from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
 from flatdiff.system.access import Action, may, serves_others
 from flatdiff.system.span import Span, duration, in_words, longest
+from flatdiff.views import SECTIONS
 from pages.shared.about import about
 from pages.shared.choose import plain
 
@@ -48,7 +49,7 @@ def job_panel(
         st.warning(refused)
     known = _progress_of(handles)
     if any(progress.active for progress in known):
-        _running(handles, _stage(known))
+        _running(handles, _stage(known), drawable(handles))
     elif len(known) == len(handles) and all(p.state == "done" for p in known):
         with stored or st.container():
             _stored(handles, known)
@@ -99,13 +100,14 @@ def _cost(seconds: Span | None) -> str:
     return f"{in_words(seconds)} on this machine"
 
 
-def _running(handles: Sequence[Handle], stage: int) -> None:
+def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
     """Progress, once a second; the page itself is drawn again only when there is more to see."""
 
     @st.fragment(run_every=1.0)
     def watch() -> None:
         found = _progress_of(handles)
-        if not any(progress.active for progress in found) or _stage(found) != stage:
+        more = drawn < len(handles) and drawable(handles) > drawn
+        if more or _stage(found) != stage or not any(progress.active for progress in found):
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(min(done / max(total, 1), 1.0), text=_progress_text(found, done, total))
@@ -163,6 +165,12 @@ def speed(rate: float) -> str:
 def _stage(found: Sequence[Progress]) -> int:
     done, total = sum(p.done for p in found), sum(p.total for p in found)
     return bisect(REFRESH_SHARES, done / max(total, 1))
+
+
+def drawable(handles: Sequence[Handle]) -> int:
+    """How many of them have a picture by now."""
+    begun = (handle for handle in handles if (job := handle.job()) and job.num_done)
+    return sum(SECTIONS[one.request.measure].ready(one.result()) for one in begun)
 
 
 def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:

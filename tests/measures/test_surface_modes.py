@@ -9,6 +9,7 @@ import torch
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
 from flatdiff.measures.surface_result import DISPLAY_RESOLUTION, NOT_SMOOTH
 from flatdiff.system.arrays import Arrays
+from flatdiff.views.surfaces.plot import drawable, shown_grid
 from tests.subjects import (
     NUM_WEIGHTS,
     QuadraticSubject,
@@ -144,6 +145,22 @@ def test_a_plan_never_comes_to_need_less(seed: int) -> None:
         needed = set(MEASURE.needed(settings, done))
         done |= {k: MEASURE.evaluate(subject, settings, items[k]) for k in missing}
     assert set(MEASURE.needed(settings, done)) == set(done)
+
+
+def test_nine_points_are_the_first_picture() -> None:
+    """Corners, middles of the sides and the checkpoint come first, then every second node."""
+    items, subject = MEASURE.items(INTERPOLATED), QuadraticSubject(random_hessians())
+    plan = MEASURE.needed(INTERPOLATED, {})
+    assert len(set(plan)) == len(plan)
+    shapes = []
+    for count in (10, 26):
+        done = {k: MEASURE.evaluate(subject, INTERPOLATED, items[k]) for k in plan[:count]}
+        result = MEASURE.assemble(INTERPOLATED, done)
+        assert drawable(result)
+        columns, rows, loss = shown_grid(result)
+        assert (columns[0], columns[-1], rows[0], rows[-1]) == (-1, 1, -1, 1)
+        shapes.append(loss.shape)
+    assert shapes == [(3, 3), (5, 5)]
 
 
 def test_what_one_level_misses_the_next_one_finds() -> None:

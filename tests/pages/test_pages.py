@@ -27,6 +27,7 @@ from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
+from pages.shared.job import drawable
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
 
@@ -131,6 +132,16 @@ def test_running_page_shows_progress_and_cancel(engine: Engine, page: str) -> No
     cancel.click()
     shown.run()
     assert any(job.state == "cancelled" for job in engine.store.jobs())
+
+
+def test_a_page_is_drawn_again_where_one_more_has_a_picture(engine: Engine) -> None:
+    """One item of a surface is none; half of them are."""
+    first, second = requests_of(engine, "measure/surface.py")[:2]
+    handles = [engine.handle(request) for request in (first, second)]
+    assert drawable(handles) == 0
+    fill(engine, first, 0.5)
+    fill(engine, second, 1.5 / len(second.first_plan))
+    assert drawable(handles) == 1
 
 
 def test_cancel_of_one_of_two_visitors_only_detaches(engine: Engine) -> None:
