@@ -26,7 +26,7 @@ def write_family(root: Path, names: Sequence[str] = METHODS) -> list[Card]:
 def fill_store(store: Store, cards: Sequence[Card]) -> None:
     """Finish every measurement of a study, each checkpoint's a little different."""
     for position, request in enumerate(study_requests(cards)):
-        items = [request.items[k] for k in request.first_plan]
+        items = [request.items[k] for k in sorted(request.first_plan)]
         arrays = [arrays_for(item, request.settings) for item in items]
         shift = 0.001 * (position % len(cards))
         for each in arrays:

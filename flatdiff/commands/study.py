@@ -11,8 +11,9 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.commands.progress import show_progress
 from flatdiff.engine.engine import Engine
 from flatdiff.measures.request import Request
-from flatdiff.paper.family import family_cards, study_requests
+from flatdiff.paper.family import family_cards, family_states, study_requests
 from flatdiff.paper.findings import findings
+from flatdiff.paper.matched import Matching, loss_requests, matched
 from flatdiff.paper.report import study_html
 from flatdiff.paper.results import Study
 from flatdiff.paper.text import study_csv, study_json, to_markdown
@@ -26,6 +27,7 @@ def study(
     family: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FAMILY")],
     out: Path | None = None,
     num_images: int | None = None,
+    at: Matching = "end",
 ) -> int:
     """Take every measure of the paper of every checkpoint of a family, beside its own numbers.
 
@@ -37,26 +39,43 @@ def study(
             studies/<family>.
         num_images: generated for each distance from real images; published FIDs take 50,000.
             Default: 1,024 in 20 steps, 512 in 100.
+        at: which state of each training run is compared: its end with all averages; or raw
+            weights alone, at equal numbers of gradients, at equal training loss, or at the best
+            held-out loss, of what runs have kept with --keep-every-steps.
     """
-    folder = out or Path("studies") / family
+    folder = out or Path("studies") / (family if at == "end" else f"{family}-{at}")
     require(not folder.is_file(), "--out", "a folder", str(folder))
     strange = (folder / "README.md").exists() and not (folder / "study.json").exists()
     require(not strange, "--out", "a new folder, or one with a study in it", str(folder))
     engine = Engine(adopt=False)
     try:
-        cards = family_cards(engine.root, family)
+        cards = _compared(engine, family, at)
         requests = study_requests(cards, num_images)
         print(_cost(engine, cards, requests))
         handles = [engine.submit(request) for request in requests]
         engine.start()
         show_progress(handles)
-        done = Study(cards, [measured(handle) for handle in handles], num_images)
+        done = Study(cards, [measured(handle) for handle in handles], num_images, at)
     finally:
         engine.close()
     for name, content in study_files(done, datetime.now(UTC).isoformat(" ", "minutes")):
         atomic_write(folder / name, content)
         print(f"written: {folder / name}")
     return 0
+
+
+def _compared(engine: Engine, family: str, at: Matching) -> list[Card]:
+    """The checkpoints of the study; where runs are matched by their losses, these come first."""
+    if at == "end":
+        return family_cards(engine.root, family)
+    states = family_states(engine.root, family)
+    requests = loss_requests(states, at)
+    handles = [engine.submit(request) for request in requests]
+    if handles:
+        engine.start()
+        show_progress(handles)
+    losses = {handle.request.checkpoint: handle.result().loss for handle in handles}
+    return matched(states, at, losses)
 
 
 def study_files(done: Study, written: str) -> Iterator[tuple[str, bytes]]:

@@ -22,10 +22,19 @@ def family_cards(root: Path, family: str) -> list[Card]:
         CheckpointError: there is no such family, it has one checkpoint or a broken one, or its
             checkpoints cannot be compared.
     """
+    return [card for card in family_states(root, family) if not _on_the_way(card)]
+
+
+def family_states(root: Path, family: str) -> list[Card]:
+    """The same with the states that runs have kept on their way.
+
+    Raises:
+        CheckpointError: as `family_cards`.
+    """
     found = list(list_cards(root))
     known = sorted({card.id.split("/")[0] for card in found})
     own = [card for card in found if card.id.split("/")[0] == family]
-    cards = [card for card in own if isinstance(card, Card) and not _on_the_way(card)]
+    cards = [card for card in own if isinstance(card, Card)]
     broken = next((card for card in own if isinstance(card, BrokenCard)), None)
     if not own:
         raise CheckpointError(
@@ -33,7 +42,7 @@ def family_cards(root: Path, family: str) -> list[Card]:
         )
     if broken is not None:
         raise CheckpointError(f"{broken.id} cannot be used: {broken.reason}; mend or delete it")
-    if len(cards) < 2:
+    if sum(not _on_the_way(card) for card in cards) < 2:
         raise CheckpointError(
             f"a study compares checkpoints and {family} has only {cards[0].id}; train or add more"
         )
@@ -42,7 +51,16 @@ def family_cards(root: Path, family: str) -> list[Card]:
             f"the checkpoints of {family} are of different networks or datasets, which cannot be "
             "compared; give each its own family"
         )
-    return cards
+    return _once(cards)
+
+
+def _once(cards: Sequence[Card]) -> list[Card]:
+    """Without the last state that a run has kept, which is its end under a longer name."""
+    names: dict[str, str] = {}
+    for card in cards:
+        names[card.digest] = min(names.get(card.digest, card.name), card.name, key=len)
+    ends = {card.digest for card in cards if card.recipe and card.step == card.recipe.steps}
+    return [c for c in cards if c.digest not in ends or c.name == names[c.digest]]
 
 
 def _on_the_way(card: Card) -> bool:

@@ -11,6 +11,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.paper.entries import STUDY, Entry
 from flatdiff.paper.family import suited_to
+from flatdiff.paper.matched import Matching
 from flatdiff.paper.quantities import DATA, Quantity
 from flatdiff.reports.columns import Column, Value
 from flatdiff.reports.measured import Measured
@@ -26,7 +27,8 @@ class Study:
 
     cards: Sequence[Card]
     items: Sequence[Measured]
-    num_images: int | None = None  # asked for; see `fitted`
+    num_images: int | None = None  # asked for; see `suited_to`
+    at: Matching = "end"  # where runs are compared
 
     @property
     def family(self) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from flatdiff.checkpoints.card import Card
 from flatdiff.paper.claims import UNTESTED
 from flatdiff.paper.findings import VERDICTS, Finding, Verdict
+from flatdiff.paper.matched import TITLES
 from flatdiff.paper.over_runs import OverRuns, over_runs, sentence
 from flatdiff.paper.results import Study, numbers
 from flatdiff.reports.measured import provenance_text
@@ -152,7 +153,8 @@ def _cell(value: object) -> str:
 def study_command(study: Study) -> str:
     """That writes the same again."""
     images = "" if study.num_images is None else f" --num-images {study.num_images}"
-    return f"flatdiff study {shlex.quote(study.family)}{images}"
+    at = "" if study.at == "end" else f" --at {study.at}"
+    return f"flatdiff study {shlex.quote(study.family)}{images}{at}"
 
 
 def recipe(study: Study) -> dict[str, str]:
@@ -165,6 +167,7 @@ def recipe(study: Study) -> dict[str, str]:
         "command": study_command(study),
         "checkpoints": f"{len(study.cards)}, of {card.num_parameters:,} weights each",
         "images": f"{study.data}, {' × '.join(map(str, card.flags.image_shape))}",
+        "compared at": _compared_at(study),
         "trained by": _listed(_training(each) for each in study.cards),
         "panel": _listed(_panel(one) for one in known),
         "seeds of noise and directions": _listed(str(seed) for seed in sorted(seeds)),
@@ -172,6 +175,14 @@ def recipe(study: Study) -> dict[str, str]:
         "results": f"{len(known)}, computed from {days[0]} to {days[-1]}",
         "time": f"{minutes:.0f} minutes of one worker, in all",
     }
+
+
+def _compared_at(study: Study) -> str:
+    """Where each run is looked at, where that is not its end."""
+    if study.at == "end":
+        return TITLES[study.at]
+    steps = (f"{card.name} at step {card.step:,}" for card in study.cards)
+    return f"{TITLES[study.at]}: {', '.join(steps)}"
 
 
 def _listed(texts: Iterable[str]) -> str:

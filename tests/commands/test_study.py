@@ -14,6 +14,7 @@ import pytest
 from flatdiff.commands import progress
 from flatdiff.commands.study import study
 from flatdiff.engine import cluster as cluster_module
+from flatdiff.engine import progress as engine_progress
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.speed.speeds import part_of
 from flatdiff.engine.store import DONE, Store
@@ -100,6 +101,7 @@ def test_progress_in_a_log_file(
             store.finish(request.key, DONE)
 
     monkeypatch.setattr(progress, "LOG_EVERY_S", 0.0)
+    monkeypatch.setattr(engine_progress, "FRESH_S", 0.0)  # here seconds pass in no time
     monkeypatch.setattr(time, "sleep", a_moment_later)
     progress.show_progress([handle])
     first, second = capsys.readouterr().err.splitlines()
