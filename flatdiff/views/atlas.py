@@ -153,7 +153,7 @@ SECTION = Section(
     title="Samples over a surface",
     draw=atlas_pictures,
     table=atlas_table,
-    ready=lambda result: bool(result.computed.any()),
+    detail=lambda result: bool(result.computed.any()),
     caveat="Few images of few steps, from the same noise at every point: they show what happens "
     "to samples where the loss rises, not how often.",
 )

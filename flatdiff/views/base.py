@@ -70,18 +70,19 @@ class Section:
     """How a measure is shown: the same on its page, in the sheet and in reports."""
 
     title: str
-    draw: Callable[[Sequence[Series], Any, View], Iterable[Picture]]  # of ready results
+    draw: Callable[[Sequence[Series], Any, View], Iterable[Picture]]  # of results that can be
     table: Callable[[Any], pd.DataFrame]  # every number: what a CSV file holds
     caveat: str
     read: Callable[[Any], list[Row]] = _no_rows  # the few rows that stand under the pictures
     headline: Headline | None = None  # None: nothing of it is better for being less
-    ready: Callable[[Any], bool] = lambda _: True  # whether a result in the making can be drawn
+    # How detailed a picture of a result in the making is; 0 where it cannot be drawn.
+    detail: Callable[[Any], int] = lambda _: 1
 
     def pictures(
         self, series: Sequence[Series], settings: Any, view: View | None = None
     ) -> list[Picture]:
         """Of the results that can be drawn; none where there is no such result yet."""
-        shown = [entry for entry in series if self.ready(entry.result)]
+        shown = [entry for entry in series if self.detail(entry.result)]
         return list(_drawn(self, shown, settings, view or View())) if shown else []
 
     def reading(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:

@@ -90,7 +90,7 @@ SECTION = Section(
     headline=Headline("distance from real images", _headline),
     table=frechet_table,
     read=frechet_distances,
-    ready=lambda result: bool(np.isfinite(result.frechet[0])),
+    detail=lambda result: bool(np.isfinite(result.frechet[0])),
     caveat="± is one standard error over generated images, but over real ones for recall. A "
     "Fréchet distance is too large by an amount that shrinks with the number of images: "
     "compare only equal numbers. In digits features it is a proxy and no published FID.",

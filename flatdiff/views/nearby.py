@@ -36,6 +36,6 @@ SECTION = Section(
     title="Samples at a point",
     draw=nearby_pictures,
     table=nearby_table,
-    ready=lambda result: len(result.images) > 0,
+    detail=lambda result: len(result.images) > 0,
     caveat="Drawn from the weights at a point of a surface, from the same noise everywhere.",
 )

@@ -173,7 +173,7 @@ SECTION = Section(
     headline=Headline("rise of the loss at the largest size", _headline),
     table=radius_table,
     read=radius_slope,
-    ready=lambda result: result.num_directions > 0,
+    detail=lambda result: result.num_directions > 0,
     caveat="Over random directions; the slower the loss rises, the flatter the checkpoint. ± is "
     "one standard error over other directions on this panel, and over panels where it says so.",
 )

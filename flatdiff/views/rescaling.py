@@ -101,7 +101,7 @@ SECTION = Section(
     title="Rescaling",
     draw=rescaling_pictures,
     table=rescaling_table,
-    ready=lambda result: bool(np.isfinite(result.lpf).any()),
+    detail=lambda result: bool(np.isfinite(result.lpf).any()),
     caveat="LPF is the mean loss under Gaussian noise on the weights, with its standard "
     "error; lower is flatter. Dotted: the loss without noise. The same noise at every factor.",
 )

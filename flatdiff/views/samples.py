@@ -72,6 +72,6 @@ SECTION = Section(
     headline=Headline("change of a pixel by rounding", _headline),
     table=samples_table,
     read=pixel_change_rows,
-    ready=lambda result: result.images.shape[1] > 0,
+    detail=lambda result: result.images.shape[1] > 0,
     caveat="The same noise through every network at every bit width.",
 )

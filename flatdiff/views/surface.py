@@ -16,6 +16,7 @@ from flatdiff.views.surfaces.plot import (
     MAX_RELIEFS,
     X_TITLES,
     drawable,
+    shown_grid,
     surface_contour,
     surface_lines,
 )
@@ -122,9 +123,12 @@ def surface_table(result: SurfaceResult) -> pd.DataFrame:
 
 
 def _headline(result: SurfaceResult) -> Estimate:
-    """Cells share panel members, so that the mean's error is no larger than the errors' mean."""
+    """Cells share panel members, so that the mean's error is no larger than the errors' mean.
+
+    None of a surface in the making: its mean is over other points than it will be.
+    """
     known = np.isfinite(result.loss)
-    if not known.any():
+    if not known.any() or not result.computed.all():
         return Estimate(np.nan, np.nan)
     rise = float(result.loss[known].mean()) - result.base_loss
     return Estimate(rise, float(result.rise_stderr[known].mean()))
@@ -136,7 +140,7 @@ SECTION = Section(
     headline=Headline("mean rise of the loss in this picture", _headline),
     table=surface_table,
     read=surface_checks,
-    ready=drawable,
+    detail=lambda result: len(shown_grid(result)[0]) if drawable(result) else 0,
     caveat="The noise floor is the standard deviation of the loss over other draws of the "
     "panel: a rise below it may be chance. The interpolation error is the largest one found "
     "at points that the interpolation was not told of. Planes can mislead; another seed is "

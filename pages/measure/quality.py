@@ -71,8 +71,8 @@ settings = FrechetSettings(
     **options,
 )
 handles = job_panel([make_request("frechet", card, settings) for card in cards])
-ready = SECTIONS["frechet"].ready
-series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
+detail = SECTIONS["frechet"].detail
+series = [entry for entry in series_of(cards, handles) if detail(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw images and compare them with real ones.")
 

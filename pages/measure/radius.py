@@ -68,8 +68,8 @@ settings = RadiusSettings(
 )
 on = choose_panel(drawer)
 handles = job_panel([make_request("radius", card, settings, on(card)) for card in cards])
-ready = SECTIONS["radius"].ready
-series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
+detail = SECTIONS["radius"].detail
+series = [entry for entry in series_of(cards, handles) if detail(entry.result)]
 if not series:
     nothing_yet(handles, "press Run for a curve with its error.")
 

@@ -81,8 +81,8 @@ settings = SamplesSettings(
 with drawer:
     settings = replace(settings, classes=choose_classes(cards))
 handles = job_panel([make_request("samples", card, settings) for card in cards])
-ready = SECTIONS["samples"].ready
-series = [entry for entry in series_of(cards, handles) if ready(entry.result)]
+detail = SECTIONS["samples"].detail
+series = [entry for entry in series_of(cards, handles) if detail(entry.result)]
 if not series:
     nothing_yet(handles, "press Run to draw both grids.")
 

@@ -49,7 +49,7 @@ def job_panel(
         st.warning(refused)
     known = _progress_of(handles)
     if any(progress.active for progress in known):
-        _running(handles, _stage(known), drawable(handles))
+        _running(handles, _stage(known), details(handles))
     elif len(known) == len(handles) and all(p.state == "done" for p in known):
         with stored or st.container():
             _stored(handles, known)
@@ -106,8 +106,8 @@ def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
     @st.fragment(run_every=1.0)
     def watch() -> None:
         found = _progress_of(handles)
-        more = drawn < len(handles) and drawable(handles) > drawn
-        if more or _stage(found) != stage or not any(progress.active for progress in found):
+        finer = details(handles) > drawn
+        if finer or _stage(found) != stage or not any(progress.active for progress in found):
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(min(done / max(total, 1), 1.0), text=_progress_text(found, done, total))
@@ -167,10 +167,10 @@ def _stage(found: Sequence[Progress]) -> int:
     return bisect(REFRESH_SHARES, done / max(total, 1))
 
 
-def drawable(handles: Sequence[Handle]) -> int:
-    """How many of them have a picture by now."""
+def details(handles: Sequence[Handle]) -> int:
+    """How detailed their pictures are by now, all together."""
     begun = (handle for handle in handles if (job := handle.job()) and job.num_done)
-    return sum(SECTIONS[one.request.measure].ready(one.result()) for one in begun)
+    return sum(SECTIONS[one.request.measure].detail(one.result()) for one in begun)
 
 
 def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:

@@ -27,7 +27,7 @@ from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
-from pages.shared.job import drawable
+from pages.shared.job import details
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
 
@@ -134,14 +134,14 @@ def test_running_page_shows_progress_and_cancel(engine: Engine, page: str) -> No
     assert any(job.state == "cancelled" for job in engine.store.jobs())
 
 
-def test_a_page_is_drawn_again_where_one_more_has_a_picture(engine: Engine) -> None:
-    """One item of a surface is none; half of them are."""
+def test_a_page_is_drawn_again_where_there_is_more_to_see(engine: Engine) -> None:
+    """One item of a surface is nothing; half of them are a picture."""
     first, second = requests_of(engine, "measure/surface.py")[:2]
     handles = [engine.handle(request) for request in (first, second)]
-    assert drawable(handles) == 0
+    assert details(handles) == 0
     fill(engine, first, 0.5)
     fill(engine, second, 1.5 / len(second.first_plan))
-    assert drawable(handles) == 1
+    assert details(handles) == 5
 
 
 def test_cancel_of_one_of_two_visitors_only_detaches(engine: Engine) -> None:
