@@ -6,9 +6,9 @@ Each visitor speaks Streamlit's own protocol over a WebSocket, as a browser does
 sent it whole, reads for two to eight seconds, opens another; what a page wants to be drawn again
 by itself, it asks for again. In the first half nothing is computed. In the second one of them
 presses Run now and then, on a surface with every cell computed, the same for all for a minute, so
-that there is something to compute throughout; each is computed once. After that a single visitor
-asks for the same surfaces, one after the other: how fast a job is that nobody is beside. Times are
-from the request to the end of the page's script, memory is the server's own.
+that there is something to compute throughout; each is computed once. Then all leave, and what they
+have asked for goes on: how fast a job is beside nobody. Times are from the request to the end of
+the page's script, memory is the server's own.
 """
 
 import argparse
@@ -18,7 +18,8 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from benchmarks.first_page import SERVER_LOG, start_server
-from flatdiff.engine.job import ACTIVE, DONE, Job
+from flatdiff.engine.job import ACTIVE
 from flatdiff.engine.store import Store
 
 THINKING_S = (2.0, 8.0)
@@ -37,7 +38,7 @@ RUN_PAGE, RUN_QUERY = "surface", "mode=every+cell&resolution=41&seed="
 PATIENCE_S = 30.0  # after which a visitor gives a page up
 SURFACE_S = 60.0  # a new surface is asked for that often
 RUNS = 0.2  # of the changes of page go to a surface, whose Run is pressed
-ALONE = 2  # surfaces that a visitor without company asks for
+ALONE_S = 60.0  # that what they have asked for is computed with nobody there
 PART = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
 WHOLE_SCRIPT = (
     ForwardMsg.FINISHED_SUCCESSFULLY,
@@ -198,54 +199,36 @@ async def crowd(
     return memory
 
 
-def surfaces(store: Store) -> list[Job]:
-    """Those that visitors asked for, in their order."""
-    return [job for job in store.jobs() if '"mode":"exact"' in job.request_json]
+async def speed(store: Store, seconds: float) -> float:
+    """Cells a second of all surfaces together, once there is one that is computed."""
+    while not (first := cells(store)):
+        await asyncio.sleep(1)
+    started = time.monotonic()
+    await asyncio.sleep(seconds)
+    assert store.jobs(ACTIVE), "all was computed too soon to tell a speed: take larger surfaces"
+    return (cells(store) - first) / (time.monotonic() - started)
 
 
-async def alone(url: str, store: Store, number: int) -> list[Job]:
-    """Surfaces that one visitor asks for, each when the last is done."""
-    earlier = len(surfaces(store))
-    async with tab(url, Log()) as visitor:
-        for seed in range(number):
-            await visitor.open(RUN_PAGE, f"{RUN_QUERY}{1000 + seed}")
-            await visitor.ask(clicked=visitor.run_button)
-            while sum(job.state == DONE for job in surfaces(store)) <= earlier + seed:
-                await asyncio.sleep(0.5)
-    return surfaces(store)[earlier:]
-
-
-def cells_per_second(jobs: Sequence[Job]) -> float:
-    """Of all jobs, over the time in which at least one was there to be computed."""
-    spans = sorted((job.created_at, job.finished_at or 0.0) for job in jobs)
-    busy, end = 0.0, 0.0
-    for begun, finished in spans:
-        busy, end = busy + max(finished - max(begun, end), 0.0), max(end, finished)
-    return sum(job.num_done for job in jobs) / busy
-
-
-async def finished(store: Store) -> list[Job]:
-    """What was asked for, when all of it has ended."""
-    while any(job.state in ACTIVE for job in store.jobs()):
-        await asyncio.sleep(0.5)
-    return surfaces(store)
+def cells(store: Store) -> int:
+    """That are computed."""
+    return sum(job.num_done for job in store.jobs() if '"mode":"exact"' in job.request_json)
 
 
 async def both(
     url: str, home: Path, visitors: int, seconds: float, server: psutil.Process
 ) -> None:
     """Without a job, beside one, and the job by itself."""
-    memory = await crowd(url, visitors, seconds, server, runs=0.0)
-    memory += await crowd(url, visitors, seconds, server, runs=RUNS)
     store = Store(home / "results.sqlite")
-    beside = await finished(store)
-    print(f"{len(beside)} surfaces asked for: " + ", ".join(sorted(job.state for job in beside)))
-    by_itself = cells_per_second(await alone(url, store, ALONE))
-    among = cells_per_second(beside)
+    memory = await crowd(url, visitors, seconds, server, runs=0.0)
+    beside = asyncio.create_task(speed(store, seconds / 2))
+    memory += await crowd(url, visitors, seconds, server, runs=RUNS)
+    among, by_itself = await beside, await speed(store, ALONE_S)
     print(
         f"cells a second: {among:.1f} beside {visitors} visitors, {by_itself:.1f} with nobody "
         f"there: {100 * among / by_itself:.0f} %"
     )
+    counted = Counter(job.state for job in store.jobs())
+    print("jobs: " + ", ".join(f"{count} {state}" for state, count in sorted(counted.items())))
     if memory:
         print(
             f"server's memory: {memory[0]:.0f} MB after a minute, {memory[-1]:.0f} MB at the end"
