@@ -13,20 +13,21 @@ from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
-MOST = 32  # answers of one function
+MOST = 12  # answers of one function: all nine methods side by side, and some
 MOST_BYTES = 1 << 14  # of an array that is known by what is in it
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def remembered(function: Callable[P, R]) -> Callable[P, R]:
-    """Of the last `MOST` different calls; all who ask are given the same object.
+def remembered(function: Callable[P, R], most: int = MOST) -> Callable[P, R]:
+    """Of the last different calls; all who ask are given the same object.
 
     Args:
         function: pure. What it returns must not be changed afterwards, nor what it was given:
             large arrays and other things without a hash are the same where they are the same
             object.
+        most: answers that are kept. What is kept is memory of a server that runs for weeks.
     """
     kept = OrderedDict[Hashable, tuple[Any, R]]()
     lock = threading.RLock()  # held while one computes, or all who wait would compute the same
@@ -40,7 +41,7 @@ def remembered(function: Callable[P, R]) -> Callable[P, R]:
                 return kept[key][1]
             answer = function(*args, **kwargs)
             kept[key] = (args, kwargs), answer  # the arguments, so that no other object is "same"
-            while len(kept) > MOST:
+            while len(kept) > most:
                 kept.popitem(last=False)
         return answer
 

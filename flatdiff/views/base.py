@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ Point = tuple[float, float]  # (a, b)
 Row = dict[str, str]  # a column's title to text, every number with its error
 
 GRID_COLUMNS = 8  # of images side by side
+
+PICTURES = 32  # kept of all measures together, each as somebody last looked at it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,16 +100,11 @@ class Section:
 
     def numbers(self, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
         """The tables of some checkpoints below each other, (title, result) each."""
-        return _below_each_other(self, results)
+        tables = [self.table(result).assign(checkpoint=title) for title, result in results]
+        return pd.concat(tables).set_index("checkpoint").reset_index()
 
 
-@remembered
-def _below_each_other(section: Section, results: Sequence[tuple[str, Any]]) -> pd.DataFrame:
-    tables = [section.table(result).assign(checkpoint=title) for title, result in results]
-    return pd.concat(tables).set_index("checkpoint").reset_index()
-
-
-@remembered
+@partial(remembered, most=PICTURES)
 def _drawn(
     section: Section, shown: Sequence[Series], settings: Any, view: View
 ) -> Sequence[Picture]:
