@@ -5,12 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from flatdiff.engine.job import ACTIVE, QUEUED, RUNNING, Job
+from flatdiff.engine.recent import FRESH_S
 from flatdiff.engine.speed.forecast import Forecast, Left, Machine, forecast, ranged
 from flatdiff.engine.store import Store
 from flatdiff.measures.request import Request
 from flatdiff.system.span import Span
-
-FRESH_S = 1.0  # a forecast is
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ def cost_of(requests: Iterable[Request], store: Store, machine: Machine, alone: 
     """Of several requests together, beside what is computed already."""
     work = [left for request in requests if (left := _needed(request, store)).positions]
     keys = {left.request.key for left in work}
-    others = [job for job in store.jobs(ACTIVE) if job.key not in keys]
-    besides = alone(others, store, machine).values()
+    foretold = alone(store.jobs(ACTIVE), store, machine)
+    besides = [found for key, found in foretold.items() if key not in keys]
     runs = (run for left in work for run in left.request.runs(left.positions))
     return Cost(
         evaluations=sum(len(left.positions) for left in work),
@@ -78,13 +77,14 @@ class Alone:
     ) -> dict[str, Forecast | None]:
         """By key."""
         now, kept = time.monotonic(), self._kept
-        self._kept = {
+        found = {
             job.key: known
             if (known := kept.get(job.key)) is not None and now - known[0] < FRESH_S
             else (now, forecast([left_of(job, _done(job, store))], machine))
             for job in jobs
         }
-        return {key: found for key, (_, found) in self._kept.items()}
+        self._kept = found  # read no more: another thread may have replaced it
+        return {key: one for key, (_, one) in found.items()}
 
 
 def _done(job: Job, store: Store) -> Collection[int]:

@@ -17,7 +17,7 @@ import numpy as np
 from flatdiff.measures.request import Request
 
 MOST_BYTES = 48 << 20  # a sheet of many checkpoints needs all of its results at once
-FRESH_S = 1.0  # that a state serves while its measurement is computed
+FRESH_S = 1.0  # that what is said of a measurement serves everybody while it is computed
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class _Known:
     result: Any
 
     def serves(self, num_done: int, *, growing: bool) -> bool:
-        """Whether nobody who asks for so many items would miss any."""
+        """Whether it will do for somebody who asks for so many items."""
         fresh = growing and time.monotonic() - self.at < FRESH_S
         return num_done == self.num_done or (fresh and num_done > self.num_done)
 

@@ -56,11 +56,12 @@ def family_states(root: Path, family: str) -> list[Card]:
 
 def _once(cards: Sequence[Card]) -> list[Card]:
     """Without the last state that a run has kept, which is its end under a longer name."""
-    names: dict[str, str] = {}
+    ends: dict[tuple[str, str], str] = {}  # by digest and kind of weights
     for card in cards:
-        names[card.digest] = min(names.get(card.digest, card.name), card.name, key=len)
-    ends = {card.digest for card in cards if card.recipe and card.step == card.recipe.steps}
-    return [c for c in cards if c.digest not in ends or c.name == names[c.digest]]
+        if card.recipe is not None and card.step == card.recipe.steps:
+            same = card.digest, card.weights
+            ends[same] = min(ends.get(same, card.name), card.name, key=len)
+    return [c for c in cards if ends.get((c.digest, c.weights), c.name) == c.name]
 
 
 def _on_the_way(card: Card) -> bool:

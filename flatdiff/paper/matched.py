@@ -30,8 +30,8 @@ TITLES: dict[Matching, str] = {
 }
 SPLITS: dict[Matching, Split] = {"training-loss": "train", "held-out-loss": "held_out"}
 LOSS = LpfSettings(num_perturbations=4)  # for the loss beside it: no measure takes less
-PANEL_SIZE = 512
-FEWEST_RUNS = 2
+NUM_IMAGES = 512
+FEWEST = 2
 
 Losses = Mapping[str, float]  # by checkpoint
 
@@ -42,7 +42,7 @@ def loss_requests(states: Sequence[Card], at: Matching) -> list[Request]:
         return []
     return [
         make_request(
-            "lpf", card, LOSS, Panel(dataset=card.dataset, split=SPLITS[at], size=PANEL_SIZE)
+            "lpf", card, LOSS, Panel(dataset=card.dataset, split=SPLITS[at], size=NUM_IMAGES)
         )
         for card in states
     ]
@@ -63,7 +63,7 @@ def matched(states: Sequence[Card], at: Matching, losses: Losses) -> list[Card]:
     for recipe, run in _runs(states).items():
         seeds.setdefault(recipe.seed, []).append(run)
     found = [card for runs in seeds.values() for card in _matched(runs, at, losses)]
-    if len(found) < FEWEST_RUNS:
+    if len(found) < FEWEST:
         raise CheckpointError(
             f"runs are compared at {TITLES[at]} by raw weights whose cards know their training, "
             f"of two runs or more; found {len(found)}"
@@ -96,11 +96,7 @@ def _matched(runs: Sequence[Sequence[Card]], at: Matching, losses: Losses) -> li
 
 
 def gradients(card: Card) -> int:
-    """Of a batch, that a state's training has computed.
-
-    >>> GRADIENTS["sam"]
-    2
-    """
+    """Of a batch, that a state's training has computed."""
     assert card.recipe is not None, "of a run of ours"
     return card.step * GRADIENTS[card.recipe.method]
 

@@ -1,9 +1,10 @@
 """What a measure is, when to trust it and when not: the documentation, on the page itself."""
 
+from functools import cache
+
 import streamlit as st
 
 from flatdiff.system.files import PROJECT_ROOT
-from flatdiff.system.remembered import remembered
 
 MEASURES = PROJECT_ROOT / "docs" / "measures"
 
@@ -16,7 +17,7 @@ def about(measure: str) -> None:
         st.markdown(_text(measure))
 
 
-@remembered
+@cache
 def _text(measure: str) -> str:
     """Without the heading, which the page has."""
     text = (MEASURES / f"{measure}.md").read_text(encoding="utf-8")

@@ -114,3 +114,17 @@ def test_a_kept_state_that_is_the_end_counts_once(tmp_path: Path) -> None:
     early = [f"{name}-000200" for name in ends]
     names = sorted(card.name for card in family_states(tmp_path, "tiny"))
     assert names == sorted(ends + early)
+
+
+def test_an_average_that_equals_the_weights_is_kept(tmp_path: Path) -> None:
+    """As an EMA without memory does: other weights by their kind, if not by their numbers."""
+    (raw,) = [card for card in run(tmp_path, "adm", 0, (400,)) if card.name == "adm-s0"]
+    write_card(
+        tmp_path / "tiny" / "adm-s0-ema",
+        replace(raw, name="adm-s0-ema", method="adm-ema", weights="ema"),
+    )
+    (tmp_path / "tiny" / "adm-s0-ema" / "weights.safetensors").write_bytes(
+        (tmp_path / "tiny" / "adm-s0" / "weights.safetensors").read_bytes()
+    )
+    names = sorted(card.name for card in family_cards(tmp_path, "tiny"))
+    assert names == ["adm-s0", "adm-s0-ema"]
