@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.linalg
+import scipy
 from jaxtyping import Bool, Float
 
 NUM_NEIGHBORS = 3  # Kynkaanniemi et al. 2019, Sec. 3

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.interpolate import RBFInterpolator
 
 KERNEL, TAIL = "quintic", 2
 NUM_HELD_OUT = 16
@@ -123,8 +123,9 @@ def interpolation_matrix(nodes: NDArray, points: NDArray) -> NDArray[np.float64]
     Refined once by what it misses at the nodes: close ones make it a system that rounding hurts.
     """
     unit = np.eye(len(nodes))
-    first = RBFInterpolator(nodes, unit, kernel=KERNEL, degree=TAIL)
-    missed = RBFInterpolator(nodes, unit - first(nodes), kernel=KERNEL, degree=TAIL)
+    through = scipy.interpolate.RBFInterpolator
+    first = through(nodes, unit, kernel=KERNEL, degree=TAIL)
+    missed = through(nodes, unit - first(nodes), kernel=KERNEL, degree=TAIL)
     return first(points) + missed(points)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 # v (P,) -> A v (P,), of the same type.
@@ -71,13 +72,10 @@ def top_eigenpairs(
         count: how many, k < P.
         tolerance: relative accuracy of the eigenvalues at which ARPACK stops.
     """
-    # 0.1 s that the start of a page need not wait for.
-    from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
-
-    size = len(start)
-    operator = LinearOperator((size, size), matvec=_finite(product), dtype=start.dtype)  # pyright: ignore[reportCallIssue]
+    solver, size = scipy.sparse.linalg, len(start)
+    operator = solver.LinearOperator((size, size), matvec=_finite(product), dtype=start.dtype)  # pyright: ignore[reportCallIssue]
     try:
-        values, vectors = eigsh(
+        values, vectors = solver.eigsh(
             operator,
             count,
             which="LA",
@@ -86,7 +84,7 @@ def top_eigenpairs(
             maxiter=MAX_RESTARTS,
             tol=tolerance,  # pyright: ignore[reportArgumentType]
         )
-    except (ArpackError, FloatingPointError):
+    except (solver.ArpackError, FloatingPointError):
         unknown = np.full(count, np.nan)
         return Eigenpairs(unknown, unknown, np.full((count, size), np.nan, start.dtype))
     order = np.argsort(-values)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
 CONFIDENCE = 0.95  # of every interval that is shown
 
@@ -110,7 +110,7 @@ def t_quantile(degrees_of_freedom: float, confidence: float = CONFIDENCE) -> flo
     >>> round(t_quantile(4), 3), round(t_quantile(float("inf")), 3)
     (2.776, 1.96)
     """
-    return float(stdtrit(degrees_of_freedom, (1 + confidence) / 2))
+    return float(scipy.special.stdtrit(degrees_of_freedom, (1 + confidence) / 2))
 
 
 def mean_and_error(

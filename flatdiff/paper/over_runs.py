@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import stats
+import scipy
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.statistics import CONFIDENCE, mean, standard_error, t_quantile
@@ -145,7 +145,7 @@ def _p_value(effect: float, error: float, freedom: int) -> float:
         return 1.0
     if error == 0:
         return 0.0 if effect else 1.0
-    return float(2 * stats.t.sf(abs(effect) / error, freedom))
+    return float(2 * scipy.special.stdtr(freedom, -abs(effect) / error))
 
 
 def _decided(one: OverRuns, p_value: float) -> OverRuns:

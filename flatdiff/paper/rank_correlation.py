@@ -10,8 +10,8 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from flatdiff.measures.statistics import CONFIDENCE
 
@@ -64,7 +64,7 @@ def _constant(x: NDArray, y: NDArray) -> bool:
 
 def _spearman(x: NDArray, y: NDArray) -> NDArray[np.float64]:
     """Pearson's correlation of the ranks of each row, ties sharing theirs; (m, n) to (m,)."""
-    ranks = (rankdata(values, axis=1) for values in (x, y))
+    ranks = (scipy.stats.rankdata(values, axis=1) for values in (x, y))
     a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
     scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     product = (a * b).sum(axis=1)

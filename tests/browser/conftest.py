@@ -25,6 +25,12 @@ from flatdiff.system.files import PROJECT_ROOT
 PATIENCE = 120_000
 expect.set_options(timeout=PATIENCE)
 
+PHONE = ViewportSize(width=375, height=812)
+# By which Streamlit and plotly know a phone.
+ITS_NAME = (
+    "Mozilla/5.0 (Linux; Android 14; Pixel 7) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/143.0.0.0 Mobile Safari/537.36"
+)
 # Pixels of a page that lie beside the screen.
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -100,11 +106,31 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def laptop(browser: Browser) -> Iterator[BrowserContext]:
-    """A profile on a laptop; a tab that stays open keeps its process, and what that compiled.
+    """A profile on a laptop of somebody who wants nothing to move by itself: that costs a core."""
+    context = browser.new_context(
+        viewport=ViewportSize(width=1280, height=900), reduced_motion="reduce"
+    )
+    yield from kept_open(context)
+
+
+@pytest.fixture(scope="session")
+def phone(browser: Browser) -> Iterator[BrowserContext]:
+    """A profile on a phone, with a finger."""
+    context = browser.new_context(
+        viewport=PHONE,
+        has_touch=True,
+        is_mobile=True,
+        reduced_motion="reduce",
+        user_agent=ITS_NAME,
+    )
+    yield from kept_open(context)
+
+
+def kept_open(context: BrowserContext) -> Iterator[BrowserContext]:
+    """With a tab that stays open, which keeps its process and what that compiled.
 
     The site is the address without the port, so that tabs of all servers share the process.
     """
-    context = browser.new_context(viewport=ViewportSize(width=1280, height=900))
     context.set_default_timeout(PATIENCE)
     context.route("**/nothing", lambda route: route.fulfill(body=""))  # of no server
     context.new_page().goto("http://127.0.0.1/nothing")
@@ -117,5 +143,13 @@ def laptop(browser: Browser) -> Iterator[BrowserContext]:
 def page(laptop: BrowserContext) -> Iterator[Page]:
     """A fresh tab on the laptop, and so a session of its own."""
     opened = laptop.new_page()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def held(phone: BrowserContext) -> Iterator[Page]:
+    """A fresh tab on the phone."""
+    opened = phone.new_page()
     yield opened
     opened.close()

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_dashboard_rows import open_stored
@@ -119,14 +119,9 @@ def test_path_is_walked_to_the_end_of_the_first_axis(page: Page, server: Server)
     assert page.evaluate("window.places")[-3:] == ["a 0, b 0", "a 0.5, b 0", "a 1, b 0"]
 
 
-def test_phone_shows_images_below_and_a_finger_drags_the_point(
-    browser: Browser, server: Server
-) -> None:
+def test_phone_shows_images_below_and_a_finger_drags_the_point(held: Page, server: Server) -> None:
     """Nothing overflows; the point is held by a finger that goes up, too."""
-    context = browser.new_context(
-        viewport={"width": 375, "height": 812}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+    page = held
     open_atlas(page, server)
     assert page.evaluate(OVERFLOW) <= 0
     point, images = page.locator(".atlas-point").first, page.locator(".atlas-images").first
@@ -137,14 +132,13 @@ def test_phone_shows_images_below_and_a_finger_drags_the_point(
     assert below["y"] > box["y"] + box["height"]
     assert below["x"] + below["width"] <= 375
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = context.new_cdp_session(page)
+    session = page.context.new_cdp_session(page)
     for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 5))):
         points = [{"x": x + 15 * step, "y": y - 15 * step}]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
         page.wait_for_timeout(30)
     expect(page.locator(".atlas-place")).to_have_text("a 0.5, b 0.5")
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    context.close()
 
 
 def test_nothing_serious_is_found_in_either_theme(page: Page, server: Server) -> None:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from tests.browser.conftest import Server
 from tests.browser.test_road import open_page
@@ -14,9 +14,8 @@ PAGES = (
     *("", "surface", "flatness", "radius", "curvature", "exposure", "quantization", "samples"),
     "quality",
 )
-DESK, ROOM, PHONE = (
-    ViewportSize(width=width, height=height)
-    for width, height in ((1280, 800), (1024, 768), (375, 812))
+DESK, ROOM = (
+    ViewportSize(width=width, height=height) for width, height in ((1280, 800), (1024, 768))
 )
 # Charts, images, and scenes; their tops and bottoms in CSS pixels of the window.
 BOXES = """() => [...document.querySelectorAll(
@@ -37,12 +36,16 @@ CAMERA = """() => {
 }"""
 
 
-def test_the_picture_is_on_the_first_screen_of_a_phone(page: Page, shipped: Server) -> None:
-    """Other screens are asked where every page is opened anyway; see test_every_page.py."""
-    page.set_viewport_size(PHONE)
-    for path in PAGES:
-        open_page(page, shipped, path)
-        shows_its_picture_first(page)
+def test_the_picture_is_on_the_first_screen_of_a_phone(held: Page, shipped: Server) -> None:
+    """From page to page by the sidebar; other screens are looked at in test_every_page.py."""
+    open_page(held, shipped, "")
+    shows_its_picture_first(held)
+    for path in PAGES[1:]:
+        before = held.locator("h1").inner_text()
+        held.get_by_test_id("stExpandSidebarButton").click()
+        held.locator(f'[data-testid="stSidebarNavLink"][href$="/{path}"]').click()
+        expect(held.locator("h1")).not_to_have_text(before)
+        shows_its_picture_first(held)
 
 
 def shows_its_picture_first(page: Page) -> None:
@@ -60,6 +63,7 @@ def says_what_it_shows(page: Page) -> None:
 
 def test_home_turns_until_somebody_touches_it(page: Page, shipped: Server) -> None:
     """By the camera's own angle, in a browser without a graphics card."""
+    page.emulate_media(reduced_motion="no-preference")
     open_page(page, shipped, "")
     expect(page.get_by_text(re.compile("less rise of the loss under"))).to_be_visible()
     page.wait_for_function(f"() => document.querySelectorAll({DRAWN!r}).length > 1")
@@ -97,20 +101,16 @@ def swiped(page: Page, x: float, y: float) -> float:
 
 
 @pytest.mark.parametrize("path", ["radius", "surface", "surface?view=3-D"])
-def test_a_swipe_over_a_chart_scrolls_the_page(
-    browser: Browser, shipped: Server, path: str
-) -> None:
+def test_a_swipe_over_a_chart_scrolls_the_page(held: Page, shipped: Server, path: str) -> None:
     """With a real finger's events; a chart that is not asked leaves them to the page."""
-    context = browser.new_context(
-        viewport=ViewportSize(width=700, height=800), has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+    page = held
+    page.set_viewport_size({"width": 700, "height": 800})  # wide enough for 3-D at once
     open_page(page, shipped, path)
     chart = page.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()
+    expect(page.locator(AT_REST)).to_be_visible()
     box = chart.bounding_box()
     assert box is not None
     assert (
         swiped(page, box["x"] + box["width"] / 2, min(780, box["y"] + box["height"] * 0.7)) > 100
     )
-    context.close()

@@ -1,14 +1,12 @@
 """Linked scenes in a real browser: cameras, clicks, narrow screens, and no WebGL at all."""
 
 import re
-import shutil
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, ViewportSize, expect
+from playwright.sync_api import Page, expect
 
 from pages.shared.plotly_js import FILE_NAME, PLOTLY_JS
-from tests.browser.conftest import CHROMIUM_FLAGS, OVERFLOW, PATIENCE, Server
+from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_dashboard_rows import open_stored
 from tests.browser.test_road import set_number
 
@@ -16,7 +14,6 @@ pytestmark = pytest.mark.browser
 
 # One surface for all tests here: the first computes it. Half a step from the middle is a cell.
 SURFACE = "surface?mode=every+cell&resolution=5&seed=21"
-SOFTWARE_WEBGL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 EYE = """k => {
     const plot = document.querySelectorAll(".scenes-plot")[k];
     const eye = plot._fullLayout.scene._scene.getCamera().eye;
@@ -34,23 +31,11 @@ NO_WEBGL = """
 """
 
 
-@pytest.fixture(scope="session")
-def webgl_browser(browser: Browser) -> Iterator[Browser]:
-    """Chromium that draws 3-D without a graphics card."""
-    flags = [flag for flag in CHROMIUM_FLAGS if flag != "--disable-gpu"]
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    launched = browser.browser_type.launch(executable_path=path, args=[*flags, *SOFTWARE_WEBGL])
-    yield launched
-    launched.close()
-
-
 @pytest.fixture
-def visitor(webgl_browser: Browser) -> Iterator[Page]:
-    """On a laptop with WebGL."""
-    context = webgl_browser.new_context(viewport=ViewportSize(width=900, height=1000))
-    context.set_default_timeout(PATIENCE)
-    yield context.new_page()
-    context.close()
+def visitor(page: Page) -> Page:
+    """On a laptop whose windows are small: what has no graphics card draws every pixel itself."""
+    page.set_viewport_size({"width": 800, "height": 700})
+    return page
 
 
 def eyes(page: Page) -> list[list[float]]:
@@ -161,13 +146,10 @@ def test_row_16_hover_and_click_choose_the_same_point_everywhere(
 
 
 def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
-    webgl_browser: Browser, server: Server
+    held: Page, server: Server
 ) -> None:
     """A link to 3-D, opened on a phone; a finger turns both surfaces, and nothing overflows."""
-    context = webgl_browser.new_context(
-        viewport={"width": 375, "height": 800}, has_touch=True, is_mobile=True
-    )
-    page = context.new_page()
+    page = held
     open_stored(page, server, f"{SURFACE}&view=3-D")
     expect(page.locator(".js-plotly-plot")).to_have_count(2 + 1)  # and the colours, once
     expect(page.locator(".scenes-plot")).to_have_count(0)
@@ -179,7 +161,6 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
     assert after[0] != before[0]
     assert after[0] == pytest.approx(after[1], abs=0.011), "the link has two digits"
     assert page.evaluate(OVERFLOW) <= 0
-    context.close()
 
 
 def finger(page: Page) -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import plotly.graph_objects as go
-from scipy.stats import norm
+import scipy
 
 from flatdiff.measures.surface import SurfaceResult
 from flatdiff.system.remembered import remembered
@@ -67,7 +67,7 @@ def wells(sigma: float) -> go.Figure:
     """
     figure, x = go.Figure(), np.linspace(-1.5, 1.5, 201)
     # Places that are equally likely, instead of a draw: dragging sigma moves them smoothly.
-    places = sigma * norm.ppf((np.arange(NUM_PLACES) + 0.5) / NUM_PLACES)
+    places = sigma * scipy.special.ndtri((np.arange(NUM_PLACES) + 0.5) / NUM_PLACES)
     for name, (curvature, method) in WELLS.items():
         look = style_of(method)
         height = curvature * x**2 / 2
