@@ -13,6 +13,7 @@ from flatdiff.paper.theory.random_features import (
 from flatdiff.system.files import PROJECT_ROOT
 from pages.shared.choose import seed_input, whole_number
 from pages.shared.glossary import explained
+from pages.shared.parts import part_input, way_on
 from pages.teach.theory_bound import covered_set, divergence
 from pages.teach.theory_prior import perturbed_noise, perturbed_prior
 
@@ -91,9 +92,15 @@ elif kind == SHIFTED:
     mix = along.only_shift(features)
 direction = random_perturbation(features, seed) if mix is None else along.perturbations(mix)
 
-perturbed_prior(features, direction, size)
-perturbed_noise(features, size * direction)
-divergence(features, direction, size, along, mix)
-covered_set(features, size, along, seed)
+# One at a time: eight charts at once are three seconds of a browser.
+PARTS = {
+    "The prior": lambda: perturbed_prior(features, direction, size),
+    "The noise": lambda: perturbed_noise(features, size * direction),
+    "The bound": lambda: divergence(features, direction, size, along, mix),
+    "What is covered": lambda: covered_set(features, size, along, seed),
+}
+part = part_input(list(PARTS))
+PARTS[part]()
+way_on({name: name for name in PARTS}, part)
 with st.expander("The paper's statements one by one: what holds, what needs a correction, why"):
     st.markdown(DOCUMENT.read_text("utf-8").partition("\n")[2])

@@ -19,6 +19,7 @@ def test_reader_sees_the_bound_fail_then_hold(
     """By the page's own sentences; the second reader only has the link."""
     open_page(page, server, "theory")
     expect(page.get_by_text("Equal at all 1,681 points")).to_be_visible()
+    page.get_by_text("The bound", exact=True).click()
     expect(page.get_by_text(FAILS)).to_be_visible()
     page.get_by_role("slider", name=re.compile("Size")).press("ArrowRight")
     expect(page).to_have_url(re.compile(r"delta=0\.65"))

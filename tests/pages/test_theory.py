@@ -7,12 +7,13 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "teach" / "theory.py"
-MAPS = 3
-CHARTS = MAPS + 1 + 2 + 2
+PRIOR, BOUND = "The prior", "The bound"
+CHARTS = {PRIOR: 3, "The noise": 1, BOUND: 2, "What is covered": 2}  # by part
 
 
-def opened(**link: str) -> AppTest:
-    """The page by a link."""
+def opened(part: str = PRIOR, **link: str) -> AppTest:
+    """A part of the page by a link."""
+    link["part"] = part
     page = AppTest.from_file(str(PAGE), default_timeout=30)
     for key, value in link.items():
         page.query_params[key] = value
@@ -29,20 +30,30 @@ def verdicts(page: AppTest) -> str:
 
 def test_first_picture_is_finished_and_shows_eq_18_fail() -> None:
     """Nothing is touched, and no engine runs in this test."""
-    page = opened()
-    assert len(page.get("plotly_chart")) == CHARTS
-    assert "Equal at all 1,681 points" in verdicts(page)
+    assert "Equal at all 1,681 points" in verdicts(opened())
+    page = opened(BOUND)
     assert "Here Eq. 18 fails as printed: KL 0.2856 nats, printed bound 0.2084" in verdicts(page)
-    assert [header.value[:2] for header in page.subheader] == ["1.", "2.", "3.", "4."]
     assert "The corrected bound" in "\n".join(str(text.value) for text in page.markdown)
+
+
+def test_parts_are_read_in_order() -> None:
+    """Each with its charts alone, by the buttons at its end."""
+    page = opened()
+    for number, charts in enumerate(CHARTS.values(), 1):
+        assert [header.value[:2] for header in page.subheader] == [f"{number}."]
+        assert len(page.get("plotly_chart")) == charts
+        if number < len(CHARTS):
+            page.button(key=f"way{number + 1}").click().run()
+    page.button(key="way3").click().run()
+    assert "Here Eq. 18 fails as printed" in verdicts(page)
 
 
 @pytest.mark.parametrize("kind", ["wider", "narrower", "narrower and shifted", "shifted"])
 def test_printed_bound_holds_in_the_other_presets(kind: str) -> None:
     """On the first features."""
-    page = opened(kind=kind)
+    page = opened(BOUND, kind=kind)
     assert "Here both bounds hold" in verdicts(page)
-    assert len(page.get("plotly_chart")) == CHARTS
+    assert len(page.get("plotly_chart")) == CHARTS[BOUND]
 
 
 @pytest.mark.parametrize(
@@ -84,21 +95,22 @@ CORNERS = itertools.product(("4", "8", "64"), ("0", "11"), ("0.05", "0.95"), ("r
 )
 def test_corners_of_the_settings(m: str, seed: str, delta: str, kind: str) -> None:
     """Every chart is there, and the equality holds whatever the perturbation."""
-    page = opened(m=m, seed=seed, delta=delta, kind=kind)
-    assert len(page.get("plotly_chart")) == CHARTS
-    assert "Equal at all 1,681 points" in verdicts(page)
+    for part, charts in CHARTS.items():
+        page = opened(part, m=m, seed=seed, delta=delta, kind=kind)
+        assert len(page.get("plotly_chart")) == charts
+        assert part != PRIOR or "Equal at all 1,681 points" in verdicts(page)
 
 
 def test_the_link_is_the_view() -> None:
     """Set by hand and set by a link, it says the same."""
-    page = opened()
+    page = opened(BOUND)
     page.selectbox(key="kind").set_value("by hand").run()
     page.slider(key="axis").set_value(45).run()
     page.slider(key="delta").set_value(0.8).run()
     assert not page.exception
-    linked = opened(kind="by hand", axis="45", delta="0.8")
+    linked = opened(BOUND, kind="by hand", axis="45", delta="0.8")
     assert verdicts(linked) == verdicts(page)
-    assert verdicts(linked) != verdicts(opened())
+    assert verdicts(linked) != verdicts(opened(BOUND))
 
 
 def test_nonsense_in_a_link_shows_the_default() -> None:
