@@ -79,13 +79,13 @@ def test_rescaling_lines_stand_at_the_result() -> None:
 def test_paths_are_drawn_over_the_loss() -> None:
     """The ground is the loss at its own coordinates, rows along the second weight."""
     path = np.array([[-2.0, 1.0], [-1.0, 0.5], [0.0, 0.0]])
-    ground, trail = traces(toy_paths([Trail("SGD", "adm", path)]))
-    for i, j in ((0, 0), (3, 40), (60, 10)):
+    ground, trail, end = traces(toy_paths([Trail("SGD", "adm", path)]))
+    for i, j in ((0, 0), (3, 40), (40, 10)):
         point = np.array([ground.x[j], ground.y[i]])
         expected = min(float(toy.loss(point)), 2.6)
         assert ground.z[i][j] == pytest.approx(expected)
     np.testing.assert_array_equal(np.stack([trail.x, trail.y], 1), path)
-    assert list(trail.marker.size) == [0, 0, 11]
+    assert (list(end.x), list(end.y)) == ([0.0], [0.0])
     assert trail.line.color == style_of("adm").color
 
 

@@ -31,7 +31,7 @@ class Trail:
 
 def _ground(x_range: Range, y_range: Range) -> go.Figure:
     """The loss as contour lines over a part of the plane, the same levels everywhere."""
-    x, y = np.linspace(*x_range, 90), np.linspace(*y_range, 70)
+    x, y = np.linspace(*x_range, 61), np.linspace(*y_range, 49)
     figure = go.Figure(
         go.Contour(
             x=x,
@@ -64,16 +64,27 @@ def toy_paths(
     """Lines from start to end, the ends marked; a trail of one point is a mark alone."""
     figure = _ground(x_range, y_range)
     for trail in trails:
-        style = style_of(trail.method)
-        ends = [0] * (len(trail.points) - 1) + [11]
+        style, end = style_of(trail.method), trail.points[-1:]
+        line = {"color": style.color, "dash": style.dash, "width": 1.5}
         figure.add_scatter(
             x=trail.points[:, 0],
             y=trail.points[:, 1],
             name=trail.title,
-            mode="lines+markers",
-            line={"color": style.color, "dash": style.dash, "width": 1.5},
-            marker={"symbol": style.symbol, "size": ends, "line": {"width": 1, "color": "white"}},
+            mode="lines",  # a mark at every step, seen or not, would take a browser half a second
+            line=line,
+            legendgroup=trail.title,
+            showlegend=False,
             hovertemplate="step %{pointNumber}: (%{x:.2f}, %{y:.2f})",
+        )
+        figure.add_scatter(
+            x=end[:, 0],
+            y=end[:, 1],
+            name=trail.title,
+            mode="lines+markers",
+            line=line,
+            marker={"symbol": style.symbol, "size": 11, "line": {"width": 1, "color": "white"}},
+            legendgroup=trail.title,
+            hoverinfo="skip",
         )
     return laid_out(figure, height=400)
 
