@@ -7,7 +7,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.surfaces.loss_scale import common_range
 from flatdiff.views.surfaces.plot import colour_bar, drawable, surface_contour
 from flatdiff.views.surfaces.relief import surface_3d

@@ -5,9 +5,8 @@ statistics        means and their standard errors
 request           one measurement that somebody wants, and its key
 comparison        is A flatter than B, with an interval
 timesteps         at which noise levels a loss rises
-surface           loss along one or two directions, with
-surface_settings  where it is taken, and
-surface_result    what it shows
+surface           loss along one or two directions
+surfaces          where it is taken, and what it shows
 nearby            samples at a point of a surface
 atlas             samples at every point of a coarse grid over one
 lpf               mean loss under weight noise

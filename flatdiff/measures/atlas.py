@@ -20,7 +20,7 @@ from flatdiff.measures.nearby import NearbySettings
 from flatdiff.measures.samples import IMAGES_A_CHUNK, pixel_changes
 from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.surface import axes_of
-from flatdiff.measures.surface_settings import Axes, SurfaceSettings, cells_coarse_first
+from flatdiff.measures.surfaces.settings import Axes, SurfaceSettings, cells_coarse_first
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flatdiff.measures.base import Item, Measure, base_arrays, complete
-from flatdiff.measures.surface_result import (
+from flatdiff.measures.surfaces.result import (
     SurfaceResult,
     assemble_surface,
     can_be_interpolated,
     within_tolerance,
 )
-from flatdiff.measures.surface_settings import SurfaceSettings, surface_items
+from flatdiff.measures.surfaces.settings import SurfaceSettings, surface_items
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more

@@ -9,7 +9,7 @@ from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
-from flatdiff.measures.surface_result import SurfaceResult
+from flatdiff.measures.surfaces.result import SurfaceResult
 from flatdiff.paper.reported import (
     TABLE_1,
     TABLE_2,

@@ -20,7 +20,7 @@ from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, make_request, unfit
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.surfaces.plot import drawable
 
 THUMBNAIL_IMAGES = 4

@@ -22,7 +22,7 @@ from flatdiff.measures.atlas import RESOLUTIONS, USUAL, AtlasResult, AtlasSettin
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import IMAGES_A_CHUNK
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.atlas import dotted, point_words
 from flatdiff.views.base import Point
 from flatdiff.views.style import Series

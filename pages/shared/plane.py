@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.landscape.noise import NORMALIZATIONS
-from flatdiff.measures.surface_settings import (
+from flatdiff.measures.surfaces.settings import (
     SURFACE_MODES,
     Axes,
     SurfaceMode,

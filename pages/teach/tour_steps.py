@@ -19,7 +19,7 @@ from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.paper.claim_chart import Point, claim_scatter
 from flatdiff.views import SECTIONS
 from flatdiff.views.base import GRID_COLUMNS

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
-from flatdiff.measures.surface_settings import grid
+from flatdiff.measures.surfaces.settings import grid
 from tests.subjects import (
     QuadraticSubject,
     computed,

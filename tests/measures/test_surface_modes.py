@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from flatdiff.measures.surface import MEASURE, SurfaceResult, SurfaceSettings
-from flatdiff.measures.surface_result import DISPLAY_RESOLUTION, NOT_SMOOTH
+from flatdiff.measures.surfaces.result import DISPLAY_RESOLUTION, NOT_SMOOTH
 from flatdiff.system.arrays import Arrays
 from flatdiff.views.surfaces.plot import drawable, shown_grid
 from tests.subjects import (

@@ -9,7 +9,7 @@ from flatdiff.landscape.interpolation import interpolation_matrix
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.surface import MEASURE, SurfaceSettings
-from flatdiff.measures.surface_result import level_error
+from flatdiff.measures.surfaces.result import level_error
 from flatdiff.system.files import PROJECT_ROOT
 from tests.tiny import CPU
 

@@ -11,7 +11,7 @@ from flatdiff.engine.engine import Engine
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.request import make_request
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from pages.shared import choose
 from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, texts  # noqa: F401
 

@@ -15,7 +15,7 @@ from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
-from flatdiff.measures.surface_settings import SurfaceSettings
+from flatdiff.measures.surfaces.settings import SurfaceSettings
 from pages.shared import choose
 from tests.pages.test_pages import PAGES, engine, fill, texts  # noqa: F401  (a fixture)
 

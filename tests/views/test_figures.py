@@ -11,7 +11,7 @@ import pytest
 
 from flatdiff.checkpoints.averages import METHODS
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surface_settings import grid
+from flatdiff.measures.surfaces.settings import grid
 from flatdiff.views.exposure import exposure_curves, exposure_gaps
 from flatdiff.views.frechet import frechet_dots
 from flatdiff.views.lpf import lpf_dots

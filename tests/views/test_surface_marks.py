@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surface_settings import grid
+from flatdiff.measures.surfaces.settings import grid
 from flatdiff.views.style import Series
 from flatdiff.views.surfaces.plot import MAX_TARGETS, drawable, surface_contour, surface_lines
 from flatdiff.views.surfaces.relief import surface_3d

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surface_settings import Axes
+from flatdiff.measures.surfaces.settings import Axes
 from flatdiff.system.remembered import remembered
 from flatdiff.views.base import Point
 from flatdiff.views.style import COLORSCALE, Series, band, laid_out

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from flatdiff.landscape.interpolation import Grids, Node, display_matrix, error_matrix
 from flatdiff.measures.base import NO_BASE
 from flatdiff.measures.statistics import mean, panel_error, standard_error
-from flatdiff.measures.surface_settings import (
+from flatdiff.measures.surfaces.settings import (
     SurfaceMode,
     SurfaceSettings,
     surface_items,
