@@ -14,6 +14,7 @@ quantization        rounding to a grid, and the schemes there are
 quantized_file      a checkpoint as small integers
 rescaling           other weights, the same function
 interpolation       a smooth surface from few points, with its error
+topology            valleys of a function on a grid, where they join, how a basin grows
 perturbation_sizes  the norm of every change of the weights, as a share of theta's
 toy                 a loss of two weights to teach with
 """

@@ -21,6 +21,7 @@ from flatdiff.views.surfaces.plot import (
     surface_lines,
 )
 from flatdiff.views.surfaces.relief import surface_3d
+from flatdiff.views.surfaces.valleys import basin_growth, many_valleys, merge_tree, whole
 
 
 def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
@@ -61,6 +62,7 @@ def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Ite
             row="reliefs",
             folded=True,
         )
+    yield from valley_pictures(series, view)
     if len(series) >= MAX_OVERLAID:
         yield from _overlay_pictures(series[:MAX_OVERLAID], limits, view)
 
@@ -78,6 +80,33 @@ def _overlay_pictures(
             row="overlay",
             folded=True,
         )
+
+
+def valley_pictures(series: Sequence[Series], view: View) -> Iterator[Picture]:
+    """How the basins grow, and a tree of each surface that has more valleys than one."""
+    shown = whole(series)
+    if not shown:
+        return
+    yield Picture(
+        key="basins",
+        content=basin_growth(shown),
+        alt="Share of the picture within the checkpoint's basin by the rise of the loss",
+        heading="How the basin grows",
+        caption="What one reaches from the checkpoint without climbing higher; dotted from where "
+        "it meets the border of the picture. The band is what the errors of the loss allow, at "
+        "95 %.",
+        folded=True,
+    )
+    for entry in shown:
+        if many_valleys(entry.result):
+            yield Picture(
+                key=f"tree-{entry.title}",
+                content=merge_tree(entry, view.names),
+                alt=f"Where the valleys of {entry.title} join, by the rise of the loss",
+                heading=f"{entry.title}, valleys",
+                row="trees",
+                folded=True,
+            )
 
 
 def surface_checks(result: SurfaceResult) -> list[Row]:

@@ -12,6 +12,7 @@ from flatdiff.engine.engine import Handle
 from flatdiff.measures.request import make_request, unfit
 from flatdiff.views import SECTIONS, Series, View
 from flatdiff.views.base import Point
+from flatdiff.views.surface import valley_pictures
 from flatdiff.views.surfaces.loss_scale import common_range
 from flatdiff.views.surfaces.overlay import MAX_OVERLAID, overlay_3d, overlay_lines
 from flatdiff.views.surfaces.plot import (
@@ -23,6 +24,7 @@ from flatdiff.views.surfaces.plot import (
     surface_lines,
 )
 from flatdiff.views.surfaces.relief import surface_3d
+from flatdiff.views.surfaces.valleys import valley_row, whole
 from pages.shared.atlas import (
     MAX_ATLASES,
     WITH_SAMPLES,
@@ -31,6 +33,7 @@ from pages.shared.atlas import (
     show_atlas,
 )
 from pages.shared.choose import measurable, plain
+from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
@@ -42,7 +45,7 @@ from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.verdict import say
 
-OVERLAY = "Overlay"
+OVERLAY, VALLEYS = "Overlay", "Valleys"
 LINES_ALT = "Loss against distance along one direction, one line a checkpoint"
 
 st.title("Loss surface")
@@ -61,6 +64,8 @@ upper = st.container()  # filled when it is known how the picture is wanted
 views = ["Contours", "3-D"] if settings.dimensions == 2 else ["Lines"]
 if settings.dimensions == 2 and len(cards) >= MAX_OVERLAID:
     views.append(OVERLAY)
+if settings.dimensions == 2:
+    views.append(VALLEYS)
 if not all(unfit("atlas", card) for card in cards):
     views.append(WITH_SAMPLES)
 with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -192,6 +197,16 @@ def overlay(pair: Sequence[Series], flat: bool) -> None:
     linked_scenes([Scene(names, alt, overlay_3d(pair, limits, log=log, point=point))], pick, flat)
 
 
+def basins() -> None:
+    """How each basin grows, the tree of valleys where there are several, and both in numbers."""
+    if not (pictures := list(valley_pictures(series, View(names=names)))):
+        st.info("Valleys are told when every point of the surface is there.")
+        return
+    draw_all(pictures)
+    rows = [{"checkpoint": entry.title, **valley_row(entry.result)} for entry in whole(series)]
+    st.dataframe(rows, hide_index=True, alt="Valleys of each surface")
+
+
 shown = some_of(MAX_RELIEFS) if view == "3-D" else some_of(MAX_OVERLAID) if view == OVERLAY else []
 with upper:
     if not partners:
@@ -207,6 +222,8 @@ with upper:
             reliefs(shown, flat)
         if view == OVERLAY:
             overlay(shown, flat)
+        if view == VALLEYS:
+            basins()
     st.caption("What is compared shares one panel, one pair of directions and one colour scale.")
 show_nearby(cards, partners, settings, point)  # the answer to a click, where the eye is
 if partners:

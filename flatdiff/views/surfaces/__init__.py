@@ -4,5 +4,6 @@ loss_scale   what of a loss is compared, in which steps, and which values are na
 plot         contours and lines
 relief       the same in 3-D
 overlay      one over the other
+valleys      how a basin grows with the height, and where valleys join
 thumbnail    a small image, to tell checkpoints apart
 """
