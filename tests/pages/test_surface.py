@@ -168,3 +168,20 @@ def test_run_takes_the_number_that_was_typed_just_before(engine: Engine) -> None
     shown.number_input(key="seed").set_value(9)
     run(shown)
     assert {job.request.settings.seed for job in engine.store.jobs()} == {9}
+
+
+def test_valleys_are_a_view(surfaces: Engine) -> None:
+    """One chart of both basins and a row each; a surface that is not whole has none."""
+    shown = linked(view="Valleys")
+    assert not shown.exception
+    assert len(shown.get("plotly_chart")) == 1
+    valleys = next(table.value for table in shown.dataframe if "valleys" in table.value)
+    assert list(valleys["checkpoint"]) == ["ADM", "ADM +SAM"]
+    assert set(valleys["valleys"]) == {"1"}
+    (first, *_) = requests_of(surfaces, SURFACE)
+    assert "Valleys are told when" not in texts(shown)
+    surfaces.store.delete()
+    fill(surfaces, first, 0.3)
+    shown = linked(view="Valleys", checkpoints=first.checkpoint)
+    assert not shown.exception
+    assert "Valleys are told when" in texts(shown)
