@@ -20,6 +20,7 @@ from flatdiff.measures.rescaling import RescalingResult, RescalingSettings
 from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
+from flatdiff.measures.sharpness import SharpnessResult, SharpnessSettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
 from flatdiff.reports.measured import Measured
 from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
@@ -49,6 +50,12 @@ def radius(count: int | None = None) -> RadiusResult:
     """Three sizes along two directions."""
     settings = RadiusSettings(sizes=(0.5, 1.0, 2.0), num_directions=2)
     return computed(QuadraticSubject(random_hessians()), "radius", settings, count)
+
+
+def sharpness(count: int | None = None) -> SharpnessResult:
+    """Two balls, two steps."""
+    settings = SharpnessSettings(radii=(0.01, 0.1), num_ascent_steps=2)
+    return computed(QuadraticSubject(random_hessians()), "sharpness", settings, count)
 
 
 def rescaling(count: int | None = None) -> RescalingResult:
@@ -115,6 +122,7 @@ RESULTS = {
     "surface": surface,
     "lpf": lpf,
     "radius": radius,
+    "sharpness": sharpness,
     "rescaling": rescaling,
     "curvature": curvature,
     "quantization": quantization,

@@ -7,6 +7,7 @@ panel               the frozen images, timesteps and noise that comparisons shar
 flat_weights        theta as one buffer, moved and restored bit by bit
 directions          Gaussian, filter-normalised, orthogonal; planes through checkpoints
 noise               the kinds of noise and of direction
+ascent              towards the worst weights within a ball
 curvature           the Hessian by its products
 spectrum            eigenvalues and densities from products
 chains              samples, and norms of the predicted noise

@@ -4,7 +4,7 @@
 (and the pages that import them) never load it. Answers are NumPy arrays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -132,6 +132,8 @@ class Measurable(Protocol):
     def partner_coordinates(self, first: Vector, second: Vector) -> NDArray[np.float64]: ...
 
     def eigenvectors(self, count: int, seed: int) -> tuple[Vector, ...]: ...
+
+    def ascent(self, radius: float, num_steps: int, *, adaptive: bool) -> Iterator[Vector]: ...
 
     def cosine(self, first: Vector, second: Vector) -> float: ...
 

@@ -23,6 +23,7 @@ from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
 from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.images.statistics import ImageSource, reference_statistics
+from flatdiff.landscape.ascent import ascend
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
 from flatdiff.landscape.directions import (
@@ -137,6 +138,10 @@ class Subject:
     def eigenvectors(self, count: int, seed: int) -> tuple[Vector, ...]:
         """Of the panel loss's Hessian, from the top down; see `Curvature`."""
         return self.curvature.eigenvectors(count, seed)
+
+    def ascent(self, radius: float, num_steps: int, *, adaptive: bool) -> Iterator[Vector]:
+        """Towards the worst weights within a ball, step by step; see `ascent.ascend`."""
+        return ascend(self.weights, self.curvature.gradient, radius, num_steps, adaptive=adaptive)
 
     @cached_property
     def _filter_scales(self) -> Vector:

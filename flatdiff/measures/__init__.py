@@ -11,6 +11,7 @@ nearby            samples at a point of a surface
 atlas             samples at every point of a coarse grid over one
 lpf               mean loss under weight noise
 radius            loss against the size of a perturbation
+sharpness         loss at the worst weights within a ball
 rescaling         flatness from rescaled weights
 curvature         eigenvalues, trace and density of the Hessian
 exposure          exposure bias: norms of the predicted noise, and delta
@@ -35,6 +36,7 @@ from flatdiff.measures import (
     rescaling,
     samples,
     sensitivity,
+    sharpness,
     surface,
 )
 from flatdiff.measures.base import Measure
@@ -45,6 +47,7 @@ MEASURES: dict[str, Measure[Any, Any]] = {
         surface.MEASURE,
         lpf.MEASURE,
         radius.MEASURE,
+        sharpness.MEASURE,
         rescaling.MEASURE,
         curvature.MEASURE,
         exposure.MEASURE,

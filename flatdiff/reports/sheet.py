@@ -19,6 +19,7 @@ from flatdiff.measures.radius import RadiusSettings
 from flatdiff.measures.request import Request, completed, make_request, unfit
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.sensitivity import SensitivitySettings
+from flatdiff.measures.sharpness import SharpnessSettings
 from flatdiff.measures.surface import SurfaceSettings
 
 
@@ -42,6 +43,7 @@ PARTS = (
         LpfSettings(mode="filter_relative"),
     ),
     Part("radius", "Loss against distance", "radius", RadiusSettings()),
+    Part("sharpness", "Sharpness", "sharpness", SharpnessSettings()),
     Part("curvature", "Curvature", "curvature", CurvatureSettings()),
     Part("exposure", "Exposure bias", "exposure", ExposureSettings()),
     Part("quantization", "Quantization", "quantization", QuantizationSettings()),

@@ -3,7 +3,7 @@
 base                what a section is made of; estimates as text
 verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
-surface, nearby, atlas, lpf, radius, rescaling, curvature, exposure, quantization,
+surface, nearby, atlas, lpf, radius, sharpness, rescaling, curvature, exposure, quantization,
 sensitivity, samples, frechet    each as the measure of its name is shown
 surfaces            how the loss over a line or a plane is drawn
 perturbation_sizes  every change of the weights on one axis
@@ -28,6 +28,7 @@ from flatdiff.views import (
     rescaling,
     samples,
     sensitivity,
+    sharpness,
     surface,
 )
 from flatdiff.views.base import Picture, Section, View
@@ -39,6 +40,7 @@ SECTIONS: dict[str, Section] = {
     "surface": surface.SECTION,
     "lpf": lpf.SECTION,
     "radius": radius.SECTION,
+    "sharpness": sharpness.SECTION,
     "rescaling": rescaling.SECTION,
     "curvature": curvature.SECTION,
     "exposure": exposure.SECTION,

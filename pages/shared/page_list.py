@@ -43,6 +43,7 @@ TRAIN = Listed("gallery/train.py", "Train", "model_training")
 SURFACE = Listed("measure/surface.py", "Surface", "landscape")
 FLATNESS = Listed("measure/flatness.py", "Flatness", "blur_on")
 DISTANCE = Listed("measure/radius.py", "Distance", "open_in_full")
+SHARPNESS = Listed("measure/sharpness.py", "Sharpness", "trending_up")
 CURVATURE = Listed("measure/curvature.py", "Curvature", "functions")
 EXPOSURE = Listed("measure/exposure.py", "Exposure bias", "show_chart")
 QUANTIZATION = Listed("measure/quantization.py", "Quantization", "compress")
@@ -59,7 +60,10 @@ ROUNDING = Listed("teach/rounding.py", "Rounding", "stairs")
 ACTIVITY = Listed("system/activity.py", "Activity", "list_alt")
 SECTIONS = {
     "Gallery": (CHECKPOINTS, TRAIN),
-    "Measure": (SURFACE, FLATNESS, DISTANCE, CURVATURE, EXPOSURE, QUANTIZATION, SAMPLES, QUALITY),
+    "Measure": (
+        *(SURFACE, FLATNESS, DISTANCE, SHARPNESS, CURVATURE),
+        *(EXPOSURE, QUANTIZATION, SAMPLES, QUALITY),
+    ),
     "Understand": (COMPARE, CLAIM, RULER),
     "Teach": (TOUR, THEORY, RESCALING, SAM, ROUNDING),
     "System": (ACTIVITY,),

@@ -36,6 +36,12 @@ def _direction(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {"losses": curves, "relative_norm": np.array(0.1)}
 
 
+def _climbed(draw: Draw, item: Item, settings: Any) -> Arrays:
+    count = settings.num_ascent_steps
+    climbed = _losses(draw) + 0.01 * np.arange(1, 1 + count)[:, None]
+    return {"losses": climbed, "relative_norms": np.full(count, 0.1)}
+
+
 def _node(draw: Draw, item: Item, settings: Any) -> Arrays:
     """Smooth, as an interpolated surface must be."""
     _, i, j = item
@@ -108,6 +114,7 @@ KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("pair", 2): _pair,
     ("pair", 4): _rescaled_pair,
     ("direction", 2): _direction,
+    ("radius", 2): _climbed,
     ("node", 3): _node,
     ("gradient", 1): _gradient,
     ("eigen", 1): _eigen,

@@ -38,6 +38,7 @@ MEASURING = {
     "measure/flatness.py": ("lpf",),
     "measure/curvature.py": ("curvature",),
     "measure/radius.py": ("radius",),
+    "measure/sharpness.py": ("sharpness",),
     "measure/exposure.py": ("exposure",),
     "measure/samples.py": ("samples",),
     "measure/quality.py": ("frechet",),
