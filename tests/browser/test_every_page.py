@@ -35,6 +35,7 @@ STREAMLITS_OWN = (
 )
 CAVEATS = {
     "surface": ["Planes can mislead"],
+    "sharpness": ["there may be worse ones"],
     "flatness": ["Absolute noise is not comparable"],
     "quality": ["compare with no published number"],
     "claim": ["are counted nowhere"],
@@ -44,7 +45,7 @@ REPORTED = {
     "quality": ["Tables 2 and 4"],
     "claim": [f"Table {k}" for k in range(1, 6)],
 }
-MEASURED = ("flatness", "curvature", "radius", "exposure", "quantization")
+MEASURED = ("flatness", "curvature", "radius", "sharpness", "exposure", "quantization")
 ARTIFACTS = Path(__file__).resolve().parents[2] / "test-artifacts"
 Screen = tuple[int, Literal["light", "dark"]]
 LAPTOP: Screen = (1280, "light")
