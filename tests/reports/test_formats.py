@@ -89,7 +89,8 @@ def test_csv_through_pandas(measure: str) -> None:
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     named = {"samples": "pixel_change", "exposure": "gap", "frechet": "frechet"}
     named |= {"nearby": "relative_distance", "atlas": "pixel_change"}
-    name = {**named, **dict.fromkeys(("surface", "sensitivity", "sharpness"), "rise")}.get(measure, "loss")
+    named |= dict.fromkeys(("surface", "sensitivity", "sharpness"), "rise")
+    name = named.get(measure, "loss")
     expected = {
         "surface": lambda: (result.loss - result.base_loss).ravel(),
         "lpf": lambda: [result.loss],
