@@ -97,11 +97,11 @@ def basin(result: SurfaceResult, rises: NDArray) -> Basin:
     rise, error = result.loss - result.base_loss, cell_error(result)
     error[start] = 0.0  # where every rise begins
     heights, area = reach(rise, start), _areas(rise.shape)
-    shares = [
+    share, least, most = (
         np.array([area[reached <= height].sum() for height in rises], dtype=np.float64)
         for reached in (heights, reach(rise + error, start), reach(rise - error, start))
-    ]
-    return Basin(rises, *shares, float(heights[edge_of(heights.shape)].min()))
+    )
+    return Basin(rises, share, least, most, float(heights[edge_of(heights.shape)].min()))
 
 
 def _areas(shape: tuple[int, ...]) -> NDArray[np.float64]:
