@@ -33,9 +33,9 @@ def test_a_projector_shows_the_picture_and_the_way_on(page: Page, shipped: Serve
     page.wait_for_function(f"() => ({BOXES})().slice(0, 1).some({seen})")
     assert page.evaluate(SMALLEST) >= 14
     assert page.evaluate(OVERFLOW) <= 0
-    page.get_by_role("link", name="Curvature").click()
-    expect(page.get_by_role("heading", name="Curvature")).to_be_visible()
-    expect(page).to_have_url(re.compile(r"curvature\?.*present=1"))
+    page.get_by_role("link", name="Sharpness").click()
+    expect(page.get_by_role("heading", name="Sharpness")).to_be_visible()
+    expect(page).to_have_url(re.compile(r"sharpness\?.*present=1"))
     page.get_by_role("button", name="End").click()
     expect(page.get_by_test_id("stSidebar")).to_be_visible()
     expect(page).not_to_have_url(re.compile("present"))

@@ -97,7 +97,7 @@ def test_key_is_the_same_in_another_process() -> None:
 
 
 DAMAGE: list[tuple[dict[str, Any], str]] = [
-    ({"measure": "sharpness"}, "measure must be one of surface, .*; got 'sharpness'"),
+    ({"measure": "hardness"}, "measure must be one of surface, .*; got 'hardness'"),
     ({"settings": {"resolution": 1}}, "resolution must be"),
     ({"settings": {"colour": "red"}}, "settings has unknown entries: colour"),
     ({"panel": {"size": 0}}, "panel size must be"),

@@ -84,7 +84,7 @@ def test_a_way_out_would_be_seen(tmp_path: Path) -> None:
     program = "import urllib.request as r; r.urlopen('http://192.0.2.1/', timeout=1)"
     subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
     assert "192.0.2.1" in outside.recorded(environment)
-    assert len(set(PAGES)) == 20, "every page is asked"
+    assert len(PAGES) == len(set(PAGES)) > 20, "every page is asked"
 
 
 def test_an_upload_needs_the_password(url: str) -> None:
