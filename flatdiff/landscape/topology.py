@@ -45,16 +45,16 @@ def valleys(values: NDArray) -> list[Valley]:
     cells = _Cells(values)
     tree = cells.tree()
     parent, size = np.arange(values.size), np.ones(values.size, dtype=int)
-    ends: dict[int, tuple[int, int, int]] = {}  # of a minimum: saddle, cells until there, into
+    ends: dict[int, tuple[int, int, int]] = {}  # of a minimum: cells, saddle, into
     for k in np.argsort(tree.data):
         saddle = int(tree.data[k]) - 1
         elder, younger = sorted(_root(parent, int(end)) for end in (tree.row[k], tree.col[k]))
         if younger != saddle:  # or it is but one cell more of the elder
-            ends[younger] = saddle, int(size[younger]), elder
+            ends[younger] = int(size[younger]), saddle, elder
         parent[younger] = elder
         size[elder] += size[younger]
     whole = [k for k in range(cells.count) if parent[k] == k]
-    found = [cells.deepest(k, int(size[k])) for k in whole]
+    found = [cells.valley(k, int(size[k])) for k in whole]
     found += sorted(
         (cells.valley(k, *end) for k, end in ends.items()), key=lambda valley: -valley.persistence
     )
@@ -116,17 +116,14 @@ class _Cells:
         """Where a cell is."""
         return tuple(int(i) for i in np.unravel_index(self.order[rank], self.values.shape))
 
-    def deepest(self, low: int, size: int) -> Valley:
-        """A valley that joins no other."""
-        top = self.values[self.place(self.count - 1)]
-        minimum = self.place(low)
-        return Valley(minimum, None, float(top - self.values[minimum]), size, None)
-
-    def valley(self, low: int, saddle: int, size: int, into: int) -> Valley:
-        """One that ends at a saddle."""
-        minimum, end = self.place(low), self.place(saddle)
-        height = float(self.values[end] - self.values[minimum])
-        return Valley(minimum, end, height, size, self.place(into))
+    def valley(
+        self, low: int, size: int, saddle: int | None = None, into: int | None = None
+    ) -> Valley:
+        """By the ranks of its cells; without a saddle it joins no other."""
+        minimum, end = self.place(low), None if saddle is None else self.place(saddle)
+        top = self.place(self.count - 1) if end is None else end
+        height = float(self.values[top] - self.values[minimum])
+        return Valley(minimum, end, height, size, None if into is None else self.place(into))
 
 
 def _root(parent: NDArray, k: int) -> int:

@@ -30,6 +30,15 @@ MAX_RADIUS = 10.0  # far beyond any weights
 MAX_RADII = 40
 
 
+def radii_up_to(largest: float) -> tuple[float, ...]:
+    """A tenth, a fifth, two fifths and all of the largest.
+
+    >>> radii_up_to(0.005)
+    (0.0005, 0.001, 0.002, 0.005)
+    """
+    return tuple(round(share * largest, 12) for share in (0.1, 0.2, 0.4, 1.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SharpnessSettings:
     """Which ball, how large, and how long to climb."""
@@ -37,7 +46,7 @@ class SharpnessSettings:
     ball: Ball = "norm"
     # Ascending; shares of ||theta||, or root mean squares of what weights change by. The paper's
     # rho of 0.1 is 0.0005.
-    radii: tuple[float, ...] = (0.0005, 0.001, 0.002, 0.005)
+    radii: tuple[float, ...] = radii_up_to(0.005)
     num_ascent_steps: int = 10
 
     def __post_init__(self) -> None:

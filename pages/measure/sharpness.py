@@ -3,7 +3,7 @@
 import streamlit as st
 
 from flatdiff.measures.request import make_request
-from flatdiff.measures.sharpness import BALLS, SharpnessSettings
+from flatdiff.measures.sharpness import BALLS, SharpnessSettings, radii_up_to
 from flatdiff.views import SECTIONS, View
 from pages.shared.choose import choose_checkpoints, size, whole_number
 from pages.shared.draw import draw_all
@@ -15,8 +15,6 @@ from pages.shared.record import numbers, record, series_of
 from pages.shared.verdict import say
 
 BALL_TITLES = {"norm": "by the norm (SAM)", "adaptive": "by every weight's size (ASAM)"}
-LARGEST = {"norm": 0.005, "adaptive": 0.005}
-SHARES = (0.1, 0.2, 0.4, 1.0)  # of the largest radius
 
 st.title("Sharpness")
 explained(
@@ -38,7 +36,7 @@ with drawer:
             "radius of 0.0005. By every weight's size: rescaling of layers cannot fake it.",
         )
     with columns[1]:
-        largest = size("Largest radius", f"largest_{ball}_ball", LARGEST[ball], 1e-5, 1.0)
+        largest = size("Largest radius", f"largest_{ball}_ball", 0.005, 1e-5, 1.0)
     with columns[2]:
         steps = whole_number(
             "Steps of the ascent",
@@ -49,11 +47,7 @@ with drawer:
             help_text="The first is SAM's own; more find worse weights.",
         )
 
-settings = SharpnessSettings(
-    ball=ball,
-    radii=tuple(round(share * largest, 12) for share in SHARES),
-    num_ascent_steps=steps,
-)
+settings = SharpnessSettings(ball=ball, radii=radii_up_to(largest), num_ascent_steps=steps)
 on = choose_panel(drawer)
 handles = job_panel([make_request("sharpness", card, settings, on(card)) for card in cards])
 section = SECTIONS["sharpness"]

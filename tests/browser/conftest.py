@@ -142,14 +142,17 @@ def kept_open(context: BrowserContext) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(laptop: BrowserContext) -> Iterator[Page]:
     """A fresh tab on the laptop, and so a session of its own."""
-    opened = laptop.new_page()
-    yield opened
-    opened.close()
+    yield from fresh_tab(laptop)
 
 
 @pytest.fixture
 def held(phone: BrowserContext) -> Iterator[Page]:
     """A fresh tab on the phone."""
-    opened = phone.new_page()
+    yield from fresh_tab(phone)
+
+
+def fresh_tab(context: BrowserContext) -> Iterator[Page]:
+    """Closed at the end."""
+    opened = context.new_page()
     yield opened
     opened.close()

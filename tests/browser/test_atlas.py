@@ -121,10 +121,9 @@ def test_path_is_walked_to_the_end_of_the_first_axis(page: Page, server: Server)
 
 def test_phone_shows_images_below_and_a_finger_drags_the_point(held: Page, server: Server) -> None:
     """Nothing overflows; the point is held by a finger that goes up, too."""
-    page = held
-    open_atlas(page, server)
-    assert page.evaluate(OVERFLOW) <= 0
-    point, images = page.locator(".atlas-point").first, page.locator(".atlas-images").first
+    open_atlas(held, server)
+    assert held.evaluate(OVERFLOW) <= 0
+    point, images = held.locator(".atlas-point").first, held.locator(".atlas-images").first
     point.scroll_into_view_if_needed()
     box, below = point.bounding_box(), images.bounding_box()
     assert box is not None
@@ -132,12 +131,12 @@ def test_phone_shows_images_below_and_a_finger_drags_the_point(held: Page, serve
     assert below["y"] > box["y"] + box["height"]
     assert below["x"] + below["width"] <= 375
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    session = page.context.new_cdp_session(page)
+    session = held.context.new_cdp_session(held)
     for kind, step in (("touchStart", 0), *(("touchMove", k) for k in range(1, 5))):
         points = [{"x": x + 15 * step, "y": y - 15 * step}]
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-        page.wait_for_timeout(30)
-    expect(page.locator(".atlas-place")).to_have_text("a 0.5, b 0.5")
+        held.wait_for_timeout(30)
+    expect(held.locator(".atlas-place")).to_have_text("a 0.5, b 0.5")
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 

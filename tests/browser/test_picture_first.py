@@ -103,14 +103,13 @@ def swiped(page: Page, x: float, y: float) -> float:
 @pytest.mark.parametrize("path", ["radius", "surface", "surface?view=3-D"])
 def test_a_swipe_over_a_chart_scrolls_the_page(held: Page, shipped: Server, path: str) -> None:
     """With a real finger's events; a chart that is not asked leaves them to the page."""
-    page = held
-    page.set_viewport_size({"width": 700, "height": 800})  # wide enough for 3-D at once
-    open_page(page, shipped, path)
-    chart = page.locator(".js-plotly-plot").first
+    held.set_viewport_size({"width": 700, "height": 800})  # wide enough for 3-D at once
+    open_page(held, shipped, path)
+    chart = held.locator(".js-plotly-plot").first
     expect(chart).to_be_visible()
-    expect(page.locator(AT_REST)).to_be_visible()
+    expect(held.locator(AT_REST)).to_be_visible()
     box = chart.bounding_box()
     assert box is not None
     assert (
-        swiped(page, box["x"] + box["width"] / 2, min(780, box["y"] + box["height"] * 0.7)) > 100
+        swiped(held, box["x"] + box["width"] / 2, min(780, box["y"] + box["height"] * 0.7)) > 100
     )

@@ -149,18 +149,17 @@ def test_row_15_narrow_screen_has_contours_first_and_3d_on_demand(
     held: Page, server: Server
 ) -> None:
     """A link to 3-D, opened on a phone; a finger turns both surfaces, and nothing overflows."""
-    page = held
-    open_stored(page, server, f"{SURFACE}&view=3-D")
-    expect(page.locator(".js-plotly-plot")).to_have_count(2 + 1)  # and the colours, once
-    expect(page.locator(".scenes-plot")).to_have_count(0)
-    page.get_by_role("button", name="Draw in 3-D").click()
-    before = eyes(page)
-    finger(page)
-    expect(page).to_have_url(re.compile("camera="))
-    after = eyes(page)
+    open_stored(held, server, f"{SURFACE}&view=3-D")
+    expect(held.locator(".js-plotly-plot")).to_have_count(2 + 1)  # and the colours, once
+    expect(held.locator(".scenes-plot")).to_have_count(0)
+    held.get_by_role("button", name="Draw in 3-D").click()
+    before = eyes(held)
+    finger(held)
+    expect(held).to_have_url(re.compile("camera="))
+    after = eyes(held)
     assert after[0] != before[0]
     assert after[0] == pytest.approx(after[1], abs=0.011), "the link has two digits"
-    assert page.evaluate(OVERFLOW) <= 0
+    assert held.evaluate(OVERFLOW) <= 0
 
 
 def finger(page: Page) -> None:

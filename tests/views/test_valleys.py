@@ -3,22 +3,19 @@
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import pytest
 
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surfaces.valleys import SurfaceValley
 from flatdiff.views.base import View
 from flatdiff.views.style import Series
 from flatdiff.views.surface import valley_pictures
+from flatdiff.views.surfaces import valleys
 from flatdiff.views.surfaces.valleys import basin_growth, merge_tree, valley_row
 from tests.measures.surfaces.test_valleys import bowl, over_plane, two_wells
 from tests.results import surface
 from tests.subjects import changed
-
-
-def traces(figure: go.Figure) -> list[Any]:
-    """As Python objects."""
-    return list(figure.data)
+from tests.views.test_figures import traces
 
 
 def of(result: SurfaceResult, name: str = "A") -> Series[SurfaceResult]:
@@ -79,3 +76,20 @@ def test_pictures_of_a_surface_have_a_tree_where_there_are_valleys() -> None:
     }
     assert valley_row(several.result)["valleys"] == "2"
     assert valley_row(surface(4))["valleys"] == ""
+
+
+def test_a_branch_that_joins_what_may_be_noise_joins_its_trunk(monkeypatch: Any) -> None:
+    """Three valleys, the middle one less certain than the one that joins it."""
+    deep, between, high = (
+        SurfaceValley(a, 0.0, rise, joins_at, joins, floor, 0.1)
+        for a, rise, joins_at, joins, floor in (
+            (0.0, -1.0, 3.0, None, 0.0),
+            (0.5, 0.0, 2.0, 0, 9.0),
+            (1.0, 0.5, 1.5, 1, 0.0),
+        )
+    )
+    found = [deep, between, high]
+    monkeypatch.setattr(valleys, "surface_valleys", lambda _: found)
+    trunk, branch = traces(merge_tree(of(over_plane(bowl()), "noisy")))
+    assert (trunk.name, branch.name) == ("a 0.00, b 0.00", "a 1.00, b 0.00")
+    assert branch.x[2] == trunk.x[0]

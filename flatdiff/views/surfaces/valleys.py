@@ -83,7 +83,8 @@ def merge_tree(entry: Series[SurfaceResult], names: Sequence[str] = ()) -> go.Fi
     places = {k: place for place, k in enumerate(_in_order(found, branches))}
     for k in branches:
         valley, place = found[k], places[k]
-        trunk = place if valley.joins is None else places[valley.joins]
+        joined = _trunk(found, branches, k)
+        trunk = place if joined is None else places[joined]
         where = _named(valley, entry.result, names)
         text = escape(where, quote=False)
         figure.add_scatter(
@@ -126,14 +127,22 @@ def _in_order(found: Sequence[SurfaceValley], branches: Sequence[int]) -> list[i
 
     def place(k: int) -> None:
         order.append(k)
-        joining = [other for other in branches if found[other].joins == k]
+        joining = [other for other in branches if _trunk(found, branches, other) == k]
         for other in sorted(joining, key=lambda other: found[other].joins_at):
             place(other)
 
     for k in branches:
         if found[k].joins is None:
             place(k)
-    return [*order, *(k for k in branches if k not in order)]
+    return order
+
+
+def _trunk(found: Sequence[SurfaceValley], branches: Sequence[int], k: int) -> int | None:
+    """The branch that a valley joins, past what may be noise between them; None of the deepest."""
+    trunk = found[k].joins
+    while trunk is not None and trunk not in branches:
+        trunk = found[trunk].joins
+    return trunk
 
 
 def valley_row(result: SurfaceResult) -> Row:
