@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from flatdiff.checkpoints.card import read_card
-from flatdiff.engine.store import DONE
+from flatdiff.engine.bundle import copy_results
+from flatdiff.engine.store import DONE, Store
 from flatdiff.reports.sheet import sheet_requests
 from tests.browser.conftest import OVERFLOW, Server
 from tests.browser.test_road import open_page
@@ -15,22 +16,28 @@ from tests.pages.stored import arrays_for
 pytestmark = pytest.mark.browser
 
 
-def fill(server: Server, root: Path) -> None:
-    """The whole sheet of both checkpoints, as if it had been computed."""
+def fill(server: Server, root: Path, made: Path) -> None:
+    """The whole sheet of both checkpoints, as if it had been computed.
+
+    In a store of its own first: the server's workers begin what is queued in theirs.
+    """
     cards = [read_card(root, f"tiny/{name}") for name in ("adm", "sam")]
+    store = Store(made)
     for request in sheet_requests(root, cards):
         items = request.items[: len(request.first_plan)]
         results = [arrays_for(item, request.settings) for item in items]
-        server.store.submit(request)
-        server.store.put_tile(request.key, 0, results, 1.5, "{}")
-        server.store.finish(request.key, DONE)
+        store.submit(request)
+        store.put_tile(request.key, 0, results, 1.5, "{}")
+        store.finish(request.key, DONE)
+    copy_results(made, server.store)
+    store.close()
 
 
 def test_report_opens_without_a_network(
     browser: Browser, page: Page, server: Server, tiny_root: Path, tmp_path: Path
 ) -> None:
     """Downloaded by a click; then offline: every figure is drawn, nothing is asked for."""
-    fill(server, tiny_root)
+    fill(server, tiny_root, tmp_path / "made.sqlite")
     open_page(page, server, "compare")
     expect(page.get_by_text("From store, computed")).to_be_visible()
     with page.expect_download() as download:
