@@ -9,7 +9,7 @@ from flatdiff.system.processor import STARVED_SHARE, leave_idle_class
 from flatdiff.system.share import tried
 from flatdiff.system.span import in_words
 from flatdiff.training.evaluations import read_evaluations, share_of_time
-from flatdiff.training.run_cost import cost
+from flatdiff.training.run_cost import FEW_STEPS, cost, time_left
 from flatdiff.training.run_folder import RunFolder, read_run
 from flatdiff.training.run_history import (
     RECENT_ROWS,
@@ -20,7 +20,6 @@ from flatdiff.training.run_history import (
 )
 from flatdiff.training.run_list import list_runs
 from flatdiff.training.run_options import RunOptions
-from flatdiff.training.time_left import FEW_STEPS, time_left
 
 if TYPE_CHECKING:
     from flatdiff.training.loop import StepRecord

@@ -19,14 +19,13 @@ from flatdiff.diffusion.networks import build_network
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.errors import TrainingError
 from flatdiff.images.image_set import ImageSet
+from flatdiff.training.adam import Adam
 from flatdiff.training.averaging import new_averages, update_averages
 from flatdiff.training.batches import INIT, draw_batch, seed_of
 from flatdiff.training.execution import Execution
 from flatdiff.training.gradients import StepGradient
 from flatdiff.training.timestep_sampler import TimestepSampler, make_sampler
 from flatdiff.training.world import ALONE, World
-
-_ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class TrainingState:
 
     model: nn.Module
     averages: dict[WeightKind, AveragedModel]
-    optimizer: torch.optim.Adam
+    optimizer: Adam
     sampler: TimestepSampler
     step: int = 0
 
@@ -59,11 +58,10 @@ def new_state(recipe: Recipe, device: torch.device, execution: Execution = PLAIN
     model = build_network(recipe.flags).to(device)
     if execution.channels_last:
         model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    fused = True if execution.fused_adam else None
     return TrainingState(
         model=model,
         averages=new_averages(model, recipe),
-        optimizer=torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, fused=fused),
+        optimizer=Adam(model.parameters(), recipe.learning_rate, fused=execution.fused_adam),
         sampler=make_sampler(recipe.timestep_sampler, recipe.flags.diffusion_steps),
     )
 
@@ -150,8 +148,7 @@ def tensors_of(state: TrainingState) -> dict[str, Tensor]:
         for part, module in _parts(state).items()
         for key, value in module.state_dict().items()
     }
-    for index, slots in state.optimizer.state_dict()["state"].items():
-        tensors |= {f"adam/{index}/{slot}": slots[slot].contiguous() for slot in _ADAM}
+    tensors |= {f"adam/{name}": value for name, value in state.optimizer.tensors().items()}
     return tensors | {f"sampler/{n}": value for n, value in state.sampler.tensors().items()}
 
 
@@ -173,20 +170,8 @@ def restore(
         if part not in anew:
             module.load_state_dict(_below(f"{part}/", tensors))
     state.sampler.restore(_below("sampler/", tensors))
-    adam = state.optimizer.state_dict()
-    indices = {int(name.split("/")[0]) for name in _below("adam/", tensors)}
-    parameters = list(state.model.parameters())
-    adam["state"] = {
-        i: {slot: _laid_out(tensors[f"adam/{i}/{slot}"], parameters[i]) for slot in _ADAM}
-        for i in indices
-    }
-    state.optimizer.load_state_dict(adam)
+    state.optimizer.restore(_below("adam/", tensors))
 
 
 def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
-    """In memory as a parameter is, where it has its shape; a step's number has not."""
-    return torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape else tensor

@@ -1,19 +1,28 @@
-"""What a run will cost: a range on this machine, from runs before it or from the forward pass."""
+"""The cost of a run is a time, as a range, on this machine.
 
+Before it begins by runs before it or by the forward pass; while it goes on by the speed of its
+latest steps, as loads come and go.
+"""
+
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from flatdiff.checkpoints.recipe import Recipe
 from flatdiff.system.span import Span, span_of
 from flatdiff.system.speed import Speed, noted
 from flatdiff.training.run_folder import TrainingRun
+from flatdiff.training.run_history import RECENT_ROWS, HistoryRow
 
 GRADIENTS = {"adm": 1, "ip": 1, "sam": 2}  # of the network, a step
 FORWARDS_A_GRADIENT = 3  # the pass back costs about two
 RUNS = 5  # that are looked at; older ones are of another machine, or as good as
 # Standard deviations of the logarithm: of what is not measured by training, or only on the wall.
 ROUGH, ON_THE_WALL = 0.4, 0.5
+# Also of the logarithm: of the load that comes, and of a judgement by few steps.
+DRIFT, EARLY = 0.15, 0.3
+FEW_STEPS = 20
 
 
 @dataclass(frozen=True)
@@ -91,3 +100,35 @@ def cost(
         batch_s = recipe.batch_size * FORWARDS_A_GRADIENT * forward_s
         return RunCost(span_of(gradients * batch_s / share, ROUGH), measured=False)
     return None
+
+
+def time_left(rows: Sequence[HistoryRow], began_step: int, steps: int) -> Span | None:
+    """None until a second step is over.
+
+    Args:
+        rows: of the history, those of earlier sittings passed over.
+        began_step: steps that were taken before this sitting.
+        steps: of the whole run.
+    """
+    recent = [row for row in rows if row.step > began_step][-RECENT_ROWS:]
+    if not recent:
+        return None
+    # Time runs from the end of the sitting's first step.
+    first = (began_step + 1, 0.0) if len(recent) == 1 else (recent[0].step, recent[0].seconds)
+    taken, seconds = recent[-1].step - first[0], recent[-1].seconds - first[1]
+    if taken <= 0 or seconds <= 0:
+        return None
+    few = recent[-1].step - began_step < FEW_STEPS
+    sigma = math.hypot(_error(recent), EARLY if few else DRIFT)
+    return span_of(max(steps - recent[-1].step, 0) * seconds / taken, sigma)
+
+
+def _error(rows: Sequence[HistoryRow]) -> float:
+    """Of the mean speed: the scatter between rows over the root of their number."""
+    pairs = itertools.pairwise(rows)
+    speeds = [(b.seconds - a.seconds) / (b.step - a.step) for a, b in pairs if b.step > a.step]
+    if len(speeds) < 2:
+        return 0.0
+    mean = max(sum(speeds) / len(speeds), 1e-9)
+    variance = sum((speed - mean) ** 2 for speed in speeds) / (len(speeds) - 1)
+    return math.sqrt(variance / len(speeds)) / mean

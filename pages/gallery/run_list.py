@@ -9,9 +9,9 @@ from flatdiff.checkpoints.averages import METHODS
 from flatdiff.system.access import Action, may
 from flatdiff.system.span import in_words
 from flatdiff.training import launcher
+from flatdiff.training.run_cost import time_left
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.sweep import Sweep, go_on, list_sweeps, standing_among, stop_sweep
-from flatdiff.training.time_left import time_left
 from pages.gallery.new_run import attempt
 from pages.shared.choose import plain
 from pages.shared.job import speed

@@ -153,4 +153,4 @@ def test_layout_and_fused_adam_are_what_was_asked_for() -> None:
     wide = [w for w in convolutions if w.shape[1] > 1 and w.shape[2] > 1]
     assert wide
     assert all(w.is_contiguous(memory_format=torch.channels_last) for w in wide)
-    assert state.optimizer.defaults["fused"] is True
+    assert state.optimizer.fused is True

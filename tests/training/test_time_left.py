@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from flatdiff.training.run_cost import time_left
 from flatdiff.training.run_history import HistoryRow
-from flatdiff.training.time_left import time_left
 
 
 def rows_of(steps: list[int], seconds: list[float]) -> list[HistoryRow]:

@@ -26,8 +26,8 @@ from flatdiff.training.run_options import RunOptions
 from flatdiff.training.world import World, joined
 from tests.tiny import CPU, TESTS, TINY, command_line, finished, tiny_recipe
 
-# Ranks are forked from one process, so that torch is imported once, with what its optimizers
-# import at their first step; each joins by itself.
+# Ranks are forked from one process, so that torch is imported once, with what its processes need
+# to talk; each joins by itself.
 PROGRAM = """
 import dataclasses, os, signal, socket, sys
 from pathlib import Path
