@@ -7,6 +7,7 @@ The records themselves stand beside what they set: `diffusion/flags.py`,
 import dataclasses
 import difflib
 import hashlib
+import itertools
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,6 +72,17 @@ def require_finite(name: str, value: float, *, above: float | None = None) -> No
         require(math.isfinite(value) and value >= 0, name, "a finite number of at least 0", value)
     else:
         require(math.isfinite(value) and value > above, name, f"finite and above {above}", value)
+
+
+def require_ascending(
+    name: str, values: Sequence[float], *, most: int, largest: float
+) -> tuple[float, ...]:
+    """Some numbers above 0, each larger than the one before; returns them as floats."""
+    fits = 1 <= len(values) <= most and all(0 < value <= largest for value in values)
+    require(fits, name, f"1 to {most} numbers above 0 and at most {largest:g}", values)
+    ascending = all(a < b for a, b in itertools.pairwise(values))
+    require(ascending, name, "ascending, each once", values)
+    return tuple(map(float, values))
 
 
 def require_seed(name: str, value: object) -> None:

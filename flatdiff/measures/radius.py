@@ -6,7 +6,6 @@ is taken at theta + gamma u (Cha et al. 2021, arXiv 2102.08604; paper Fig. 5). N
 sigma. Directions come in antithetic pairs (+, -), and are the same for every checkpoint and size.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -19,7 +18,7 @@ from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
 from flatdiff.measures.comparison import Rises
 from flatdiff.measures.statistics import crossed_mean, mean, mean_and_error, standard_error
 from flatdiff.measures.timesteps import by_timestep
-from flatdiff.settings import require, require_one_of, require_seed
+from flatdiff.settings import require, require_ascending, require_one_of, require_seed
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -49,13 +48,8 @@ class RadiusSettings:
 
     def __post_init__(self) -> None:
         require_one_of("noise", self.noise, NOISES)
-        sizes = self.sizes
-        fits = 1 <= len(sizes) <= MAX_SIZES and all(0 < size <= MAX_SIZE for size in sizes)
-        expected = f"1 to {MAX_SIZES} numbers above 0 and at most {MAX_SIZE:g}"
-        require(fits, "sizes", expected, sizes)
-        ascending = all(a < b for a, b in itertools.pairwise(sizes))
-        require(ascending, "sizes", "ascending, each once", sizes)
-        object.__setattr__(self, "sizes", tuple(float(size) for size in sizes))
+        sizes = require_ascending("sizes", self.sizes, most=MAX_SIZES, largest=MAX_SIZE)
+        object.__setattr__(self, "sizes", sizes)
         count = self.num_directions
         fits = isinstance(count, int) and 2 <= count <= 10_000
         require(fits, "num_directions", "an integer in [2, 10000]", count)

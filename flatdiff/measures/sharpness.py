@@ -6,7 +6,6 @@ step is SAM's own. In an adaptive ball (ASAM, Kwon et al. 2021, arXiv 2102.11600
 counts by its own size, which rescaling cannot fake. The ascent climbs the frozen panel's loss.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from flatdiff.measures.base import NO_BASE, Item, Measure, base_arrays
 from flatdiff.measures.curvature import GRADIENT_FORWARDS
 from flatdiff.measures.statistics import mean, panel_error, standard_error
-from flatdiff.settings import require, require_one_of
+from flatdiff.settings import require, require_ascending, require_one_of
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
@@ -51,13 +50,8 @@ class SharpnessSettings:
 
     def __post_init__(self) -> None:
         require_one_of("ball", self.ball, BALLS)
-        radii = self.radii
-        fits = 1 <= len(radii) <= MAX_RADII and all(0 < radius <= MAX_RADIUS for radius in radii)
-        expected = f"1 to {MAX_RADII} numbers above 0 and at most {MAX_RADIUS:g}"
-        require(fits, "radii", expected, radii)
-        ascending = all(a < b for a, b in itertools.pairwise(radii))
-        require(ascending, "radii", "ascending, each once", radii)
-        object.__setattr__(self, "radii", tuple(float(radius) for radius in radii))
+        radii = require_ascending("radii", self.radii, most=MAX_RADII, largest=MAX_RADIUS)
+        object.__setattr__(self, "radii", radii)
         count = self.num_ascent_steps
         fits = isinstance(count, int) and 1 <= count <= 100
         require(fits, "num_ascent_steps", "an integer in [1, 100]", count)
