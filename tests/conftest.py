@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # Before anything reads it: no test ever touches the user's own results.
-os.environ["FLATDIFF_HOME"] = tempfile.mkdtemp(prefix="flatdiff-tests-")
+HOME = os.environ["FLATDIFF_HOME"] = tempfile.mkdtemp(prefix="flatdiff-tests-")
 for _name in ("SCHEDULER", "CHECKPOINTS", "WORKERS", "FOLDERS", "NETWORKS"):
     os.environ.pop(f"FLATDIFF_{_name}", None)
 # Tests wait for workers, so workers need not wait for anybody.
@@ -34,6 +35,11 @@ LONGEST_ID = 60  # characters of one parameter in the name of a test
 TINY_FLAGS = dataclasses.replace(
     PRESETS["digits"].flags, channel_mult="1", attention_resolutions="", dropout=0.0
 )
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind; each process of the tests has its own."""
+    shutil.rmtree(HOME, ignore_errors=True)
 
 
 def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
@@ -62,12 +68,14 @@ def write_tiny_checkpoint(root: Path, name: str, seed: int) -> Card:
 
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist looks at the marks next
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A process takes a file, or all browser tests that share a server."""
+    """A process takes a file, or all browser tests of a server, or all that import diffusers."""
     for item in items:
         group = str(item.path)
         if "browser" in item.path.parts:
             names = getattr(item, "fixturenames", ())
             group = "browser, shipped" if "shipped" in names else "browser"
+        elif "diffusers" in item.path.name:
+            group = "diffusers"
         item.add_marker(pytest.mark.xdist_group(group))
 
 

@@ -26,7 +26,7 @@ from flatdiff.system.processor import (
     priority_name,
     yield_to_others,
 )
-from flatdiff.system.share import METER
+from flatdiff.system.share import METER, Stretch
 from flatdiff.version import __version__
 
 SHORT_S, LONG_S = 0.02, 0.1  # tiles that say something of the share, and that decide by it
@@ -65,13 +65,13 @@ def evaluate_tile(
             request.definition.prepare(subject, request.settings)
         preparing = laps.lap()
         METER.on_gpu = subject.device.type == "cuda"
-        wall, timed = laps.wall(), Laps(time.perf_counter) if METER.on_gpu else laps
+        stretch, timed = Stretch(), Laps(time.perf_counter) if METER.on_gpu else laps
         results, items = [], []
         for item in request.items[first_item : first_item + num_items]:
             results.append(request.definition.evaluate(subject, request.settings, item))
             items.append(timed.lap())
-    seconds = laps.wall() - wall
-    _mind_the_share(sum(items), seconds)
+    seconds = stretch.wall_s()
+    _mind_the_share(stretch)
     effort = Effort(items, loading, preparing, not next(_tiles), laps.wall())
     return TileResult(results, seconds, _environment(subject.device), effort)
 
@@ -93,11 +93,12 @@ class Laps:
         return time.perf_counter() - self._began
 
 
-def _mind_the_share(processor_s: float, wall_s: float) -> None:
+def _mind_the_share(stretch: Stretch) -> None:
     """Tell how much of a processor a tile got, and see that the next gets any."""
+    wall_s = stretch.wall_s()
     if wall_s > SHORT_S:
-        METER.note(processor_s / wall_s)
-    if wall_s > LONG_S and processor_s < STARVED_SHARE * wall_s:
+        METER.note(stretch.share())
+    if wall_s > LONG_S and stretch.share() < STARVED_SHARE and not METER.on_gpu:
         leave_idle_class()
 
 

@@ -3,7 +3,8 @@
 What the system's own counters call idle says little of it: Linux lets work of the lowest class
 wait, or gives every session as much as every other (autogroups, sched(7)), or keeps to the limits
 of a container. So a moment of the same work in the same class is tried now and then: its processor
-time over the time on the wall is the share, whatever the reason.
+time over that and what it waited for a processor is the share, whatever the reason. Linux counts
+the waiting; elsewhere all time on the wall that was not worked is taken for it.
 """
 
 import contextlib
@@ -13,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 
@@ -28,6 +30,7 @@ FORGET_S = 8.0  # after which a sample weighs 1 / e
 KEPT = 64  # samples
 LEAST_SHARE = 0.005  # below which nothing can be foretold
 BLOCK = bytes(1 << 19)  # a third of a millisecond, without Python's lock
+SCHEDSTAT = Path("/proc/thread-self/schedstat")  # ns on a processor, ns waiting for one, turns
 
 
 class ShareMeter:
@@ -69,13 +72,43 @@ class ShareMeter:
 METER = ShareMeter()  # of this process
 
 
+class Stretch:
+    """What this thread has got of a processor since this was made."""
+
+    def __init__(self) -> None:
+        """It begins."""
+        self._wall, self._processor = time.perf_counter(), time.thread_time()
+        self._waited = _waited_s()
+
+    def wall_s(self) -> float:
+        """Since it began."""
+        return time.perf_counter() - self._wall
+
+    def share(self) -> float:
+        """Of what it wanted; a wait for Python's lock, or for a disk, is none for a processor."""
+        processor = time.thread_time() - self._processor
+        waited = _waited_s()
+        if self._waited is None or waited is None:
+            wanted = self.wall_s()
+        else:
+            wanted = processor + waited - self._waited
+        return min(max(processor / max(wanted, 1e-9), LEAST_SHARE), 1.0)
+
+
+def _waited_s() -> float | None:
+    """For a processor, of this thread; None where the system does not count it."""
+    try:
+        return int(SCHEDSTAT.read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def tried(seconds: float = TRY_S) -> float:
     """The share of this thread, by working so long."""
-    wall, processor = time.perf_counter(), time.thread_time()
-    while time.perf_counter() - wall < seconds:
+    stretch = Stretch()
+    while stretch.wall_s() < seconds:
         hashlib.sha256(BLOCK)
-    share = (time.thread_time() - processor) / (time.perf_counter() - wall)
-    return min(max(share, LEAST_SHARE), 1.0)
+    return stretch.share()
 
 
 def keep_trying(meter: ShareMeter) -> None:

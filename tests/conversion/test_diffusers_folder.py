@@ -12,8 +12,6 @@ from flatdiff.conversion.importer import import_file
 from flatdiff.errors import CheckpointError, FlatdiffError
 from tests.diffusion.test_diffusers_network import saved
 
-pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
-
 
 def changed(folder: Path, name: str, **changes: Any) -> None:
     """One of a folder's configs with other entries."""

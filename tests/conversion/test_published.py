@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from torchvision.datasets import CIFAR10
 
 from flatdiff.errors import DataError
 from flatdiff.images.image_set import load_images
@@ -57,6 +56,8 @@ def cifar10_archive() -> tuple[bytes, dict[str, str], np.ndarray, list[int]]:
 def test_cifar10_is_read_from_its_archive(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Placed by hand, as without a network; the MD5s are those of our archive."""
     content, sums, images, labels = cifar10_archive()
+    from torchvision.datasets import CIFAR10  # takes seconds, in every process of the tests
+
     monkeypatch.setattr(CIFAR10, "tgz_md5", hashlib.md5(content).hexdigest())
     monkeypatch.setattr(CIFAR10, "meta", {**CIFAR10.meta, "md5": sums["batches.meta"]})
     for name in ("train_list", "test_list"):

@@ -22,9 +22,8 @@ from flatdiff.landscape.subject import Subject
 from flatdiff.measures import MEASURES
 from tests.measures.test_conditional import SMALLER
 from tests.subjects import card_of
+from tests.their_diffusers import diffusers
 from tests.tiny import CPU, gaussian
-
-diffusers = pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
 
 SMALL: dict[str, Any] = {
     "sample_size": 8,

@@ -13,9 +13,8 @@ from flatdiff.images.image_set import load_images
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from tests.diffusion.test_diffusers_network import PUBLIC, SAID, flags_of, network_of
+from tests.their_diffusers import diffusers
 from tests.tiny import CPU, gaussian
-
-diffusers = pytest.importorskip("diffusers", reason="the extra `diffusers` is not installed")
 
 
 @pytest.mark.slow

@@ -8,9 +8,8 @@ import torch
 
 from flatdiff.diffusion.process import DiffusionProcess
 from flatdiff.diffusion.schedule import make_betas
+from tests.their_diffusers import diffusers
 from tests.tiny import TINY, gaussian
-
-diffusers = pytest.importorskip("diffusers", reason="diffusers is not installed: no comparison")
 
 SCHEDULES = {"linear": "linear", "cosine": "squaredcos_cap_v2"}  # their names
 

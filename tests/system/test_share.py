@@ -4,6 +4,8 @@ import math
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +59,35 @@ def test_bounds() -> None:
     assert meter.share() == pytest.approx(LEAST_SHARE)
     meter.on_gpu = True
     assert meter.share() == 1
+
+
+def test_waiting_for_something_else_is_no_waiting_for_a_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asleep, as one that waits for Python's lock: all it wanted it got, by Linux's count."""
+    monkeypatch.setattr(share, "SCHEDSTAT", tmp_path / "schedstat")
+    share.SCHEDSTAT.write_text("5 100 1")
+    stretch = share.Stretch()
+    time.sleep(0.05)
+    assert stretch.share() == 1
+    before = time.thread_time()
+    while time.thread_time() - before < 0.02:
+        pass
+    share.SCHEDSTAT.write_text("5 80000100 1")  # 80 ms, beside 20 ms and a little of work
+    assert stretch.share() == pytest.approx(0.2, abs=0.05)
+
+
+@pytest.mark.parametrize("told", ["", "5", "5 x 1"])
+def test_where_nobody_counts_the_waiting_the_wall_decides(
+    told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another system, or a container without these numbers."""
+    monkeypatch.setattr(share, "SCHEDSTAT", tmp_path / "schedstat")
+    if told:
+        share.SCHEDSTAT.write_text(told)
+    stretch = share.Stretch()
+    time.sleep(0.05)
+    assert stretch.share() < 0.3
 
 
 @pytest.mark.skipif(

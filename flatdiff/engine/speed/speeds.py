@@ -60,11 +60,10 @@ class Speeds:
         if found := _nearest(self._at(architecture, measure, part), size, load):
             return Rate(found[0].seconds, found[1])
         items = self._items(architecture)
-        own = [speed for place, speed in items.items() if place[1] == measure]
-        if own:
-            return Rate(max(speed.seconds for speed in own), OFF_OTHER_ITEM)
-        if items:
-            return Rate(max(speed.seconds for speed in items.values()), OFF_OTHER_MEASURE)
+        own = {place: speed for place, speed in items.items() if place[1] == measure}
+        for others, off in ((own, OFF_OTHER_ITEM), (items, OFF_OTHER_MEASURE)):
+            if found := _nearest(others, size, load):
+                return Rate(found[0].seconds, math.hypot(found[1], off))
         return None
 
     def knows(self, architecture: str) -> bool:
@@ -92,12 +91,12 @@ class Speeds:
 
 
 def _nearest(known: Mapping[Place, Speed], size: int, load: int) -> tuple[Speed, float] | None:
-    """In size and load, and how far off that may be."""
+    """In size and load, the slowest of several, and how far off that may be."""
 
     def off(place: Place) -> float:
         return OFF_A_SIZE * abs(place[3] - size) + OFF_A_LOAD * abs(place[4] - load)
 
-    nearest = min(known, key=off, default=None)
+    nearest = min(known, key=lambda place: (off(place), -known[place].log_mean), default=None)
     return None if nearest is None else (known[nearest], off(nearest))
 
 

@@ -108,7 +108,7 @@ def test_what_comes_first_is_counted_where_it_comes() -> None:
 
 
 def test_the_nearest_size_stands_in_and_is_less_certain() -> None:
-    """Then another item of the measure, then the slowest of another measure."""
+    """Of its own kind, then of the measure, then of any; of two as near the slower."""
     architecture = REQUEST.architecture
     measured = {(architecture, "surface", "cell", 5, 0): 2.0}
     speeds = speeds_of(measured | {(architecture, "surface", "cell", 9, 0): 3.0})
@@ -119,11 +119,12 @@ def test_the_nearest_size_stands_in_and_is_less_certain() -> None:
         assert rate.seconds == pytest.approx(expected)
         offs.append(rate.off)
     assert offs == pytest.approx([0, 0.1, 0.1])
-    near, far = (speeds.rate(architecture, m, "base", 5, 0) for m in ("surface", "lpf"))
-    assert near is not None
-    assert far is not None
-    assert near.seconds == far.seconds == pytest.approx(3.0)
-    assert far.off > near.off > 0.1
+    for size, expected in ((6, 2.0), (7, 3.0), (8, 3.0)):
+        near, far = (speeds.rate(architecture, m, "base", size, 0) for m in ("surface", "lpf"))
+        assert near is not None
+        assert far is not None
+        assert near.seconds == far.seconds == pytest.approx(expected)
+        assert far.off > near.off > 0.1
 
 
 def test_open_ended_work_grows_as_it_did_before() -> None:
