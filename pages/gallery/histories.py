@@ -1,6 +1,7 @@
 """The loss of finished training runs, as their checkpoints' cards keep it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -8,6 +9,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.views.training import loss_history_lines
 from pages.shared.choose import label
+from pages.shared.folded import folded
 
 
 def show_histories(cards: Sequence[Card]) -> None:
@@ -22,5 +24,6 @@ def show_histories(cards: Sequence[Card]) -> None:
         for card in cards
         for step, loss in card.loss_history
     ]
-    with st.expander("Numbers"):
-        st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The losses behind the chart")
+    alt = "The losses behind the chart"
+    table = partial(st.dataframe, pd.DataFrame(rows), hide_index=True, alt=alt)
+    folded("Numbers", table, "numbers-histories")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -21,6 +22,7 @@ from flatdiff.training.run_history import HistoryRow, common_width, thinned
 from flatdiff.views.evaluations import Shown, flatness_curves, sample_strip
 from flatdiff.views.training import SCALES, Look, LossCurve, Scale, looks, loss_curves
 from pages.shared.choose import carry, plain
+from pages.shared.folded import folded
 from pages.shared.steady_chart import steady_chart
 
 CURVE_POINTS = 400
@@ -166,7 +168,7 @@ def show_charts(runs: Sequence[TrainingRun], losses: Losses, chosen: Chosen) -> 
             _show_flatness(evaluated, look, chosen)
             st.caption(_cost(runs, evaluated))
         _show_samples(runs, chosen.samples_of)
-    _show_numbers(curves, evaluated)
+    folded("Numbers", partial(_numbers, curves, evaluated), "numbers-runs")
 
 
 def _show_losses(curves: Sequence[LossCurve], width: int, chosen: Chosen) -> None:
@@ -231,20 +233,19 @@ def _show_samples(runs: Sequence[TrainingRun], name: str | None) -> None:
     )
 
 
-def _show_numbers(curves: Sequence[LossCurve], evaluated: Evaluations) -> None:
-    with st.expander("Numbers"):
-        columns = ("step", "loss", "low", "high")
-        tables = [
-            pd.DataFrame({c: getattr(curve, c) for c in columns}).assign(run=curve.run)
-            for curve in curves
+def _numbers(curves: Sequence[LossCurve], evaluated: Evaluations) -> None:
+    columns = ("step", "loss", "low", "high")
+    tables = [
+        pd.DataFrame({c: getattr(curve, c) for c in columns}).assign(run=curve.run)
+        for curve in curves
+    ]
+    table = pd.concat(tables).set_index("run").reset_index()
+    st.dataframe(table, hide_index=True, alt="The losses behind the chart")
+    if evaluated:
+        rows = [
+            {"run": name, **asdict(e), "gap": e.gap}
+            for name, each in evaluated.items()
+            for e in each
         ]
-        table = pd.concat(tables).set_index("run").reset_index()
-        st.dataframe(table, hide_index=True, alt="The losses behind the chart")
-        if evaluated:
-            rows = [
-                {"run": name, **asdict(e), "gap": e.gap}
-                for name, each in evaluated.items()
-                for e in each
-            ]
-            alt = "The evaluations behind the chart"
-            st.dataframe(pd.DataFrame(rows), hide_index=True, alt=alt)
+        alt = "The evaluations behind the chart"
+        st.dataframe(pd.DataFrame(rows), hide_index=True, alt=alt)

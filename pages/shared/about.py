@@ -5,6 +5,7 @@ from functools import cache
 import streamlit as st
 
 from flatdiff.system.files import PROJECT_ROOT
+from pages.shared.folded import folded
 
 MEASURES = PROJECT_ROOT / "docs" / "measures"
 
@@ -13,8 +14,12 @@ def about(measure: str) -> None:
     """Show a measure's documentation, folded; nothing where a page itself explains all."""
     if not (MEASURES / f"{measure}.md").exists():
         return
-    with st.expander("What this is, and when to trust it", icon=":material/menu_book:"):
-        st.markdown(_text(measure))
+    folded(
+        "What this is, and when to trust it",
+        lambda: st.markdown(_text(measure)),
+        f"about-{measure}",
+        icon=":material/menu_book:",
+    )
 
 
 @cache

@@ -10,6 +10,7 @@ from flatdiff.landscape import toy
 from flatdiff.landscape.toy import Place, Step
 from flatdiff.views.teaching.toy import DESCENT_SCALE, NUM_STAGES, Trail, toy_paths, toy_step
 from pages.shared.choose import seed_input, whole_number
+from pages.shared.folded import folded
 from pages.shared.glossary import explained
 
 STARTS: dict[str, tuple[float, float]] = {
@@ -186,5 +187,8 @@ st.caption(
     "Algorithm 1. A loss of two weights shows a mechanism; what SAM does to a network is measured "
     "on the other pages."
 )
-with st.expander("Numbers of the step in slow motion"):
-    st.dataframe(numbers_of(step), alt="Weights and gradients of the step in slow motion")
+folded(
+    "Numbers of the step in slow motion",
+    lambda: st.dataframe(numbers_of(step), alt="Weights and gradients of the step in slow motion"),
+    "numbers-step",
+)

@@ -1,5 +1,7 @@
 """Theory, second half: how far the prior moves, and what a flat minimum covers."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -23,6 +25,7 @@ from flatdiff.paper.theory.random_features import (
     Slice,
     effective_perturbations,
 )
+from pages.shared.folded import folded
 
 NUM_MEMBERS = 24
 TABLE_SIZES = (0.1, 0.2, 0.4, 0.6, 0.8, LARGEST)
@@ -110,13 +113,16 @@ def verdict(here: Bounds) -> None:
 
 def bound_numbers(found: Bounds, ratio: np.ndarray) -> None:
     """Both charts as tables."""
-    with st.expander("Numbers"):
-        names = ("KL", "as printed", "corrected", "any δ of this size")
-        values = (found.kl, found.printed, found.corrected, found.ball)
-        table = pd.DataFrame({"Δ": found.sizes, **dict(zip(names, values, strict=True))})
-        st.dataframe(table, hide_index=True, alt="KL and its bounds by size")
-        grid = pd.DataFrame(ratio, SIZES[1:].round(3), [f"{mix:g}°" for mix in MIXES])
-        st.dataframe(grid.rename_axis("Δ"), alt="KL over the printed bound by size and mix")
+    folded("Numbers", partial(_bound_tables, found, ratio), "numbers-bounds")
+
+
+def _bound_tables(found: Bounds, ratio: np.ndarray) -> None:
+    names = ("KL", "as printed", "corrected", "any δ of this size")
+    values = (found.kl, found.printed, found.corrected, found.ball)
+    table = pd.DataFrame({"Δ": found.sizes, **dict(zip(names, values, strict=True))})
+    st.dataframe(table, hide_index=True, alt="KL and its bounds by size")
+    grid = pd.DataFrame(ratio, SIZES[1:].round(3), [f"{mix:g}°" for mix in MIXES])
+    st.dataframe(grid.rename_axis("Δ"), alt="KL over the printed bound by size and mix")
 
 
 def covered_set(features: RandomFeatures, size: float, along: Slice, seed: int) -> None:

@@ -1,11 +1,13 @@
 """Theory, first half: perturbed weights are a perturbed prior, which stays Gaussian."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from flatdiff.paper.theory.figures import gaussian_contours, loss_map
-from flatdiff.paper.theory.lab import Equality, check_equality, check_moments
+from flatdiff.paper.theory.lab import Equality, Moments, check_equality, check_moments
 from flatdiff.paper.theory.random_features import (
     ACTIVATIONS,
     Activation,
@@ -16,6 +18,7 @@ from flatdiff.paper.theory.random_features import (
     tilt_of,
 )
 from flatdiff.paper.theory.tilted_priors import STANDARD, THREE
+from pages.shared.folded import folded
 from pages.shared.rows import in_rows
 
 PRIORS = {"one Gaussian": STANDARD, "three Gaussians": THREE}
@@ -115,6 +118,10 @@ def show_equality(found: Equality, *, edge: bool) -> None:
 
 def equality_numbers(found: Equality) -> None:
     """Means of both sides, the constant, and every point."""
+    folded("Numbers", partial(_equality_tables, found), "numbers-equality")
+
+
+def _equality_tables(found: Equality) -> None:
     rows = {
         "mean, left side, x from p": found.mean(found.left, found.prior),
         "mean, right side, x from p": found.mean(found.right, found.prior),
@@ -124,12 +131,11 @@ def equality_numbers(found: Equality) -> None:
     }
     if found.perturbed is not None:
         rows["mean, right side, x from p̂"] = found.mean(found.right, found.perturbed)
-    with st.expander("Numbers"):
-        st.table(pd.DataFrame({"value": [f"{value:.6g}" for value in rows.values()]}, list(rows)))
-        x1, x2 = np.meshgrid(found.ticks, found.ticks)
-        columns = {"x1": x1, "x2": x2, "left": found.left, "right": found.right}
-        table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
-        st.dataframe(table, hide_index=True, alt="Both sides of Eq. 11 at every point")
+    st.table(pd.DataFrame({"value": [f"{value:.6g}" for value in rows.values()]}, list(rows)))
+    x1, x2 = np.meshgrid(found.ticks, found.ticks)
+    columns = {"x1": x1, "x2": x2, "left": found.left, "right": found.right}
+    table = pd.DataFrame({name: values.ravel() for name, values in columns.items()})
+    st.dataframe(table, hide_index=True, alt="Both sides of Eq. 11 at every point")
 
 
 def perturbed_noise(features: RandomFeatures, delta: Delta) -> None:
@@ -166,13 +172,16 @@ def perturbed_noise(features: RandomFeatures, delta: Delta) -> None:
         "Rings at 1, 2 and 3 standard deviations. Source: Corollary 3.4, Eq. 13; Eqs. 35 to 40, "
         "of which 40 has the same sign; it does not reach the KL divergence below."
     )
-    with st.expander("Numbers"):
-        names = ("μ₁", "μ₂", "Σ₁₁", "Σ₁₂", "Σ₂₂")
-        cells = [found.cov[0, 0], found.cov[0, 1], found.cov[1, 1]]
-        summed = [found.summed_cov[0, 0], found.summed_cov[0, 1], found.summed_cov[1, 1]]
-        table = {
-            "with −, as derived": [*found.mean, *cells],
-            "as printed": [*found.printed_mean, *cells],
-            "from a sum over a grid": [*found.summed_mean, *summed],
-        }
-        st.table(pd.DataFrame(table, index=names).map("{:.6f}".format))
+    folded("Numbers", partial(_moment_table, found), "numbers-moments")
+
+
+def _moment_table(found: Moments) -> None:
+    names = ("μ₁", "μ₂", "Σ₁₁", "Σ₁₂", "Σ₂₂")
+    cells = [found.cov[0, 0], found.cov[0, 1], found.cov[1, 1]]
+    summed = [found.summed_cov[0, 0], found.summed_cov[0, 1], found.summed_cov[1, 1]]
+    table = {
+        "with −, as derived": [*found.mean, *cells],
+        "as printed": [*found.printed_mean, *cells],
+        "from a sum over a grid": [*found.summed_mean, *summed],
+    }
+    st.table(pd.DataFrame(table, index=names).map("{:.6f}".format))

@@ -1,5 +1,7 @@
 """Claim: are the flat checkpoints the better ones?"""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -15,6 +17,7 @@ from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.base import with_error
 from pages.shared.choose import choose_checkpoints, plain
 from pages.shared.drawer import settings_drawer
+from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.rows import in_rows
@@ -113,6 +116,5 @@ st.caption(
 )
 st.subheader("What the paper reports", divider="gray")
 for title, reported in TABLES.items():
-    with st.expander(title):
-        st.table(reported)
+    folded(title, partial(st.table, reported), f"reported-{title}")
 st.caption("Other networks and other data: compare the pattern of the rows, not the values.")

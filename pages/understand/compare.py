@@ -1,6 +1,7 @@
 """Compare: everything that is measured of some checkpoints, on one sheet."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import streamlit as st
 
@@ -15,6 +16,7 @@ from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views import SECTIONS
 from pages.shared.choose import choose_checkpoints, plain
 from pages.shared.draw import draw_all
+from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.record import download
@@ -41,26 +43,16 @@ def in_a_line(part: Part, num_asked: int, items: Sequence[Measured]) -> str:
     return f"**{part.title}**" + (f" · {plain(said)}" if said else "")
 
 
-@st.fragment
-def show_part(part: Part, num_asked: int, items: Sequence[Measured], expanded: bool) -> None:
-    """Pictures, numbers and caveat of one measure, once it is open: drawing all takes seconds."""
-    shown = st.expander(
-        in_a_line(part, num_asked, items),
-        expanded=expanded,
-        key=f"part-{part.name}",
-        on_change="rerun",
-    )
-    if not shown.open:
+def show_part(part: Part, num_asked: int, items: Sequence[Measured]) -> None:
+    """Pictures, numbers and caveat of one measure."""
+    st.caption(MEASURES[part.measure].question)
+    if not num_asked:
+        st.info("None of these checkpoints is a diffusion model, which this is asked of.")
         return
-    with shown:
-        st.caption(MEASURES[part.measure].question)
-        if not num_asked:
-            st.info("None of these checkpoints is a diffusion model, which this is asked of.")
-            return
-        if sum(item.done for item in items) < num_asked:
-            st.info("Run above does the rest.")
-        if items:
-            show_items(part, items)
+    if sum(item.done for item in items) < num_asked:
+        st.info("Run above does the rest.")
+    if items:
+        show_items(part, items)
 
 
 def show_items(part: Part, items: Sequence[Measured]) -> None:
@@ -91,7 +83,13 @@ if not any(job.num_done for handle in handles if (job := handle.job()) is not No
 items = list[Measured]()
 for number, part in enumerate(PARTS):  # the first picture need not wait for the last result
     own = found(parts[part.name])
-    show_part(part, len(parts[part.name]), own, expanded=number == 0)
+    asked = len(parts[part.name])
+    folded(
+        in_a_line(part, asked, own),
+        partial(show_part, part, asked, own),
+        f"part-{part.name}",
+        expanded=number == 0,
+    )
     items += own
 st.subheader("Summary", divider="gray", anchor="summary")
 st.dataframe(

@@ -1,6 +1,7 @@
 """Ruler: how far does everything that moves the weights move them?"""
 
 from collections.abc import Sequence
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -9,6 +10,7 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.landscape.perturbation_sizes import Mark, Scales, ruler
 from flatdiff.views.perturbation_sizes import ruler_dots
 from pages.shared.choose import all_cards, choose_checkpoints, label, size
+from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of
 
@@ -61,11 +63,12 @@ st.caption(
     "Rounding: one symmetric grid a tensor, from the largest weight. Other checkpoints: those of "
     "the same training run. All of it follows from the weights alone."
 )
-with st.expander("Numbers"):
-    rows = [
-        {"checkpoint": title, "kind": mark.kind, "how much": mark.label, "‖δ‖ / ‖θ‖": value}
-        for title, (_, found) in marks.items()
-        for mark in found
-        for value in [mark.relative_norm]
-    ]
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Every mark on the ruler")
+rows = [
+    {"checkpoint": title, "kind": mark.kind, "how much": mark.label, "‖δ‖ / ‖θ‖": value}
+    for title, (_, found) in marks.items()
+    for mark in found
+    for value in [mark.relative_norm]
+]
+alt = "Every mark on the ruler"
+table = partial(st.dataframe, pd.DataFrame(rows), hide_index=True, alt=alt)
+folded("Numbers", table, "numbers-ruler")

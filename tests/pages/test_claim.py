@@ -4,9 +4,10 @@ from dataclasses import replace
 
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.engine.engine import Engine
+from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS
 from pages.shared.runs import runs_of
-from tests.pages.test_pages import engine, fill, opened, texts  # noqa: F401  (a fixture)
+from tests.pages.test_pages import engine, fill, opened, texts, unfold  # noqa: F401  (a fixture)
 from tests.tiny import tiny_recipe
 
 
@@ -27,6 +28,9 @@ def test_claim_queues_every_measure_once(engine: Engine) -> None:  # noqa: F811
     charts = shown.get("plotly_chart")
     assert len(charts) == len([column for column in COLUMNS if column.group == "benefit"])
     assert "All numbers" in [header.value for header in shown.subheader]
+    tables = len(shown.table)
+    unfold(shown, *(f"reported-{title}" for title in TABLES))
+    assert len(shown.table) == tables + len(TABLES)
 
 
 def test_an_average_and_an_earlier_state_are_no_runs(engine: Engine) -> None:  # noqa: F811

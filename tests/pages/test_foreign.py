@@ -18,7 +18,16 @@ from flatdiff.measures.request import make_request
 from flatdiff.settings import digest
 from pages.shared import weights
 from tests.pages.stored import arrays_for
-from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, requests_of, texts  # noqa: F401
+from tests.pages.test_pages import (  # noqa: F401
+    MEASURING,
+    PAGES,
+    engine,
+    fill,
+    opened,
+    requests_of,
+    texts,
+    unfold,
+)
 from tests.tiny import tiny_recipe
 
 NASTY = "<b>x<b> $y$ [l](e) *z* :red[r] `c`"
@@ -141,10 +150,10 @@ def test_an_early_stop_leaves_pairs_to_compare(engine: Engine) -> None:  # noqa:
 
 def test_relatives_are_checkpoints_of_the_same_run(engine: Engine) -> None:  # noqa: F811
     """The distance is computed here; without a recipe, nothing is known of a run."""
-    assert "Other checkpoints" not in kinds(opened("understand/ruler.py"))
+    assert "Other checkpoints" not in kinds(ruler())
     move(engine.root, {"recipe": tiny_recipe()})
     add(engine.root, "tiny", "later", recipe=tiny_recipe(steps=13))
-    table = opened("understand/ruler.py").dataframe[0].value
+    table = ruler().dataframe[0].value
     marks = table[table["kind"] == "Other checkpoints"].set_index("checkpoint")
     assert dict(marks["how much"]) == {"ADM (tiny)": "sam", "ADM +SAM (tiny)": "adm"}
     adm, sam = (read_tensors(engine.root, card) for card in two(engine.root))
@@ -155,6 +164,11 @@ def test_relatives_are_checkpoints_of_the_same_run(engine: Engine) -> None:  # n
 def two(root: Path) -> list[Card]:
     """tiny/adm and tiny/sam."""
     return [read_card(root, f"tiny/{name}") for name in ("adm", "sam")]
+
+
+def ruler() -> AppTest:
+    """With its numbers."""
+    return unfold(opened("understand/ruler.py"), "numbers-ruler")
 
 
 def kinds(shown: AppTest) -> set[str]:

@@ -63,6 +63,14 @@ def opened(page: str) -> AppTest:
     return AppTest.from_file(str(PAGES / page), default_timeout=30).run()
 
 
+def unfold(shown: AppTest, *keys: str) -> AppTest:
+    """Open what is folded on a page, by its keys."""
+    for key in keys:
+        shown.session_state[key] = True
+    assert not shown.run().exception
+    return shown
+
+
 def requests_of(engine: Engine, page: str) -> list[Request]:
     """What a page asks for when nobody has touched it."""
     cards = [card for card in list_cards(engine.root) if isinstance(card, Card)]
@@ -170,6 +178,11 @@ def test_full_page_comes_from_the_store(engine: Engine, page: str) -> None:
     assert "From store, computed" in texts(shown)
     assert not any(button.label == "Run" for button in shown.button)
     assert "Nothing computed" not in texts(shown)
+    folds = [f"{part}-{m}" for m in MEASURING[page] for part in ("about", "numbers", "record")]
+    tables = len(shown.dataframe)
+    unfold(shown, *folds)
+    # The numbers and where they come from; a card of the gallery has neither.
+    assert len(shown.dataframe) >= tables + 2 or page == "gallery/checkpoints.py"
 
 
 @pytest.mark.parametrize("page", list(MEASURING))

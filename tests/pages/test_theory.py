@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.pages.test_pages import unfold
+
 PAGE = Path(__file__).resolve().parents[2] / "pages" / "teach" / "theory.py"
 PRIOR, BOUND = "The prior", "The bound"
 CHARTS = {PRIOR: 3, "The noise": 1, BOUND: 2, "What is covered": 2}  # by part
@@ -99,6 +101,17 @@ def test_corners_of_the_settings(m: str, seed: str, delta: str, kind: str) -> No
         page = opened(part, m=m, seed=seed, delta=delta, kind=kind)
         assert len(page.get("plotly_chart")) == charts
         assert part != PRIOR or "Equal at all 1,681 points" in verdicts(page)
+
+
+@pytest.mark.parametrize(
+    ("part", "key"), [(PRIOR, "equality"), ("The noise", "moments"), (BOUND, "bounds")]
+)
+def test_numbers_stand_behind_the_charts(part: str, key: str) -> None:
+    """Folded, and drawn once they are opened."""
+    page = opened(part)
+    before = len(page.table) + len(page.dataframe)
+    unfold(page, f"numbers-{key}")
+    assert len(page.table) + len(page.dataframe) > before
 
 
 def test_the_link_is_the_view() -> None:

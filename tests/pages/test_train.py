@@ -185,6 +185,7 @@ def test_evaluated_run_shows_flatness_and_samples(root: Path) -> None:
     assert "Time that evaluations took of the whole: mine\\/adm" in texts(shown)
     assert shown.selectbox(key="samples_of").options == ["mine/adm"]
     shown.session_state["flatness"] = "gap"
+    shown.session_state["numbers-runs"] = True
     shown.run()
     axis = list(charts(shown).values())[1]["layout"]["yaxis"]
     assert axis["title"]["text"] == "rise of the loss under weight noise"
