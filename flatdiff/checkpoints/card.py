@@ -151,7 +151,7 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
     """
     try:
         folder = resolve_inside(root, checkpoint_id)
-        path = resolve_inside(root, f"{checkpoint_id}/{CARD_FILE}")
+        path = _file_in(root, folder, CARD_FILE)
         if not path.is_file():
             raise CheckpointError(f"no checkpoint {checkpoint_id!r}; {_known(root)}")
         status = path.stat()
@@ -161,11 +161,19 @@ def read_card(root: Path, checkpoint_id: str) -> Card:
     except UNREADABLE as error:
         why = as_sentence(str(error))
         raise CheckpointError(f"the card of {checkpoint_id} cannot be read: {why}") from None
-    if not resolve_inside(root, f"{checkpoint_id}/{WEIGHTS_FILE}").is_file():
+    if not _file_in(root, folder, WEIGHTS_FILE).is_file():
         raise CheckpointError(f"{checkpoint_id} has a card but no {WEIGHTS_FILE}")
     if card.id != checkpoint_id:
         card = dataclasses.replace(card, family=folder.parent.name, name=folder.name)
     return card
+
+
+def _file_in(root: Path, folder: Path, name: str) -> Path:
+    """Of a checkpoint's folder; a link must not lead out either."""
+    path = folder / name
+    if path.is_symlink():
+        return resolve_inside(root, path.relative_to(root.resolve()).as_posix())
+    return path
 
 
 @lru_cache(maxsize=2048)  # the gallery lists hundreds of cards at every click

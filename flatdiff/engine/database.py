@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from flatdiff.engine.recent import Changes
 from flatdiff.engine.refusals import why_refused
 from flatdiff.errors import StoreError, StoreUnavailableError
 
@@ -32,6 +33,7 @@ ABSENT = ("no such table", "no such column")
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)
 
 log = logging.getLogger("flatdiff.engine")
+_CHANGES: dict[Path, Changes] = {}
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -75,6 +77,7 @@ class Database:
 
     Attributes:
         set_aside: where this opening has put a damaged file; None where there was none.
+        changes: what all of this process have written to the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -84,6 +87,7 @@ class Database:
             StoreError: the folder cannot be written, or the file is newer.
         """
         self.path = path.resolve()
+        self.changes = _CHANGES.setdefault(self.path, Changes())
         self._doing = "opened"
         self.set_aside: Path | None = None
         self._local = threading.local()
@@ -205,8 +209,11 @@ class Database:
             raise self._explained(error) from None
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, key: str | None = None) -> Iterator[sqlite3.Connection]:
         """One transaction, begun as a writer so that two processes never deadlock.
+
+        Args:
+            key: of what is written; None for more than one.
 
         Raises:
             StoreError: the file is damaged, or cannot be written now; nothing was written.
@@ -216,6 +223,8 @@ class Database:
                 yield db
         except UNREADABLE as error:
             raise self._explained(error) from None
+        finally:
+            self.changes.note(key)
 
     def _explained(self, error: sqlite3.DatabaseError | UnicodeDecodeError) -> Exception:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without the extended part

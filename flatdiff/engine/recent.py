@@ -1,22 +1,28 @@
-"""Recent results are kept assembled: pages ask for the same ones at every click.
+"""Recent results are kept assembled, recent rows read: pages ask for the same ones at every click.
 
 Of a measurement in the making only the newest state is kept, and of all together so many bytes: a
 server that computes for weeks must not grow. While it is computed, that state serves everybody for
 a second, as a class that watches it would have every item read again by every visitor.
+
+Rows serve until this process writes of them, and for a moment at most, as other programs write,
+too. Each question to the file lets go of Python's lock, and where thirty pages are drawn at once,
+a thread that has let go waits for all others.
 """
 
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from flatdiff.measures.request import Request
 
 MOST_BYTES = 48 << 20  # a sheet of many checkpoints needs all of its results at once
+LOOK_S = 0.3  # that what was read of the file serves, if nobody here writes of it
+MOST_ROWS = 5000
 FRESH_S = 1.0  # that what is said of a measurement serves everybody while it is computed
 
 
@@ -99,3 +105,67 @@ class Recent:
 def size_of(result: Any) -> int:
     """Bytes of the arrays of a result record."""
     return sum(value.nbytes for value in vars(result).values() if isinstance(value, np.ndarray))
+
+
+T = TypeVar("T")
+Stamp = tuple[int, int]
+
+
+class Changes:
+    """What this process has written, by key: numbers that grow."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._all = 0
+        self._of: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def note(self, key: str | None = None) -> None:
+        """Something was written of a key; of any, without one."""
+        with self._lock:
+            if key is None:
+                self._all += 1
+                self._of.clear()
+            else:
+                self._of[key] = self._of.get(key, 0) + 1
+
+    def stamp(self, key: str) -> Stamp:
+        """Another one after every change."""
+        with self._lock:
+            return self._all, self._of.get(key, 0)
+
+
+class Looks(Generic[T]):
+    """Rows by key, as they were read a moment ago."""
+
+    def __init__(
+        self, changes: Changes, read: Callable[[Sequence[str]], Mapping[str, T]], for_s: float
+    ) -> None:
+        """Read what is asked for and not known.
+
+        Args:
+            changes: of what is read.
+            read: rows of some keys; none of a key that has none.
+            for_s: seconds that a look serves.
+        """
+        self._changes, self._read, self._for_s = changes, read, for_s
+        self._kept: dict[str, tuple[Stamp, float, T | None]] = {}
+
+    def __call__(self, keys: Iterable[str]) -> dict[str, T]:
+        """Rows of those that have one."""
+        stamps = {key: self._changes.stamp(key) for key in keys}
+        now = time.monotonic()
+        kept = {key: self._kept.get(key) for key in stamps}
+        found = {
+            key: look[2]
+            for key, look in kept.items()
+            if look is not None and look[0] == stamps[key] and now - look[1] < self._for_s
+        }
+        if missing := [key for key in stamps if key not in found]:
+            read = self._read(missing)
+            if len(self._kept) > MOST_ROWS:
+                self._kept.clear()
+            # A change meanwhile has another stamp, so that what was read before it serves nobody.
+            self._kept.update({key: (stamps[key], now, read.get(key)) for key in missing})
+            found.update({key: read.get(key) for key in missing})
+        return {key: row for key in stamps if (row := found[key]) is not None}

@@ -16,6 +16,7 @@ from pathlib import Path
 from flatdiff.engine.database import Database
 from flatdiff.engine.ends import End, Ends, write_end
 from flatdiff.engine.job import ACTIVE, CANCELLED, DONE, FAILED, QUEUED, RUNNING, Job
+from flatdiff.engine.recent import LOOK_S, Looks
 from flatdiff.engine.seal import unsealed
 from flatdiff.engine.speed.timings import Timings
 from flatdiff.errors import CheckpointError, StoreError
@@ -42,6 +43,7 @@ class Store:
         self.database = Database(path)
         self.ends = Ends(self.database)
         self.timings = Timings(self.database)
+        self._looks = Looks(self.database.changes, self._read, LOOK_S)
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -82,17 +84,21 @@ class Store:
 
     def job(self, key: str) -> Job | None:
         """One job, or None."""
-        rows = self.database.rows(f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key = ?", (key,))
-        return next((self.ends.over(_job(row)) for row in rows), None)
+        return self.jobs_of((key,)).get(key)
 
     def jobs_of(self, keys: Iterable[str]) -> dict[str, Job]:
-        """Those there are of some keys, in one look."""
-        wanted = json.dumps(list(keys))
+        """Those there are of some keys, in one look.
+
+        What other programs write is seen after `LOOK_S` at the latest.
+        """
+        return {key: self.ends.over(job) for key, job in self._looks(keys).items()}
+
+    def _read(self, keys: Sequence[str]) -> dict[str, Job]:
         rows = self.database.rows(
             f"SELECT {_JOB_COLUMNS} FROM jobs WHERE key IN (SELECT value FROM json_each(?))",
-            (wanted,),
+            (json.dumps(list(keys)),),
         )
-        return {row[0]: self.ends.over(_job(row)) for row in rows}
+        return {row[0]: _job(row) for row in rows}
 
     def jobs(self, states: Sequence[str] | None = None) -> list[Job]:
         """Jobs in the order of their arrival, all or those in some states.
@@ -110,7 +116,7 @@ class Store:
 
     def claim(self, key: str) -> bool:
         """Take an active job for this process; False where another living process has it."""
-        with self.database.transaction() as db:
+        with self.database.transaction(key) as db:
             row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
             if row is None or row[1] not in ACTIVE:
                 return False
@@ -124,14 +130,14 @@ class Store:
 
     def extend(self, key: str, num_items: int) -> None:
         """Note that a job needs so many items; it never comes to need fewer."""
-        with self.database.transaction() as db:
+        with self.database.transaction(key) as db:
             db.execute(
                 "UPDATE jobs SET num_items = max(num_items, ?) WHERE key = ?", (num_items, key)
             )
 
     def finish(self, key: str, state: str, error: str | None = None) -> None:
         """Close a job as done, failed or cancelled; done only where nothing is missing."""
-        with self.database.transaction() as db:
+        with self.database.transaction(key) as db:
             if state == DONE and self._num_missing(key):
                 _requeue(db, key)  # a tile was damaged and dropped meanwhile
                 return
@@ -156,7 +162,7 @@ class Store:
 
     def request_cancel(self, key: str) -> None:
         """Ask whoever computes a job to stop; one that nobody computes is cancelled at once."""
-        with self.database.transaction() as db:
+        with self.database.transaction(key) as db:
             row = db.execute("SELECT owner, state FROM jobs WHERE key = ?", (key,)).fetchone()
             if row is None or row[1] not in ACTIVE:
                 return
@@ -206,7 +212,7 @@ class Store:
         blob = encode_arrays(results)
         sha256 = _tile_digest(f"{key} {first_item} {len(results)} {float(seconds)!r}", blob)
         row = (key, first_item, len(results), blob, sha256, seconds)
-        with self.database.transaction() as db:
+        with self.database.transaction(key) as db:
             db.execute("INSERT OR IGNORE INTO tiles VALUES (?, ?, ?, ?, ?, ?)", row)
             db.execute("UPDATE jobs SET environment = ? WHERE key = ?", (environment, key))
 

@@ -95,6 +95,8 @@ def resolve_inside(root: Path, name: str) -> Path:
         FlatdiffError: the name is absolute, climbs out, or follows a link out.
     """
     root = root.resolve()
+    if _has_no_links(root, name):
+        return root / name
     try:
         path = (root / name).resolve()
     except (ValueError, RuntimeError):  # a NUL or a lone surrogate; a link to itself
@@ -103,6 +105,18 @@ def resolve_inside(root: Path, name: str) -> Path:
     if path == root or path.is_symlink() or not path.is_relative_to(root):
         raise FlatdiffError(f"{name!r} is not a name inside {root}")
     return path
+
+
+def _has_no_links(root: Path, name: str) -> bool:
+    """Whether a name goes straight down; resolving asks the disk ten times as often."""
+    parts = name.split("/")
+    plain = name.isprintable() and all(part.strip(".") for part in parts)
+    if not plain or os.sep != "/":
+        return False
+    try:
+        return not any(root.joinpath(*parts[: k + 1]).is_symlink() for k in range(len(parts)))
+    except OSError:  # no access
+        return False
 
 
 def not_written(path: Path, error: OSError) -> str:

@@ -60,8 +60,8 @@ def job_panel(
 
 def _progress_of(handles: Sequence[Handle]) -> list[Progress]:
     """Of those that were ever asked for, in one look at what else is being computed."""
-    jobs = [job for handle in handles if (job := handle.job()) is not None]
-    return shared_engine().progress(jobs)
+    jobs = shared_engine().store.jobs_of(handle.key for handle in handles)
+    return shared_engine().progress(list(jobs.values()))
 
 
 def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) -> None:

@@ -23,11 +23,11 @@ class Refusing:
         store.database.transaction = self.transaction
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, key: str | None = None) -> Iterator[sqlite3.Connection]:
         """As the database's own."""
         if self.refuses:
             raise StoreUnavailableError("no space is left")
-        with self._transaction() as db:
+        with self._transaction(key) as db:
             yield db
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flatdiff.engine.recent import Recent
+from flatdiff.engine.recent import Changes, Looks, Recent
+from flatdiff.engine.store import Store
 from flatdiff.measures.request import Request
 from tests.subjects import surface_request
 
@@ -126,3 +128,72 @@ def test_many_threads_agree_on_the_count() -> None:
     for thread in threads:
         thread.join()
     assert results._bytes == 1000 * len(results._kept) <= 3500
+
+
+class File:
+    """Rows that are counted as they are read."""
+
+    def __init__(self) -> None:
+        self.rows, self.reads = {"a": 1, "b": 2}, list[list[str]]()
+        self.changes = Changes()
+        self.looks = Looks(self.changes, self.read, 60.0)
+
+    def read(self, keys: Sequence[str]) -> dict[str, int]:
+        """Of those there are."""
+        self.reads.append(list(keys))
+        return {key: self.rows[key] for key in keys if key in self.rows}
+
+
+def test_rows_are_read_once_until_they_change() -> None:
+    """What is not there is remembered, too; a change of one key leaves the others known."""
+    file = File()
+    for _ in range(3):
+        assert file.looks(["a", "b", "none"]) == {"a": 1, "b": 2}
+    assert file.reads == [["a", "b", "none"]]
+    file.rows["a"] = 5
+    file.changes.note("a")
+    assert file.looks(["a", "b"]) == {"a": 5, "b": 2}
+    assert file.reads[1:] == [["a"]]
+    file.changes.note()
+    file.looks(["b", "none"])
+    assert file.reads[2:] == [["b", "none"]]
+
+
+def test_what_changed_while_it_was_read_is_read_again() -> None:
+    """Whoever asked first may have the old row; nobody after the change."""
+    file = File()
+    read = file.read
+
+    def slow(keys: Sequence[str]) -> dict[str, int]:
+        found = read(keys)
+        file.rows["a"] = 9
+        file.changes.note("a")
+        return found
+
+    looks = Looks(file.changes, slow, 60.0)
+    assert looks(["a"]) == {"a": 1}
+    assert looks(["a"]) == {"a": 9}
+
+
+def test_a_look_serves_for_a_moment_only() -> None:
+    """Another program may have written meanwhile."""
+    file = File()
+    looks = Looks(file.changes, file.read, 0.05)
+    looks(["a"])
+    file.rows["a"] = 7
+    time.sleep(0.06)
+    assert looks(["a"]) == {"a": 7}
+
+
+def test_two_stores_of_one_file_see_each_others_changes_at_once(store: Store) -> None:
+    """Of one program; others are seen a moment later."""
+    other = Store(store.database.path)
+    request = surface_request()
+    assert store.job(request.key) is None
+    other.submit(request)
+    assert (job := store.job(request.key)) is not None
+    assert job.state == "queued"
+    other.finish(request.key, "failed", "no")
+    assert (job := store.job(request.key)) is not None
+    assert job.state == "failed"
+    other.close()

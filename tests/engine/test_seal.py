@@ -31,6 +31,7 @@ def changed(store: Store, column: str, value: object, table: str = "jobs") -> No
     store.close()
     with closing(sqlite3.connect(store.database.path)) as db, db:
         db.execute(f"UPDATE {table} SET {column} = ?", (value,))
+    store.database.changes.note()  # as it is seen a moment later
 
 
 def job_of(store: Store, request: Request) -> Job:

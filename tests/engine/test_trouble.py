@@ -78,12 +78,12 @@ class Disk:
         store.database.transaction = self.transaction
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, key: str | None = None) -> Iterator[sqlite3.Connection]:
         """As the database's own."""
         if self.trouble is not None:
             self.refused += 1
             raise self.trouble
-        with self._transaction() as db:
+        with self._transaction(key) as db:
             yield db
 
 

@@ -81,6 +81,24 @@ def test_full_sheet_comes_from_the_store(engine: Engine) -> None:  # noqa: F811
     assert files(shown) == ["Report (HTML)", "Data (ZIP)"]
 
 
+def test_a_sheet_asks_the_file_rarely(
+    engine: Engine,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Thirty visitors wait for each other at every question; once for all jobs, not for each."""
+    asked = requests_of(engine)
+    for request in asked:
+        fill(engine, request)
+    shown, questions = opened(PAGE), list[str]()
+    rows = engine.store.database.rows
+    counted = lambda text, *values: questions.append(text) or rows(text, *values)  # noqa: E731
+    monkeypatch.setattr(engine.store.database, "rows", counted)
+    engine.store.database.changes.note()
+    monkeypatch.setattr(engine.store._looks, "_for_s", 60.0)  # however slow this machine is
+    assert not shown.run().exception
+    assert 0 < len(questions) < len(asked) / 2
+
+
 def test_failed_sheet_says_why_and_stays_usable(engine: Engine) -> None:  # noqa: F811
     """One measurement of many; the others are shown."""
     for request in requests_of(engine):

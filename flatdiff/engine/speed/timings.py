@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from math import isfinite
 
 from flatdiff.engine.database import Database
+from flatdiff.engine.recent import LOOK_S, Looks
 from flatdiff.engine.speed.speeds import Place, Speeds
 from flatdiff.system.speed import Speed, noted
 
+SPEEDS = "(speeds)"  # no job has that key
 SHORTEST_S = 1e-9  # of what a coarse clock has seen as nothing
 LARGEST_LOG = 50.0  # beyond the age of the universe: a byte has changed
 
@@ -21,10 +23,11 @@ class Timings:
     def __init__(self, database: Database) -> None:
         """Nothing is read yet."""
         self._database = database
+        self._looks = Looks(database.changes, self._read, LOOK_S)
 
     def note(self, taken: Mapping[Place, float]) -> None:
         """Remember what each kind of work took just now, in seconds."""
-        with self._database.transaction() as db:
+        with self._database.transaction(SPEEDS) as db:
             for place, seconds in taken.items():
                 new = noted(_known(db, place), max(seconds, SHORTEST_S))
                 row = (*place, new.log_mean, new.log_var, new.count)
@@ -32,8 +35,12 @@ class Timings:
 
     def speeds(self) -> Speeds:
         """All there are."""
+        return self._looks((SPEEDS,))[SPEEDS]
+
+    def _read(self, _keys: object) -> dict[str, Speeds]:
         rows = self._database.rows("SELECT * FROM speeds")
-        return Speeds({row[:5]: Speed(*row[5:]) for row in rows if _sound(*row[5:])})
+        known = {row[:5]: Speed(*row[5:]) for row in rows if _sound(*row[5:])}
+        return {SPEEDS: Speeds(known)}
 
 
 def _known(db: sqlite3.Connection, place: Place) -> Speed | None:
