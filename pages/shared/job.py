@@ -61,7 +61,7 @@ def job_panel(
 def _progress_of(handles: Sequence[Handle]) -> list[Progress]:
     """Of those that were ever asked for, in one look at what else is being computed."""
     jobs = shared_engine().store.jobs_of(handle.key for handle in handles)
-    return shared_engine().progress(list(jobs.values()))
+    return shared_engine().progress([jobs[h.key] for h in handles if h.key in jobs])
 
 
 def _ready(handles: Sequence[Handle], known: Sequence[Progress], primary: bool) -> None:
