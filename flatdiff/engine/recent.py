@@ -155,17 +155,16 @@ class Looks(Generic[T]):
         """Rows of those that have one."""
         stamps = {key: self._changes.stamp(key) for key in keys}
         now = time.monotonic()
-        kept = {key: self._kept.get(key) for key in stamps}
         found = {
             key: look[2]
-            for key, look in kept.items()
-            if look is not None and look[0] == stamps[key] and now - look[1] < self._for_s
+            for key, stamp in stamps.items()
+            if (look := self._kept.get(key)) and look[0] == stamp and now - look[1] < self._for_s
         }
         if missing := [key for key in stamps if key not in found]:
             read = self._read(missing)
+            found |= {key: read.get(key) for key in missing}
             if len(self._kept) > MOST_ROWS:
                 self._kept.clear()
             # A change meanwhile has another stamp, so that what was read before it serves nobody.
-            self._kept.update({key: (stamps[key], now, read.get(key)) for key in missing})
-            found.update({key: read.get(key) for key in missing})
+            self._kept |= {key: (stamps[key], now, found[key]) for key in missing}
         return {key: row for key in stamps if (row := found[key]) is not None}

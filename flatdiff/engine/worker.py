@@ -71,7 +71,7 @@ def evaluate_tile(
             results.append(request.definition.evaluate(subject, request.settings, item))
             items.append(timed.lap())
     seconds = stretch.wall_s()
-    _mind_the_share(stretch)
+    _mind_the_share(stretch.share(), seconds)
     effort = Effort(items, loading, preparing, not next(_tiles), laps.wall())
     return TileResult(results, seconds, _environment(subject.device), effort)
 
@@ -93,12 +93,11 @@ class Laps:
         return time.perf_counter() - self._began
 
 
-def _mind_the_share(stretch: Stretch) -> None:
+def _mind_the_share(share: float, wall_s: float) -> None:
     """Tell how much of a processor a tile got, and see that the next gets any."""
-    wall_s = stretch.wall_s()
     if wall_s > SHORT_S:
-        METER.note(stretch.share())
-    if wall_s > LONG_S and stretch.share() < STARVED_SHARE and not METER.on_gpu:
+        METER.note(share)
+    if wall_s > LONG_S and share < STARVED_SHARE and not METER.on_gpu:
         leave_idle_class()
 
 

@@ -19,11 +19,13 @@ def show_histories(cards: Sequence[Card]) -> None:
         key="histories",
         alt="Training loss by step, one line a run",
     )
+    folded("Numbers", partial(_numbers, cards), "numbers-histories")
+
+
+def _numbers(cards: Sequence[Card]) -> None:
     rows = [
         {"run": label(card), "step": int(step), "loss": loss}
         for card in cards
         for step, loss in card.loss_history
     ]
-    alt = "The losses behind the chart"
-    table = partial(st.dataframe, pd.DataFrame(rows), hide_index=True, alt=alt)
-    folded("Numbers", table, "numbers-histories")
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="The losses behind the chart")

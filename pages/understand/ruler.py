@@ -1,6 +1,6 @@
 """Ruler: how far does everything that moves the weights move them?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import pandas as pd
@@ -30,6 +30,17 @@ def relatives_of(card: Card, known: Sequence[Card]) -> list[Card]:
     """The other checkpoints of the same training run: other weights of it, or other states."""
     run = [other for other in known if card.recipe is not None and other.recipe == card.recipe]
     return [other for other in run if other.id != card.id and small_enough(other)]
+
+
+def numbers(marks: Mapping[str, tuple[str, Sequence[Mark]]]) -> None:
+    """Every mark, a row each."""
+    rows = [
+        {"checkpoint": title, "kind": mark.kind, "how much": mark.label, "‖δ‖ / ‖θ‖": value}
+        for title, (_, found) in marks.items()
+        for mark in found
+        for value in [mark.relative_norm]
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Every mark on the ruler")
 
 
 st.title("One ruler")
@@ -63,12 +74,4 @@ st.caption(
     "Rounding: one symmetric grid a tensor, from the largest weight. Other checkpoints: those of "
     "the same training run. All of it follows from the weights alone."
 )
-rows = [
-    {"checkpoint": title, "kind": mark.kind, "how much": mark.label, "‖δ‖ / ‖θ‖": value}
-    for title, (_, found) in marks.items()
-    for mark in found
-    for value in [mark.relative_norm]
-]
-alt = "Every mark on the ruler"
-table = partial(st.dataframe, pd.DataFrame(rows), hide_index=True, alt=alt)
-folded("Numbers", table, "numbers-ruler")
+folded("Numbers", partial(numbers, marks), "numbers-ruler")
