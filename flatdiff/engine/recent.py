@@ -2,7 +2,8 @@
 
 Of a measurement in the making only the newest state is kept, and of all together so many bytes: a
 server that computes for weeks must not grow. While it is computed, that state serves everybody for
-a second, as a class that watches it would have every item read again by every visitor.
+a moment, as a class that watches it would have every item read again by every visitor: a second
+where it took long to assemble, less where it did not, so that the first picture is soon there.
 
 Rows serve until this process writes of them, and for a moment at most, as other programs write,
 too. Each question to the file lets go of Python's lock, and where thirty pages are drawn at once,
@@ -24,6 +25,7 @@ MOST_BYTES = 48 << 20  # a sheet of many checkpoints needs all of its results at
 LOOK_S = 0.3  # that what was read of the file serves, if nobody here writes of it
 MOST_ROWS = 5000
 FRESH_S = 1.0  # that what is said of a measurement serves everybody while it is computed
+MOST_SHARE = 0.05  # of the time, at most, goes into assembling one that changes; or once a second
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class _Known:
     """A result as it was."""
 
     num_done: int  # items, at least
-    at: float  # on the monotonic clock
+    at: float  # on the monotonic clock, when its assembling began
+    took_s: float
     result: Any
 
     def serves(self, num_done: int, *, growing: bool) -> bool:
         """Whether it will do for somebody who asks for so many items."""
-        fresh = growing and time.monotonic() - self.at < FRESH_S
+        for_s = min(FRESH_S, self.took_s / MOST_SHARE)
+        fresh = growing and time.monotonic() - self.at < for_s
         return num_done == self.num_done or (fresh and num_done > self.num_done)
 
 
@@ -72,10 +76,12 @@ class Recent:
             with self._lock:  # by another, meanwhile
                 if (known := self._look(request.key, num_done, growing)) is not None:
                     return known.result
-            known = _Known(num_done, time.monotonic(), self._assemble(request))
+            began = time.monotonic()
+            result = self._assemble(request)
+            known = _Known(num_done, began, time.monotonic() - began, result)
             with self._lock:
                 self._keep(request.key, known)
-        return known.result
+        return result
 
     def _look(self, key: str, num_done: int, growing: bool) -> _Known | None:
         known = self._kept.get(key)

@@ -127,6 +127,14 @@ def surface_checks(result: SurfaceResult) -> list[Row]:
     ]
 
 
+def what_to_doubt(results: Sequence[SurfaceResult]) -> str:
+    """In pictures of these, in units of the loss and in a few words."""
+    floor = np.nanmax([result.noise_floor for result in results])
+    error = np.nanmax([result.error_estimate for result in results])
+    off = f", and between computed points it may be off by {error:.2g}" if error > 0 else ""
+    return f"A rise below {floor:.2g} may be chance{off}"
+
+
 def _centre_error(result: SurfaceResult) -> str:
     """Where one looks, and where a hundredth of the range is much."""
     if not np.isfinite(result.centre_error):

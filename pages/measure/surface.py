@@ -12,7 +12,7 @@ from flatdiff.engine.engine import Handle
 from flatdiff.measures.request import make_request, unfit
 from flatdiff.views import SECTIONS, Series, View
 from flatdiff.views.base import Point
-from flatdiff.views.surface import valley_pictures
+from flatdiff.views.surface import valley_pictures, what_to_doubt
 from flatdiff.views.surfaces.loss_scale import common_range
 from flatdiff.views.surfaces.overlay import MAX_OVERLAID, overlay_3d, overlay_lines
 from flatdiff.views.surfaces.plot import (
@@ -35,6 +35,7 @@ from pages.shared.atlas import (
 from pages.shared.choose import measurable, plain
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
+from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
@@ -250,15 +251,22 @@ if partners:
 for entry in series:
     if entry.result.note:
         st.info(f"{plain(entry.title)}: {entry.result.note}")
-st.subheader("Is this picture right?", divider="gray")
-checks = SECTIONS["surface"].reading([(entry.title, entry.result) for entry in series])
-# One column a checkpoint: two or three fit on any screen, eight checks in a row do not.
-st.dataframe(checks.set_index("checkpoint").T, alt="Checks of each surface")
-st.caption(
-    "The noise floor is the standard deviation of the loss over other draws of the panel: a rise "
-    "below it may be chance. The interpolation error is the largest one found at points that the "
-    "interpolation was not told of. Planes can mislead; another seed is another plane."
-)
+
+
+def checks() -> None:
+    """One column a checkpoint: two or three fit on any screen, eight checks in a row do not."""
+    found = SECTIONS["surface"].reading([(entry.title, entry.result) for entry in series])
+    st.dataframe(found.set_index("checkpoint").T, alt="Checks of each surface")
+    st.caption(
+        "The noise floor is the standard deviation of the loss over other draws of the panel: a "
+        "rise below it may be chance. The interpolation error is the largest one found at points "
+        "that the interpolation was not told of. Planes can mislead; another seed is another "
+        "plane."
+    )
+
+
+doubt = what_to_doubt([entry.result for entry in series])
+folded(f"**Is this picture right?** · {doubt}", checks, "checks")
 numbers(cards, handles)
 record(handles, View(log=log, names=names, trajectory=trajectory(places), point=point))
 if atlases:

@@ -1,5 +1,6 @@
 """The job panel of a measurement page: what it costs, Run, progress, Cancel, stored."""
 
+import time
 from bisect import bisect
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -22,6 +23,11 @@ from pages.shared.choose import plain
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
 REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
+
+# How often a page looks: often at first for whoever pressed Run, until there is a first picture.
+LOOK_S, FIRST_LOOK_S = 1.0, 0.25
+FIRST_S = 6.0  # since Run
+PRESSED = "pressed"  # in the session: when Run was pressed last, on the monotonic clock
 
 # Where a server has guests: what one of them may have going at a time, in presses of Run.
 MAX_RUNS = 3
@@ -101,13 +107,15 @@ def _cost(seconds: Span | None) -> str:
 
 
 def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
-    """Progress, once a second; the page itself is drawn again only when there is more to see."""
+    """Progress; the page itself is drawn again only when there is more to see."""
+    eager = not drawn and _pressed_just_now()
 
-    @st.fragment(run_every=1.0)
+    @st.fragment(run_every=FIRST_LOOK_S if eager else LOOK_S)
     def watch() -> None:
         found = _progress_of(handles)
-        finer = details(handles) > drawn
-        if finer or _stage(found) != stage or not any(progress.active for progress in found):
+        finer = details(handles) > drawn or (drawn and _stage(found) != stage)
+        over = not any(progress.active for progress in found)
+        if finer or over or (eager and not _pressed_just_now()):
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(min(done / max(total, 1), 1.0), text=_progress_text(found, done, total))
@@ -127,6 +135,10 @@ def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
             st.caption(f"{why}: it goes on for them, and shows here when done.")
 
     watch()
+
+
+def _pressed_just_now() -> bool:
+    return time.monotonic() - st.session_state.get(PRESSED, -FIRST_S) < FIRST_S
 
 
 def _watcher() -> str:
@@ -214,6 +226,7 @@ def _do_what_was_asked(handles: Sequence[Handle]) -> None:
     """
     action, pressed_for = st.session_state.pop(_asked_by(handles), (None, set()))
     if action is not None and pressed_for & _checkpoints(handles):
+        st.session_state[PRESSED] = time.monotonic()
         action(handles)
 
 

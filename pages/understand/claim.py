@@ -100,20 +100,26 @@ st.caption(
     "drawn faint, resemble them and are counted nowhere. The test is exact, over all orders of "
     "the runs: of three, none can be decided at 5 %; of five, one in sixty."
 )
-st.subheader("All numbers", divider="gray")
-rows = {names[card.id]: [with_error(*value) for value in values[card.id]] for card in cards}
-table = pd.DataFrame(rows, index=list(numbers)).T
-st.dataframe(table, alt="Every measure of every checkpoint")
-st.caption("Mean ± one standard error; an eigenvalue ± its residual. All at default settings.")
-found = pd.DataFrame(
-    {benefit: [cell_of(agreement(one, benefit)) for one in sharp] for benefit in good},
-    index=sharp,
-)
-st.table(found)
-st.caption(
-    "Spearman's rank correlation over training runs, +1 where the flattest is the best and so on "
-    "down, and how often chance alone does as much."
-)
+
+
+def all_numbers() -> None:
+    """Every measure of every checkpoint, and how often each agrees with each benefit."""
+    rows = {names[card.id]: [with_error(*value) for value in values[card.id]] for card in cards}
+    table = pd.DataFrame(rows, index=list(numbers)).T
+    st.dataframe(table, alt="Every measure of every checkpoint")
+    st.caption("Mean ± one standard error; an eigenvalue ± its residual. All at default settings.")
+    found = pd.DataFrame(
+        {benefit: [cell_of(agreement(one, benefit)) for one in sharp] for benefit in good},
+        index=sharp,
+    )
+    st.table(found)
+    st.caption(
+        "Spearman's rank correlation over training runs, +1 where the flattest is the best and so "
+        "on down, and how often chance alone does as much."
+    )
+
+
+folded("All numbers, and every measure against every benefit", all_numbers, "numbers-claim")
 st.subheader("What the paper reports", divider="gray")
 for title, reported in TABLES.items():
     folded(title, partial(st.table, reported), f"reported-{title}")

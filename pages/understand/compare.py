@@ -91,12 +91,15 @@ for number, part in enumerate(PARTS):  # the first picture need not wait for the
         expanded=number == 0,
     )
     items += own
-st.subheader("Summary", divider="gray", anchor="summary")
-st.dataframe(
-    summary(items),
-    alt="Every quantity of every checkpoint with its error",
-)
-st.caption(LEGEND)
+
+
+def all_numbers() -> None:
+    """One row a checkpoint."""
+    st.dataframe(summary(items), alt="Every quantity of every checkpoint with its error")
+    st.caption(LEGEND)
+
+
+folded("**Summary** · every number of every checkpoint", all_numbers, "summary")
 st.subheader("To keep", divider="gray")
 with st.container(horizontal=True):
     download(

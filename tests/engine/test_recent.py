@@ -50,10 +50,21 @@ def test_a_state_is_assembled_once_and_the_newest_is_kept() -> None:
     assert len(made) == 3
 
 
+def slow(made: list[str]) -> Recent:
+    """Takes a twentieth of a second to assemble."""
+
+    def assemble(request: Request) -> Made:
+        time.sleep(0.05)
+        made.append(request.key)
+        return Made(request, np.zeros(125))
+
+    return Recent(assemble)
+
+
 def test_one_in_the_making_serves_everybody_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it is a second old, or done."""
     made: list[str] = []
-    results, (one,) = recent(made), requests(1)
+    results, (one,) = slow(made), requests(1)
     first = results(one, 1, growing=True)
     assert results(one, 5, growing=True) is first
     assert results(one, 5) is not first, "done: all of it"
@@ -63,10 +74,25 @@ def test_one_in_the_making_serves_everybody_for_a_moment(monkeypatch: pytest.Mon
     assert len(made) == 3
 
 
+def test_what_is_assembled_at_once_is_never_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first picture of a surface would wait for the second of an empty one."""
+    clock = (k / 100 for k in range(100))
+    monkeypatch.setattr("flatdiff.engine.recent.time.monotonic", lambda: next(clock))
+    made: list[str] = []
+    results, (one,) = recent(made), requests(1)
+    results(one, 1, growing=True)  # a hundredth of a second: serves for a fifth
+    results(one, 2, growing=True)
+    assert len(made) == 1
+    for _ in range(20):
+        next(clock)
+    results(one, 3, growing=True)
+    assert len(made) == 2
+
+
 def test_an_earlier_state_is_no_later_one() -> None:
     """As after the store was cleared."""
     made: list[str] = []
-    results, (one,) = recent(made), requests(1)
+    results, (one,) = slow(made), requests(1)
     results(one, 5, growing=True)
     results(one, 1, growing=True)
     assert len(made) == 2
@@ -75,13 +101,7 @@ def test_an_earlier_state_is_no_later_one() -> None:
 def test_those_who_ask_at_once_wait_for_one() -> None:
     """Instead of assembling the same."""
     made: list[str] = []
-
-    def slowly(request: Request) -> Made:
-        time.sleep(0.05)
-        made.append(request.key)
-        return Made(request, np.zeros(125))
-
-    results, (one,) = Recent(slowly), requests(1)
+    results, (one,) = slow(made), requests(1)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: results(one, 1), range(8)))
     assert len(made) == 1
@@ -164,13 +184,13 @@ def test_what_changed_while_it_was_read_is_read_again() -> None:
     file = File()
     read = file.read
 
-    def slow(keys: Sequence[str]) -> dict[str, int]:
+    def slowly(keys: Sequence[str]) -> dict[str, int]:
         found = read(keys)
         file.rows["a"] = 9
         file.changes.note("a")
         return found
 
-    looks = Looks(file.changes, slow, 60.0)
+    looks = Looks(file.changes, slowly, 60.0)
     assert looks(["a"]) == {"a": 1}
     assert looks(["a"]) == {"a": 9}
 

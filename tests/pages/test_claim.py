@@ -27,10 +27,9 @@ def test_claim_queues_every_measure_once(engine: Engine) -> None:  # noqa: F811
     assert not shown.exception
     charts = shown.get("plotly_chart")
     assert len(charts) == len([column for column in COLUMNS if column.group == "benefit"])
-    assert "All numbers" in [header.value for header in shown.subheader]
-    tables = len(shown.table)
-    unfold(shown, *(f"reported-{title}" for title in TABLES))
-    assert len(shown.table) == tables + len(TABLES)
+    unfold(shown, "numbers-claim", *(f"reported-{title}" for title in TABLES))
+    assert [list(frame.value.index) for frame in shown.dataframe] == [["ADM", "ADM +SAM"]]
+    assert len(shown.table) == 1 + len(TABLES)
 
 
 def test_an_average_and_an_earlier_state_are_no_runs(engine: Engine) -> None:  # noqa: F811

@@ -15,9 +15,18 @@ from flatdiff.measures.request import Request, make_request
 from flatdiff.reports.sheet import PARTS, sheet_requests
 from pages.shared import record
 from tests.pages.test_foreign import NASTY, add, tiny_root  # noqa: F401
-from tests.pages.test_pages import MEASURING, PAGES, engine, fill, opened, texts  # noqa: F401
+from tests.pages.test_pages import (  # noqa: F401
+    MEASURING,
+    PAGES,
+    engine,
+    fill,
+    opened,
+    texts,
+    unfold,
+)
 
 PAGE = "understand/compare.py"
+SHEET = [*(part.title for part in PARTS), "Summary"]
 
 
 def requests_of(engine: Engine) -> list[Request]:  # noqa: F811
@@ -60,7 +69,7 @@ def test_running_sheet_shows_what_is_there(engine: Engine) -> None:  # noqa: F81
     shown = opened(PAGE)
     assert not shown.exception
     assert any(button.label == "Cancel" for button in shown.button)
-    assert part_names(shown) == [part.title for part in PARTS]
+    assert part_names(shown) == SHEET
     assert "0 of 2 checkpoints are measured" in " ".join(labels(shown))
 
 
@@ -68,10 +77,10 @@ def test_full_sheet_comes_from_the_store(engine: Engine) -> None:  # noqa: F811
     """Nothing computes here; what differs stands above what came out."""
     for request in requests_of(engine):
         fill(engine, request)
-    shown = opened(PAGE)
+    shown = unfold(opened(PAGE), "summary")
     assert not shown.exception
     assert "From store, computed" in texts(shown)
-    assert part_names(shown) == [part.title for part in PARTS]
+    assert part_names(shown) == SHEET
     differ, *others = (frame.value for frame in shown.dataframe)
     table = next(frame for frame in others if "LPF rise, absolute" in frame.index)
     assert "method" in differ.index

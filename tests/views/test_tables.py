@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from flatdiff.views import SECTIONS
+from flatdiff.views.surface import what_to_doubt
 from tests.results import RESULTS, exposure, lpf, quantization, samples, sensitivity, surface
 from tests.subjects import changed
 
@@ -28,6 +29,15 @@ def test_hole_of_a_surface_is_a_row() -> None:
     table = SECTIONS["surface"].table(result)
     assert len(table) == 15
     assert table.loss.isna().sum() == 1
+
+
+def test_what_to_doubt_is_the_worst_of_the_surfaces() -> None:
+    """By numbers made up; an exact surface misses nothing between its points."""
+    exact = changed(surface(), noise_floor=0.02, error_estimate=0.0)
+    other = changed(surface(), noise_floor=0.01, error_estimate=0.004)
+    assert what_to_doubt([exact]) == "A rise below 0.02 may be chance"
+    both = "A rise below 0.02 may be chance, and between computed points it may be off by 0.004"
+    assert what_to_doubt([exact, other]) == both
 
 
 def test_rows_of_the_others() -> None:

@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,8 @@ print("up", flush=True)
 input()
 cluster.close()
 """
+
+LATE_S = 5.0
 
 
 @pytest.mark.parametrize("is_killed", [True, False])
@@ -47,6 +50,32 @@ def test_no_process_and_no_file_is_left(is_killed: bool, tmp_path: Path) -> None
         _, left = psutil.wait_procs(processes, 15)
         assert [process.cmdline() for process in left if process.is_running()] == []
     until(lambda: not list((tmp_path / "tmp").iterdir()), "a file is left")
+
+
+def test_no_worker_misses_its_scheduler_though_its_nanny_is_late(tmp_path: Path) -> None:
+    """As on a busy machine: it would complain in the log, with a traceback, before it is ended."""
+    log = tmp_path / "log"
+    with log.open("wb") as errors:
+        program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        )
+    with program:
+        assert program.stdout
+        assert program.stdout.readline() == b"up\n"
+        processes = psutil.Process(program.pid).children(recursive=True)
+        (nanny,) = (one for one in processes if one.children())
+        (scheduler,) = (one for one in processes if one not in (nanny, *nanny.children(True)))
+        nanny.suspend()
+        program.send_signal(signal.SIGKILL)
+        time.sleep(LATE_S)
+        assert scheduler.status() != psutil.STATUS_ZOMBIE, "it has ended before its worker"
+        nanny.resume()
+        _, left = psutil.wait_procs(processes, 15)
+        assert left == []
+    assert log.read_text() == ""
 
 
 EARLY = """
