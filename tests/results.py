@@ -7,6 +7,7 @@ import numpy as np
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.atlas import AtlasResult, AtlasSettings
+from flatdiff.measures.blocks import BlocksResult, BlocksSettings
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
@@ -23,7 +24,14 @@ from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.sharpness import SharpnessResult, SharpnessSettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
 from flatdiff.reports.measured import Measured
-from tests.subjects import QuadraticSubject, card_of, computed, digits_subject, random_hessians
+from tests.subjects import (
+    QuadraticSubject,
+    card_of,
+    computed,
+    digits_subject,
+    random_hessians,
+    random_slopes,
+)
 
 SETTINGS: dict[str, Any] = {
     "samples": SamplesSettings(num_images=3, num_sampling_steps=2, bits=(4,)),
@@ -56,6 +64,14 @@ def sharpness(count: int | None = None) -> SharpnessResult:
     """Two balls, two steps."""
     settings = SharpnessSettings(radii=(0.01, 0.1), num_ascent_steps=2)
     return computed(QuadraticSubject(random_hessians()), "sharpness", settings, count)
+
+
+def blocks(count: int | None = None) -> BlocksResult:
+    """Of the three modules of a quadratic subject."""
+    settings = BlocksSettings(blocks=("0", "1", "2"), num_perturbations=4, lpf_sigma=0.1)
+    return computed(
+        QuadraticSubject(random_hessians(), random_slopes()), "blocks", settings, count
+    )
 
 
 def rescaling(count: int | None = None) -> RescalingResult:
@@ -123,6 +139,7 @@ RESULTS = {
     "lpf": lpf,
     "radius": radius,
     "sharpness": sharpness,
+    "blocks": blocks,
     "rescaling": rescaling,
     "curvature": curvature,
     "quantization": quantization,

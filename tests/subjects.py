@@ -96,9 +96,9 @@ class QuadraticSubject(Subject):
         """Not cached."""
         return self._plane(seed, normalization)
 
-    def rounded(self, scheme: Any, layer: str | None = None) -> Tensor:
+    def rounded(self, scheme: Any, names: Any = None) -> Tensor:
         """Not cached."""
-        return self._rounded(scheme, layer)
+        return self._rounded(scheme, names)
 
     @property
     def num_steps(self) -> int:
@@ -122,7 +122,8 @@ class QuadraticSubject(Subject):
 
     def _mean_loss(self, parameters: dict[str, Tensor]) -> Tensor:
         """What can be differentiated."""
-        theta = torch.cat([tensor.flatten() for tensor in parameters.values()])
+        known = [(slot.name, slot.of(self.weights.theta)) for slot in self.weights.slots]
+        theta = torch.cat([parameters.get(name, own).flatten() for name, own in known])
         offset = theta - self.weights.origin
         curved = 0.5 * torch.einsum("i,nij,j->n", offset, self.hessians, offset)
         return (curved + self.slopes @ offset + self.constants).mean()
@@ -145,10 +146,15 @@ def random_hessians(seed: int = 0) -> Tensor:
     return draws + draws.mT
 
 
+def random_slopes(seed: int = 0) -> Tensor:
+    """Another one for each member."""
+    return torch.randn(NUM_MEMBERS, NUM_WEIGHTS, generator=torch.Generator().manual_seed(seed))
+
+
 def linear_subject(seed: int = 0) -> QuadraticSubject:
     """No curvature at all."""
-    slopes = torch.randn(NUM_MEMBERS, NUM_WEIGHTS, generator=torch.Generator().manual_seed(seed))
-    return QuadraticSubject(torch.zeros(NUM_MEMBERS, NUM_WEIGHTS, NUM_WEIGHTS), slopes)
+    flat = torch.zeros(NUM_MEMBERS, NUM_WEIGHTS, NUM_WEIGHTS)
+    return QuadraticSubject(flat, random_slopes(seed))
 
 
 def computed(subject: Subject, measure: str, settings: Any, num_items: int | None = None) -> Any:

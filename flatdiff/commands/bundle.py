@@ -10,9 +10,10 @@ from flatdiff.engine.bundle import BUNDLE_FILE, export_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.atlas import AtlasSettings
+from flatdiff.measures.blocks import BlocksSettings
 from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
@@ -54,6 +55,7 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("surface", card, LINE) for card in cards),
         *(make_request("nearby", card, where) for card in cards for where in NEARBY),
         *(make_request("atlas", card, AtlasSettings()) for card in pair),
+        *(make_request("blocks", card, completed(BlocksSettings(), root, card)) for card in pair),
         *_between(cards),
     ]
     return list({request.key: request for request in requests}.values())

@@ -5,7 +5,7 @@ passes through one forward pass, exact but for rounding. The network is differen
 that share the memory of its weights, so that the weights themselves are never touched.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from flatdiff.errors import CheckpointError
 from flatdiff.landscape.directions import gaussian
-from flatdiff.landscape.flat_weights import FlatWeights, Vector
+from flatdiff.landscape.flat_weights import FlatWeights, Slot, Vector
 from flatdiff.landscape.spectrum import (
     Eigenpairs,
     Quadrature,
@@ -35,17 +35,42 @@ EIGEN_TOLERANCE = 1e-3  # relative, of the eigenvalues whose vectors become axes
 class Curvature:
     """The Hessian of one loss; derivatives are taken where the weights are when asked."""
 
-    def __init__(self, weights: FlatWeights, terms: Callable[[], Iterable[LossTerm]]) -> None:
+    def __init__(
+        self,
+        weights: FlatWeights,
+        terms: Callable[[], Iterable[LossTerm]],
+        slots: Sequence[Slot] | None = None,
+    ) -> None:
+        """Of a network.
+
+        Args:
+            weights: of it.
+            terms: of the loss.
+            slots: tensors to differentiate by, P weights together; default: all.
+        """
         self.weights = weights
         self.terms = terms
+        self.slots = weights.slots if slots is None else slots
         # Called before each step of a search that takes minutes; may raise to end it.
         self.between_products: Callable[[], None] = lambda: None
         # Every cell of a surface asks for the same vectors; finding them costs 200 forwards.
         self.eigenpairs = lru_cache(maxsize=1)(self._eigenpairs)
 
+    def within(self, names: Collection[str]) -> "Curvature":
+        """Of some tensors alone, all others fixed: a diagonal block of the Hessian."""
+        part = Curvature(
+            self.weights, self.terms, [slot for slot in self.slots if slot.name in names]
+        )
+        part.between_products = lambda: self.between_products()
+        return part
+
+    def __len__(self) -> int:
+        """P."""
+        return sum(slot.shape.numel() for slot in self.slots)
+
     def gradient(self) -> Vector:
         """g, (P,)."""
-        total = torch.zeros_like(self.weights.theta)
+        total = self.weights.theta.new_zeros(len(self))
         for term in self.terms():
             leaves = self._leaves()
             total += _flat(torch.autograd.grad(term(leaves), list(leaves.values())))
@@ -57,8 +82,9 @@ class Curvature:
 
     def hessian_vector_product(self, vector: Vector) -> Vector:
         """H v, (P,)."""
-        total = torch.zeros_like(self.weights.theta)
-        parts = [slot.of(vector) for slot in self.weights.slots]
+        total = self.weights.theta.new_zeros(len(self))
+        pieces = vector.split([slot.shape.numel() for slot in self.slots])
+        parts = [piece.view(slot.shape) for piece, slot in zip(pieces, self.slots, strict=True)]
         with sdpa_kernel(SDPBackend.MATH):  # fused attention has one derivative and no second
             for term in self.terms():
                 leaves = self._leaves()
@@ -69,10 +95,8 @@ class Curvature:
 
     def _leaves(self) -> dict[str, Tensor]:
         """Views of theta that gradients can be taken by; taking them changes nothing."""
-        weights = self.weights
-        return {
-            slot.name: slot.of(weights.theta).detach().requires_grad_() for slot in weights.slots
-        }
+        theta = self.weights.theta
+        return {slot.name: slot.of(theta).detach().requires_grad_() for slot in self.slots}
 
     # -- the spectrum -----------------------------------------------------------------------
 
@@ -94,7 +118,7 @@ class Curvature:
         """Top of the spectrum at the checkpoint; the seed is that of the start vector."""
         point, origin = self.weights.theta, self.weights.origin
         assert torch.allclose(point, origin, 0, 0, equal_nan=True), "not at the checkpoint"
-        start = self._numpy(gaussian(len(origin), seed, 0).to(origin))
+        start = self._numpy(gaussian(len(self), seed, 0).to(origin))
         return top_eigenpairs(self._product, start, count, tolerance)
 
     def lanczos(self, num_steps: int, seed: int) -> Quadrature:
@@ -103,7 +127,7 @@ class Curvature:
 
     def signs(self, seed: int) -> Vector:
         """The probe of a Lanczos run, (P,): independent signs."""
-        return self.vector(random_signs(len(self.weights), seed))
+        return self.vector(random_signs(len(self), seed))
 
     def vector(self, values: NDArray[Any]) -> Vector:
         """A direction that was found, such as an eigenvector, along which weights can move."""

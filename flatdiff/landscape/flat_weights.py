@@ -4,7 +4,7 @@
 from the origin and coming back is one copy.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -50,6 +50,14 @@ class FlatWeights:
     def __len__(self) -> int:
         return len(self.origin)
 
+    def only(self, vector: Vector, names: Collection[str]) -> Vector:
+        """A direction within some tensors, 0 in all others."""
+        kept = torch.zeros_like(vector)
+        for slot in self.slots:
+            if slot.name in names:
+                slot.of(kept).copy_(slot.of(vector))
+        return kept
+
     @contextmanager
     def moved(self, *terms: tuple[float, Vector]) -> Iterator[None]:
         """Theta = origin + sum of coefficient * direction inside, exactly origin after.
@@ -82,15 +90,17 @@ def _slots(model: nn.Module) -> Iterator[Slot]:
         start += parameter.numel()
 
 
-def quantized_weights(weights: FlatWeights, scheme: Scheme, layer: str | None = None) -> Vector:
-    """The origin with every tensor rounded on its own, or with one of them alone, (P,).
+def quantized_weights(
+    weights: FlatWeights, scheme: Scheme, names: Collection[str] | None = None
+) -> Vector:
+    """The origin with every tensor rounded on its own, or with some of them alone, (P,).
 
     Raises:
         CheckpointError: weights are NaN or infinite.
     """
     quantized = weights.origin.clone()
     for slot in weights.slots:
-        if layer in (None, slot.name):
+        if names is None or slot.name in names:
             values = slot.of(weights.origin).float().cpu().numpy()
             slot.of(quantized).copy_(torch.from_numpy(fake_quantize(values, scheme)))
     return quantized

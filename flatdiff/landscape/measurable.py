@@ -20,6 +20,7 @@ from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.spectrum import Eigenpairs, Quadrature
 
 Losses = NDArray[np.float32]  # (N,), one a panel member
+Names = tuple[str, ...]  # of tensors in the state dict
 Vector = Any  # of theta's length, wherever the weights live; a measure only hands it back
 
 
@@ -58,6 +59,8 @@ class MeasurableChains(Protocol):
 @runtime_checkable
 class MeasurableCurvature(Protocol):
     """The Hessian of the panel's loss; see `curvature.Curvature`."""
+
+    def within(self, names: Names) -> "MeasurableCurvature": ...
 
     def gradient_norm(self) -> float: ...
 
@@ -114,14 +117,16 @@ class Measurable(Protocol):
     def at(self, *terms: tuple[float, Vector]) -> AbstractContextManager[None]: ...
 
     def quantized(
-        self, scheme: Scheme, layer: str | None = None
+        self, scheme: Scheme, names: Names | None = None
     ) -> AbstractContextManager[None]: ...
 
-    def quantization_error(self, scheme: Scheme, layer: str | None = None) -> float: ...
+    def quantization_error(self, scheme: Scheme, names: Names | None = None) -> float: ...
 
     def rescaled(self, factor: float, /) -> "Measurable": ...
 
     def noise_direction(self, seed: int, index: int, noise: Noise) -> Vector: ...
+
+    def within(self, vector: Vector, names: Names) -> Vector: ...
 
     def plane(self, seed: int, normalization: Normalization, /) -> tuple[Vector, Vector]: ...
 

@@ -35,7 +35,7 @@ from flatdiff.landscape.directions import (
     plane_through,
 )
 from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
-from flatdiff.landscape.measurable import Losses
+from flatdiff.landscape.measurable import Losses, Names
 from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.objective import draw_panel, objective_of
 from flatdiff.landscape.panel import Panel
@@ -88,12 +88,14 @@ class Subject:
         """Inside: theta = checkpoint + sum of coefficient * direction."""
         return self.weights.moved(*terms)
 
-    def quantized(self, scheme: Scheme, layer: str | None = None) -> AbstractContextManager[None]:
-        """Inside: all of the checkpoint's tensors rounded, or one; 32 bits change nothing."""
-        return self.weights.replaced(self.rounded(scheme, layer))
+    def quantized(
+        self, scheme: Scheme, names: Names | None = None
+    ) -> AbstractContextManager[None]:
+        """Inside: all of the checkpoint's tensors rounded, or some; 32 bits change nothing."""
+        return self.weights.replaced(self.rounded(scheme, names))
 
-    def _rounded(self, scheme: Scheme, layer: str | None = None) -> Vector:
-        return quantized_weights(self.weights, scheme, layer)
+    def _rounded(self, scheme: Scheme, names: Names | None = None) -> Vector:
+        return quantized_weights(self.weights, scheme, names)
 
     def _rescaled(self, factor: float) -> "Subject":
         """The same function from other weights, as a checkpoint of its own; see `rescaling`."""
@@ -135,6 +137,10 @@ class Subject:
             return drawn / drawn.norm()
         return drawn if noise == "absolute" else drawn * self._filter_scales
 
+    def within(self, vector: Vector, names: Names) -> Vector:
+        """A direction within some tensors alone."""
+        return self.weights.only(vector, names)
+
     def eigenvectors(self, count: int, seed: int) -> tuple[Vector, ...]:
         """Of the panel loss's Hessian, from the top down; see `Curvature`."""
         return self.curvature.eigenvectors(count, seed)
@@ -161,12 +167,12 @@ class Subject:
         """How far the current point is from the checkpoint, as a share of ||theta||."""
         return self.relative_norm(self.weights.theta - self.weights.origin)
 
-    def quantization_error(self, scheme: Scheme, layer: str | None = None) -> float:
-        """||w_q - w|| / ||w||, of all weights or of one layer's."""
+    def quantization_error(self, scheme: Scheme, names: Names | None = None) -> float:
+        """||w_q - w|| / ||w||, of all weights or of some tensors'."""
         origin = self.weights.origin
-        change = self.rounded(scheme, layer) - origin  # 0 outside the layer
-        own = [slot.of(origin).flatten() for slot in self.weights.slots if slot.name == layer]
-        return float(change.double().norm() / torch.cat(own or [origin]).double().norm())
+        change = self.rounded(scheme, names) - origin  # 0 outside of them
+        own = origin if names is None else self.within(origin, names)
+        return float(change.double().norm() / own.double().norm())
 
     @property
     def shapes(self) -> Shapes:

@@ -1,7 +1,7 @@
 """The measures flatdiff knows; to add one, write its file and name it here.
 
 base              what a measure is: settings, items, evaluate, assemble
-statistics        means and their standard errors
+statistics        means, rank correlations and their errors
 request           one measurement that somebody wants, and its key
 comparison        is A flatter than B, with an interval
 timesteps         at which noise levels a loss rises
@@ -12,6 +12,7 @@ atlas             samples at every point of a coarse grid over one
 lpf               mean loss under weight noise
 radius            loss against the size of a perturbation
 sharpness         loss at the worst weights within a ball
+blocks            loss with one block of the network perturbed
 rescaling         flatness from rescaled weights
 curvature         eigenvalues, trace and density of the Hessian
 exposure          exposure bias: norms of the predicted noise, and delta
@@ -26,6 +27,7 @@ from typing import Any
 
 from flatdiff.measures import (
     atlas,
+    blocks,
     curvature,
     exposure,
     frechet,
@@ -48,6 +50,7 @@ MEASURES: dict[str, Measure[Any, Any]] = {
         lpf.MEASURE,
         radius.MEASURE,
         sharpness.MEASURE,
+        blocks.MEASURE,
         rescaling.MEASURE,
         curvature.MEASURE,
         exposure.MEASURE,

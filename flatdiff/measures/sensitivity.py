@@ -69,11 +69,11 @@ def _evaluate(subject: "Measurable", settings: SensitivitySettings, item: Item) 
     if layer not in subject.shapes:
         known = ", ".join(name for name, shape in subject.shapes.items() if len(shape) >= 2)
         raise CheckpointError(f"the network has no layer {layer!r}; its layers: {known}")
-    with subject.quantized(scheme, layer):
+    with subject.quantized(scheme, (layer,)):
         losses = subject.losses()
     return {
         "losses": losses,
-        "relative_error": np.array(subject.quantization_error(scheme, layer)),
+        "relative_error": np.array(subject.quantization_error(scheme, (layer,))),
         "parameters": np.array(np.prod(subject.shapes[layer])),
     }
 

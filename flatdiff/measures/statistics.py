@@ -1,4 +1,4 @@
-"""Means over a panel, over pairs or over images, and their standard errors."""
+"""Means over a panel, over pairs or over images, and rank correlations; each with its error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +9,8 @@ import scipy
 from numpy.typing import NDArray
 
 CONFIDENCE = 0.95  # of every interval that is shown
+NUM_RESAMPLES = 5000  # of a bootstrap
+FEWEST = 4  # rows, for a correlation to be worth its name
 
 
 def standard_error(values: NDArray[Any]) -> float:
@@ -126,3 +128,52 @@ def mean_and_error(
 def mean(values: NDArray[Any]) -> float:
     """In float64; NaN where there is nothing to average."""
     return float(np.mean(values, dtype=np.float64)) if np.size(values) else float("nan")
+
+
+@dataclass(frozen=True)
+class RankCorrelation:
+    """Of two columns."""
+
+    rho: float  # Spearman's, in [-1, 1]; NaN where a column is constant or too short
+    low: float  # 95 % interval
+    high: float
+    count: int  # of rows where both are known
+
+
+def rank_correlation(x: NDArray, y: NDArray, seed: int = 0) -> RankCorrelation:
+    """Spearman's rank correlation of the rows where both are known; its interval is a bootstrap.
+
+    Args:
+        x: (n,), for example a measure of sharpness; NaN where not measured.
+        y: (n,), for example what flatness should lower.
+        seed: of the bootstrap over rows.
+    """
+    x, y, count = both_known(x, y)
+    if count < FEWEST or has_no_order(x, y):
+        return RankCorrelation(float("nan"), float("nan"), float("nan"), count)
+    rows = np.random.default_rng(seed).integers(0, count, (NUM_RESAMPLES, count))
+    resampled = spearman(x[rows], y[rows])
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    low, high = np.quantile(resampled[np.isfinite(resampled)], tails)
+    rho = float(spearman(x[None], y[None])[0])
+    return RankCorrelation(rho, float(low), float(high), count)
+
+
+def both_known(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, int]:
+    """The rows where both are, and how many."""
+    known = np.isfinite(x) & np.isfinite(y)
+    return x[known], y[known], int(known.sum())
+
+
+def has_no_order(x: NDArray, y: NDArray) -> bool:
+    """Whether one of them has no order."""
+    return bool(np.ptp(x) == 0 or np.ptp(y) == 0)
+
+
+def spearman(x: NDArray, y: NDArray) -> NDArray[np.float64]:
+    """Pearson's correlation of the ranks of each row, ties sharing theirs; (m, n) to (m,)."""
+    ranks = (scipy.stats.rankdata(values, axis=1) for values in (x, y))
+    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
+    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    product = (a * b).sum(axis=1)
+    return np.divide(product, scale, out=np.full(len(scale), np.nan), where=scale > 0)

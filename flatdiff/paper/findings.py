@@ -20,7 +20,13 @@ from numpy.typing import NDArray
 from flatdiff.checkpoints.card import Card
 from flatdiff.measures.comparison import Rises, compare
 from flatdiff.measures.exposure import ExposureResult
-from flatdiff.measures.statistics import CONFIDENCE, standard_error
+from flatdiff.measures.statistics import (
+    CONFIDENCE,
+    FEWEST,
+    RankCorrelation,
+    rank_correlation,
+    standard_error,
+)
 from flatdiff.paper.claims import CLAIMS, Alike, Claim, Lower, Order
 from flatdiff.paper.quantities import (
     FRECHET_32,
@@ -32,7 +38,6 @@ from flatdiff.paper.quantities import (
     SQUARED_GAP,
     Quantity,
 )
-from flatdiff.paper.rank_correlation import FEWEST, RankCorrelation, rank_correlation
 from flatdiff.paper.reported import number
 from flatdiff.paper.results import Study, name_of
 from flatdiff.reports.columns import Column
@@ -151,7 +156,7 @@ def _order(study: Study, claim: Claim, test: Order) -> Finding:
     both = (test.sharpness, test.benefit)
     x, y = (np.array([study.value(q.column, card)[0] for card in study.cards]) for q in both)
     found = rank_correlation(x, y)
-    titles, count = [study.title(quantity.column) for quantity in both], found.num_checkpoints
+    titles, count = [study.title(quantity.column) for quantity in both], found.count
     compared = f"{' against '.join(titles)}: rank correlation over {count} checkpoints"
     shown = f"is {_interval(found.rho, found.low, found.high)}"
     if not math.isfinite(found.rho):
@@ -200,7 +205,7 @@ def _reported(quantity: Quantity, first: str, second: str) -> str:
 def _reported_order(test: Order) -> str:
     """The end of a sentence: the same correlation of the paper's own numbers."""
     shown = [
-        f"{found.rho:+.2f} over {found.num_checkpoints} ({data})"
+        f"{found.rho:+.2f} over {found.count} ({data})"
         for data in test.sharpness.reported
         if math.isfinite((found := reported_correlation(test, data)).rho)
     ]

@@ -1,74 +1,21 @@
 """The paper's claim is that flat checkpoints are the better ones: here, as ranks over a family.
 
 Every checkpoint has some measures of sharpness and some of what flatness is said to buy; the rank
-correlation (Spearman's) says whether the two orders agree. Its interval is a bootstrap over
-checkpoints. Those of one family are few, and share training runs, so it is wide at best. What may
-be decided is decided over training runs (`runs_agree`), of which averages are no further cases.
+correlation (Spearman's) says whether the two orders agree. What may be decided is decided over
+training runs, of which averages are no further cases.
 """
 
 import itertools
 from dataclasses import dataclass
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
-from flatdiff.measures.statistics import CONFIDENCE
+from flatdiff.measures.statistics import CONFIDENCE, both_known, has_no_order, spearman
 
-NUM_RESAMPLES = 5000
 MOST_EXACT = 8  # runs, of which all orders are tried
 NUM_PERMUTATIONS = 20_000  # of more
 ROUNDING = 1e-9
-FEWEST = 4  # checkpoints, for a correlation to be worth its name
-
-
-@dataclass(frozen=True)
-class RankCorrelation:
-    """Of two columns over checkpoints."""
-
-    rho: float  # Spearman's, in [-1, 1]; NaN where a column is constant or too short
-    low: float  # 95 % interval
-    high: float
-    num_checkpoints: int
-
-
-def rank_correlation(x: NDArray, y: NDArray, seed: int = 0) -> RankCorrelation:
-    """Spearman's rank correlation of the rows where both are known.
-
-    Args:
-        x: (n,), for example a measure of sharpness; NaN where not measured.
-        y: (n,), for example what flatness should lower.
-        seed: of the bootstrap.
-    """
-    x, y, count = _known(x, y)
-    if count < FEWEST or _constant(x, y):
-        return RankCorrelation(float("nan"), float("nan"), float("nan"), count)
-    rows = np.random.default_rng(seed).integers(0, count, (NUM_RESAMPLES, count))
-    resampled = _spearman(x[rows], y[rows])
-    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    low, high = np.quantile(resampled[np.isfinite(resampled)], tails)
-    rho = float(_spearman(x[None], y[None])[0])
-    return RankCorrelation(rho, float(low), float(high), count)
-
-
-def _known(x: NDArray, y: NDArray) -> tuple[NDArray, NDArray, int]:
-    """The rows where both are, and how many."""
-    known = np.isfinite(x) & np.isfinite(y)
-    return x[known], y[known], int(known.sum())
-
-
-def _constant(x: NDArray, y: NDArray) -> bool:
-    """Whether one of them has no order."""
-    return bool(np.ptp(x) == 0 or np.ptp(y) == 0)
-
-
-def _spearman(x: NDArray, y: NDArray) -> NDArray[np.float64]:
-    """Pearson's correlation of the ranks of each row, ties sharing theirs; (m, n) to (m,)."""
-    ranks = (scipy.stats.rankdata(values, axis=1) for values in (x, y))
-    a, b = (rank - rank.mean(axis=1, keepdims=True) for rank in ranks)
-    scale = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
-    product = (a * b).sum(axis=1)
-    return np.divide(product, scale, out=np.full(len(scale), np.nan), where=scale > 0)
 
 
 @dataclass(frozen=True)
@@ -116,8 +63,8 @@ def runs_agree(x: NDArray, y: NDArray, seed: int = 0) -> RunsAgree:
     >>> runs_agree(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0])).p_value  # 2 of 6
     0.3333333333333333
     """
-    x, y, count = _known(x, y)
-    if count < 2 or _constant(x, y):
+    x, y, count = both_known(x, y)
+    if count < 2 or has_no_order(x, y):
         return RunsAgree(float("nan"), float("nan"), count)
     if count <= MOST_EXACT:
         orders = np.array(list(itertools.permutations(range(count))))
@@ -125,6 +72,6 @@ def runs_agree(x: NDArray, y: NDArray, seed: int = 0) -> RunsAgree:
         generator = np.random.default_rng(seed)
         orders = generator.permuted(np.tile(np.arange(count), (NUM_PERMUTATIONS, 1)), axis=1)
         orders[0] = np.arange(count)  # the order that was found is one of them
-    found = _spearman(np.broadcast_to(x, orders.shape), y[orders])
-    rho = float(_spearman(x[None], y[None])[0])
+    found = spearman(np.broadcast_to(x, orders.shape), y[orders])
+    rho = float(spearman(x[None], y[None])[0])
     return RunsAgree(rho, float(np.mean(np.abs(found) >= abs(rho) - ROUNDING)), count)

@@ -3,8 +3,8 @@
 base                what a section is made of; estimates as text
 verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
-surface, nearby, atlas, lpf, radius, sharpness, rescaling, curvature, exposure, quantization,
-sensitivity, samples, frechet    each as the measure of its name is shown
+surface, nearby, atlas, lpf, radius, sharpness, blocks, rescaling, curvature, exposure,
+quantization, sensitivity, samples, frechet    each as the measure of its name is shown
 surfaces            how the loss over a line or a plane is drawn
 perturbation_sizes  every change of the weights on one axis
 training            losses along a run
@@ -18,6 +18,7 @@ import pandas as pd
 
 from flatdiff.views import (
     atlas,
+    blocks,
     curvature,
     exposure,
     frechet,
@@ -41,6 +42,7 @@ SECTIONS: dict[str, Section] = {
     "lpf": lpf.SECTION,
     "radius": radius.SECTION,
     "sharpness": sharpness.SECTION,
+    "blocks": blocks.SECTION,
     "rescaling": rescaling.SECTION,
     "curvature": curvature.SECTION,
     "exposure": exposure.SECTION,

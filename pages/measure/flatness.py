@@ -8,7 +8,6 @@ import streamlit as st
 
 from flatdiff.checkpoints.averages import AVERAGES, BASES, METHODS, RAW, method_name
 from flatdiff.engine.store import ACTIVE
-from flatdiff.landscape.noise import LpfMode
 from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_3
@@ -20,12 +19,11 @@ from pages.shared.drawer import settings_drawer
 from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
-from pages.shared.noise import perturbations_input, sigma_input
+from pages.shared.noise import mode_input, perturbations_input, sigma_input
 from pages.shared.panel import choose_panel
 from pages.shared.record import numbers, record, results_of, series_of
 from pages.shared.verdict import say
 
-MODES: dict[LpfMode, str] = {"absolute": "absolute", "filter_relative": "filter-relative"}
 # As the paper heads its columns.
 KINDS = {RAW: RAW} | {kind: f"+{average.title}" for kind, average in AVERAGES.items()}
 
@@ -53,15 +51,7 @@ cards = choose_checkpoints(drawer, everything=True)
 with drawer:
     columns = st.columns(5)
     with columns[0]:
-        mode = st.selectbox(
-            "Noise",
-            list(MODES),
-            format_func=MODES.__getitem__,
-            key="lpf_mode",
-            bind="query-params",
-            help="Absolute: one sigma for every weight. Relative: sigma in units of each filter's "
-            "size, which rescaling a layer does not change.",
-        )
+        mode = mode_input("lpf_mode", "absolute")
     with columns[1]:
         sigma = sigma_input()
     with columns[2]:

@@ -44,6 +44,7 @@ SURFACE = Listed("measure/surface.py", "Surface", "landscape")
 FLATNESS = Listed("measure/flatness.py", "Flatness", "blur_on")
 DISTANCE = Listed("measure/radius.py", "Distance", "open_in_full")
 SHARPNESS = Listed("measure/sharpness.py", "Sharpness", "trending_up")
+BLOCKS = Listed("measure/blocks.py", "Blocks", "view_week")
 CURVATURE = Listed("measure/curvature.py", "Curvature", "functions")
 EXPOSURE = Listed("measure/exposure.py", "Exposure bias", "show_chart")
 QUANTIZATION = Listed("measure/quantization.py", "Quantization", "compress")
@@ -61,7 +62,7 @@ ACTIVITY = Listed("system/activity.py", "Activity", "list_alt")
 SECTIONS = {
     "Gallery": (CHECKPOINTS, TRAIN),
     "Measure": (
-        *(SURFACE, FLATNESS, DISTANCE, SHARPNESS, CURVATURE),
+        *(SURFACE, FLATNESS, DISTANCE, SHARPNESS, CURVATURE, BLOCKS),
         *(EXPOSURE, QUANTIZATION, SAMPLES, QUALITY),
     ),
     "Understand": (COMPARE, CLAIM, RULER),

@@ -33,6 +33,7 @@ MEASURING = {
     "flatness": ("num_perturbations=4", "num_perturbations=10000"),
     "radius": ("num_directions=2", "num_directions=1000"),
     "sharpness": ("num_ascent_steps=1", "num_ascent_steps=100"),
+    "blocks": ("block_perturbations=4", "block_perturbations=1000"),
     "curvature": ("num_eigenvalues=1&num_probes=2", "num_probes=1000"),
     "exposure": ("num_sampling_steps=2&num_images=2", "num_sampling_steps=500&num_images=10000"),
     "quantization": ("", ""),

@@ -219,6 +219,15 @@ def test_each_tensor_is_rounded_on_its_own(layer: str | None, expected: list[flo
     net.weight.data = torch.tensor([[1000.0, 1.0], [-1000.0, 600.0]])
     net.bias.data = torch.tensor([-0.01, 0.003])
     weights = FlatWeights(net)
-    rounded = quantized_weights(weights, Scheme(bits=2), layer)
+    rounded = quantized_weights(weights, Scheme(bits=2), None if layer is None else (layer,))
     assert rounded.tolist() == pytest.approx(expected)
     assert weights.origin[1] == 1, "the origin is read, never changed"
+
+
+def test_a_direction_within_a_tensor_is_nothing_elsewhere() -> None:
+    """Its own entries, and zeros; what was given is not touched."""
+    weights = FlatWeights(nn.Linear(2, 2))
+    vector = torch.arange(1.0, 7.0)
+    assert weights.only(vector, ["bias"]).tolist() == [0, 0, 0, 0, 5, 6]
+    assert weights.only(vector, ["bias", "weight"]).tolist() == vector.tolist()
+    assert weights.only(vector, []).tolist() == [0] * 6

@@ -75,6 +75,16 @@ def _layer(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {"losses": _losses(draw), **known}
 
 
+def _noisy(draw: Draw, item: Item, settings: Any) -> Arrays:
+    """The later a block, the higher its loss; of all blocks the highest."""
+    return {"losses": _losses(draw) + 0.1 * (1 + item[1] % 20)}
+
+
+def _bent(draw: Draw, item: Item, settings: Any) -> Arrays:
+    names = ("eigenvalue", "residual", "gradient_norm", "parameters")
+    return {name: np.array(draw.uniform(1, 2)) for name in names}
+
+
 def _norms(draw: Draw, item: Item, settings: Any) -> Arrays:
     norms = draw.uniform(7, 8, (settings.num_sampling_steps, item[2]))
     known = {"forward_std": np.linspace(0, 1, len(norms)), "dimension": np.array(64)}
@@ -121,6 +131,9 @@ KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("probe", 2): _probe,
     ("bits", 2): _bits,
     ("layer", 2): _layer,
+    ("noise", 3): _noisy,
+    ("rounded", 2): _noisy,
+    ("bent", 2): _bent,
     ("chunk", 3): _norms,
     ("chunk", 4): _images,
     ("nearby", 3): _nearby,

@@ -58,7 +58,8 @@ def test_empty_sheet_offers_one_run_for_everything(engine: Engine) -> None:  # n
     run.click().run()
     queued = [job.request for job in engine.store.jobs(("queued",))]
     assert {request.key for request in queued} == {r.key for r in requests_of(engine)}
-    elsewhere = {"rescaling", "nearby", "atlas"}  # about measuring, and about points
+    # About measuring, about points, and about parts of one network.
+    elsewhere = {"rescaling", "nearby", "atlas", "blocks"}
     assert {request.measure for request in queued} == set(MEASURES) - elsewhere
 
 

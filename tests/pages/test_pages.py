@@ -15,16 +15,14 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import Card, list_cards
-from flatdiff.checkpoints.tensors import layer_names
 from flatdiff.engine import engine as engine_module
 from flatdiff.engine.bundle import import_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.engine.store import DONE, FAILED, Store
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
-from flatdiff.measures.sensitivity import SensitivitySettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
 from pages.shared.job import details
@@ -39,6 +37,7 @@ MEASURING = {
     "measure/curvature.py": ("curvature",),
     "measure/radius.py": ("radius",),
     "measure/sharpness.py": ("sharpness",),
+    "measure/blocks.py": ("blocks",),
     "measure/exposure.py": ("exposure",),
     "measure/samples.py": ("samples",),
     "measure/quality.py": ("frechet",),
@@ -82,12 +81,10 @@ def requests_of(engine: Engine, page: str) -> list[Request]:
 
 
 def default_settings(measure: str, root: Path, card: Card) -> Any:
-    """Of a page; sensitivity is of every layer of the checkpoint."""
+    """Of a page; some are of every layer or block of the checkpoint."""
     if measure == "surface":
         return SurfaceSettings(mode="interpolated")
-    if measure == "sensitivity":
-        return SensitivitySettings(layers=layer_names(root, card))
-    return MEASURES[measure].settings_type()
+    return completed(MEASURES[measure].settings_type(), root, card)
 
 
 def fill(engine: Engine, request: Request, share: float = 1.0) -> None:

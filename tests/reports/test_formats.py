@@ -88,7 +88,7 @@ def test_csv_through_pandas(measure: str) -> None:
     half = len(table) // 2
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     named = {"samples": "pixel_change", "exposure": "gap", "frechet": "frechet"}
-    named |= {"nearby": "relative_distance", "atlas": "pixel_change"}
+    named |= {"nearby": "relative_distance", "atlas": "pixel_change", "blocks": "noise_rise"}
     named |= dict.fromkeys(("surface", "sensitivity", "sharpness"), "rise")
     name = named.get(measure, "loss")
     expected = {

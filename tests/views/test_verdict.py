@@ -53,6 +53,6 @@ def test_words(found: list[tuple[str, Estimate]], said: str) -> None:
 
 
 def test_every_measuring_page_has_something_to_say() -> None:
-    """Of samples at points, rescaling and single layers no number is better for being less."""
+    """Of samples at points, rescaling, blocks and layers none is better for being less."""
     silent = {name for name, section in SECTIONS.items() if section.headline is None}
-    assert silent == {"atlas", "nearby", "rescaling", "sensitivity"}
+    assert silent == {"atlas", "blocks", "nearby", "rescaling", "sensitivity"}
