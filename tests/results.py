@@ -4,16 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from flatdiff.landscape.flat_weights import FlatWeights
 from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
-from flatdiff.measures.atlas import AtlasResult, AtlasSettings
 from flatdiff.measures.blocks import BlocksResult, BlocksSettings
 from flatdiff.measures.curvature import CurvatureResult, CurvatureSettings
 from flatdiff.measures.exposure import MEASURE as EXPOSURE
 from flatdiff.measures.exposure import ExposureResult, ExposureSettings
 from flatdiff.measures.frechet import FrechetResult, FrechetSettings
 from flatdiff.measures.lpf import LpfResult, LpfSettings
-from flatdiff.measures.nearby import NearbyResult, NearbySettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.radius import RadiusResult, RadiusSettings
 from flatdiff.measures.request import make_request
@@ -22,7 +21,10 @@ from flatdiff.measures.samples import MEASURE as SAMPLES
 from flatdiff.measures.samples import SamplesResult, SamplesSettings
 from flatdiff.measures.sensitivity import SensitivityResult, SensitivitySettings
 from flatdiff.measures.sharpness import SharpnessResult, SharpnessSettings
+from flatdiff.measures.similarity import SimilarityResult, SimilaritySettings
 from flatdiff.measures.surface import SurfaceResult, SurfaceSettings
+from flatdiff.measures.surfaces.atlas import AtlasResult, AtlasSettings
+from flatdiff.measures.surfaces.nearby import NearbyResult, NearbySettings
 from flatdiff.reports.measured import Measured
 from tests.subjects import (
     QuadraticSubject,
@@ -32,6 +34,7 @@ from tests.subjects import (
     random_hessians,
     random_slopes,
 )
+from tests.tiny import TINY, random_network
 
 SETTINGS: dict[str, Any] = {
     "samples": SamplesSettings(num_images=3, num_sampling_steps=2, bits=(4,)),
@@ -72,6 +75,16 @@ def blocks(count: int | None = None) -> BlocksResult:
     return computed(
         QuadraticSubject(random_hessians(), random_slopes()), "blocks", settings, count
     )
+
+
+def similarity(count: int | None = None) -> SimilarityResult:
+    """Of three random networks, in two batches at two levels."""
+    networks = [random_network(TINY, seed) for seed in range(3)]
+    subject = digits_subject(8, model=networks[0])
+    subject.partners = tuple(FlatWeights(network).origin for network in networks[1:])
+    blocks = ("input_blocks.0", "out.2")
+    settings = SimilaritySettings(levels=(0.2, 0.8), num_batches=2, blocks=blocks)
+    return computed(subject, "similarity", settings, count)
 
 
 def rescaling(count: int | None = None) -> RescalingResult:
@@ -140,6 +153,7 @@ RESULTS = {
     "radius": radius,
     "sharpness": sharpness,
     "blocks": blocks,
+    "similarity": similarity,
     "rescaling": rescaling,
     "curvature": curvature,
     "quantization": quantization,
@@ -173,6 +187,8 @@ def measured_item(
     family, _, name = checkpoint.partition("/")
     card = card_of(family=family, name=name, method=name)
     settings = settings or SETTINGS.get(measure) or MEASURES[measure].settings_type()
-    request = make_request(measure, card, settings, Panel(size=4))
+    fewest = MEASURES[measure].min_partners(settings)
+    others = [card_of(family=family, name=f"other-{k}") for k in range(fewest)]
+    request = make_request(measure, card, settings, Panel(size=4), others)
     known = {**PROVENANCE, "checkpoint": checkpoint, "measure": measure}
     return Measured(known, request, card, result)

@@ -71,8 +71,8 @@ def test_each_room_names_its_files(room: Path) -> None:
 @pytest.mark.parametrize("measure", MEASURES)
 def test_a_measure_is_whole(measure: str) -> None:
     """What is missing is named: how it is shown, what it means, where somebody asks for it."""
-    assert (ROOT / f"flatdiff/measures/{measure}.py").is_file()
-    assert (ROOT / f"flatdiff/views/{measure}.py").is_file(), "views/x.py with SECTION"
+    assert list((ROOT / "flatdiff/measures").rglob(f"{measure}.py"))
+    assert list((ROOT / "flatdiff/views").rglob(f"{measure}.py")), "views/x.py with SECTION"
     assert measure in SECTIONS, "one line in views/__init__"
     asked = [path for path in PAGES if f'"{measure}"' in path.read_text("utf-8")]
     assert asked, "a page asks for it"

@@ -9,14 +9,15 @@ from flatdiff.commands.progress import show_progress
 from flatdiff.engine.bundle import BUNDLE_FILE, export_bundle
 from flatdiff.engine.engine import Engine
 from flatdiff.landscape.quantization import WIDTHS
-from flatdiff.measures.atlas import AtlasSettings
 from flatdiff.measures.blocks import BlocksSettings
-from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
+from flatdiff.measures.similarity import SimilaritySettings
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.measures.surfaces.atlas import AtlasSettings
+from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbySettings
 from flatdiff.paper.family import study_requests
 from flatdiff.reports.columns import requests_of
 from flatdiff.reports.sheet import sheet_requests
@@ -57,8 +58,16 @@ def default_requests(root: Path, cards: Sequence[Card]) -> list[Request]:
         *(make_request("atlas", card, AtlasSettings()) for card in pair),
         *(make_request("blocks", card, completed(BlocksSettings(), root, card)) for card in pair),
         *_between(cards),
+        *_of_all(root, cards),
     ]
     return list({request.key: request for request in requests}.values())
+
+
+def _of_all(root: Path, cards: Sequence[Card]) -> Iterator[Request]:
+    """How alike all of them are."""
+    if len(cards) > 1:
+        settings = completed(SimilaritySettings(), root, cards[0])
+        yield make_request("similarity", cards[0], settings, partners=cards[1:])
 
 
 def _between(cards: Sequence[Card]) -> Iterator[Request]:

@@ -7,6 +7,9 @@ panel               the frozen images, timesteps and noise that comparisons shar
 flat_weights        theta as one buffer, moved and restored bit by bit
 directions          Gaussian, filter-normalised, orthogonal; planes through checkpoints
 noise               the kinds of noise and of direction
+activations          what modules give for the images at one noise level
+activations         what modules of a network give for images at one noise level
+cka                 how alike two sets of features of the same images are
 ascent              towards the worst weights within a ball
 curvature           the Hessian by its products
 spectrum            eigenvalues and densities from products

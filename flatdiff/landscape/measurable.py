@@ -4,7 +4,7 @@
 (and the pages that import them) never load it. Answers are NumPy arrays.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +19,7 @@ from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.spectrum import Eigenpairs, Quadrature
 
+Activations = tuple[Mapping[str, NDArray[np.float32]], NDArray[np.float32]]  # by module; eps
 Losses = NDArray[np.float32]  # (N,), one a panel member
 Names = tuple[str, ...]  # of tensors in the state dict
 Vector = Any  # of theta's length, wherever the weights live; a measure only hands it back
@@ -129,6 +130,11 @@ class Measurable(Protocol):
     def within(self, vector: Vector, names: Names) -> Vector: ...
 
     def plane(self, seed: int, normalization: Normalization, /) -> tuple[Vector, Vector]: ...
+
+    @property
+    def num_partners(self) -> int: ...
+
+    def activations(self, level: float, rows: slice, names: Names) -> Activations: ...
 
     def partner_offset(self, index: int) -> Vector: ...
 

@@ -23,6 +23,7 @@ from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
 from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.images.statistics import ImageSource, reference_statistics
+from flatdiff.landscape.activations import activations
 from flatdiff.landscape.ascent import ascend
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
@@ -35,7 +36,7 @@ from flatdiff.landscape.directions import (
     plane_through,
 )
 from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
-from flatdiff.landscape.measurable import Losses, Names
+from flatdiff.landscape.measurable import Activations, Losses, Names
 from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.objective import draw_panel, objective_of
 from flatdiff.landscape.panel import Panel
@@ -117,6 +118,17 @@ class Subject:
         """Two directions, the second orthogonal to the first *after* normalisation."""
         first, second = (self.direction(seed, index, normalization) for index in (0, 1))
         return first, orthogonalize(second, first)
+
+    @property
+    def num_partners(self) -> int:
+        """How many further checkpoints there are."""
+        return len(self.partners)
+
+    def activations(self, level: float, rows: slice, names: Names) -> Activations:
+        """Of some panel members at one noise level, at the current point; see `activations`."""
+        known = self.objective, self.tensors, self.device
+        found, eps = activations(*known, level, rows, names)
+        return {name: _to_numpy(values) for name, values in found.items()}, _to_numpy(eps)
 
     def partner_offset(self, index: int) -> Vector:
         """From the checkpoint to a partner."""

@@ -6,13 +6,12 @@ request           one measurement that somebody wants, and its key
 comparison        is A flatter than B, with an interval
 timesteps         at which noise levels a loss rises
 surface           loss along one or two directions
-surfaces          where it is taken, and what it shows
-nearby            samples at a point of a surface
-atlas             samples at every point of a coarse grid over one
+surfaces          where it is taken, what it shows, and samples at its points (nearby, atlas)
 lpf               mean loss under weight noise
 radius            loss against the size of a perturbation
 sharpness         loss at the worst weights within a ball
 blocks            loss with one block of the network perturbed
+similarity        how alike what several checkpoints compute is
 rescaling         flatness from rescaled weights
 curvature         eigenvalues, trace and density of the Hessian
 exposure          exposure bias: norms of the predicted noise, and delta
@@ -26,22 +25,22 @@ along_run         a small LPF and a few samples of a run's weights as it goes
 from typing import Any
 
 from flatdiff.measures import (
-    atlas,
     blocks,
     curvature,
     exposure,
     frechet,
     lpf,
-    nearby,
     quantization,
     radius,
     rescaling,
     samples,
     sensitivity,
     sharpness,
+    similarity,
     surface,
 )
 from flatdiff.measures.base import Measure
+from flatdiff.measures.surfaces import atlas, nearby
 
 MEASURES: dict[str, Measure[Any, Any]] = {
     measure.name: measure
@@ -51,6 +50,7 @@ MEASURES: dict[str, Measure[Any, Any]] = {
         radius.MEASURE,
         sharpness.MEASURE,
         blocks.MEASURE,
+        similarity.MEASURE,
         rescaling.MEASURE,
         curvature.MEASURE,
         exposure.MEASURE,

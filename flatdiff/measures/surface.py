@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from flatdiff.measures.base import Item, Measure, base_arrays, complete
+from flatdiff.measures.surfaces.axes import axes_of
 from flatdiff.measures.surfaces.result import (
     SurfaceResult,
     assemble_surface,
@@ -22,21 +23,9 @@ from flatdiff.measures.surfaces.settings import SurfaceSettings, surface_items
 from flatdiff.system.arrays import Arrays
 
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
-    from flatdiff.landscape.measurable import Measurable, Vector
+    from flatdiff.landscape.measurable import Measurable
 
-__all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings", "axes_of"]
-
-
-def axes_of(subject: "Measurable", settings: SurfaceSettings) -> "tuple[Vector, Vector]":
-    """The two directions; the second is not used in one dimension."""
-    match settings.axes:
-        case "random":
-            return subject.plane(settings.seed, settings.normalization)
-        case "checkpoints":
-            return subject.partner_plane()
-        case "eigenvectors":
-            first, second = subject.eigenvectors(2, settings.seed)
-            return first, second
+__all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings"]
 
 
 def _evaluate(subject: "Measurable", settings: SurfaceSettings, item: Item) -> Arrays:

@@ -19,16 +19,16 @@ from PIL import Image, PngImagePlugin
 
 from flatdiff.errors import SettingsError
 from flatdiff.images.grid import image_grid
-from flatdiff.measures.atlas import AtlasResult
-from flatdiff.measures.nearby import NearbyResult
 from flatdiff.measures.request import Request
 from flatdiff.measures.samples import SamplesResult
+from flatdiff.measures.surfaces.atlas import AtlasResult
+from flatdiff.measures.surfaces.nearby import NearbyResult
 from flatdiff.reports.measured import Measured, plain_data, provenance_text
 from flatdiff.reports.report import to_html
 from flatdiff.reports.schema import readme, schema_name, with_unit
 from flatdiff.reports.vtp import to_vtp
 from flatdiff.views import SECTIONS
-from flatdiff.views.atlas import atlas_rows
+from flatdiff.views.surfaces.atlas import atlas_rows
 
 
 @dataclass(frozen=True)

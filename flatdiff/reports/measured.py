@@ -12,12 +12,16 @@ import numpy as np
 import pandas as pd
 
 from flatdiff.checkpoints.card import Card, read_card
+from flatdiff.checkpoints.collection import trajectory
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.errors import EngineError
 from flatdiff.landscape.panel import panel_digest
 from flatdiff.measures.request import Request, decisive
+from flatdiff.views.base import View
 from flatdiff.views.style import Series
+
+EVERY_ONE = ("layers", "blocks")  # settings that name all parts of a checkpoint
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,17 @@ def measured(handle: Handle) -> Measured:
     return Measured(provenance, request, card, handle.result(), partners)
 
 
+def view_of(items: Sequence[Measured]) -> View:
+    """As nobody has touched it, with the names of further checkpoints where there are some."""
+    first = items[0]
+    places = [first.card, *first.partners] if first.partners else []
+    return View(
+        names=[card.short_title for card in places],
+        methods=[card.method for card in places],
+        trajectory=trajectory(places),
+    )
+
+
 def provenance_text(item: Measured) -> str:
     """One line of JSON in ASCII."""
     return json.dumps(plain_data(item.provenance), allow_nan=False)
@@ -89,12 +104,13 @@ def origins(items: Sequence[Measured]) -> pd.DataFrame:
 
 def _origin(known: dict[str, Any]) -> dict[str, str]:
     panel, machine = known["panel"], known["environment"]
+    chosen = {name: k for name, k in known["settings"].items() if name not in EVERY_ONE}
     programs = [name for name in ("flatdiff", "torch", "python") if name in machine]
     return {
         "checkpoint": known["checkpoint"],
         "SHA-256": known["checkpoint_digest"][:12],
         "panel": f"{panel['size']} × {panel['dataset']} {panel['split']}, seed {panel['seed']}",
-        "settings": ", ".join(f"{k} {v}" for k, v in known["settings"].items() if k != "layers"),
+        "settings": ", ".join(f"{name} {value}" for name, value in chosen.items()),
         "computed on": f"{machine.get('device', '?')}, {machine.get('dtype', '?')}",
         "with": ", ".join(f"{name} {machine[name]}" for name in programs),
         "at": f"{known['computed_at']}, {known['seconds']} s",

@@ -10,7 +10,7 @@ from flatdiff.checkpoints.differences import differences
 from flatdiff.images.listing import few_held_out
 from flatdiff.measures import MEASURES
 from flatdiff.reports.html import Figures, code, document, folded, pictures_in, table_of
-from flatdiff.reports.measured import Measured, origins, provenance_text
+from flatdiff.reports.measured import Measured, origins, provenance_text, view_of
 from flatdiff.reports.reproduce import command_line, python_snippet
 from flatdiff.reports.sheet import PARTS
 from flatdiff.reports.summary import LEGEND, summary
@@ -30,7 +30,7 @@ class Chapter:
 def to_html(items: Sequence[Measured], view: View | None = None) -> bytes:
     """What a measurement page shows of some results."""
     title = SECTIONS[items[0].measure].title
-    return report(title, [Chapter(title, items)], view or View())
+    return report(title, [Chapter(title, items)], view or view_of(items))
 
 
 def sheet_report(parts: Mapping[str, Sequence[Measured]]) -> bytes:

@@ -3,9 +3,9 @@
 base                what a section is made of; estimates as text
 verdict             the one line that a page says of its picture
 style               colours, dashes, symbols, margins
-surface, nearby, atlas, lpf, radius, sharpness, blocks, rescaling, curvature, exposure,
-quantization, sensitivity, samples, frechet    each as the measure of its name is shown
-surfaces            how the loss over a line or a plane is drawn
+surface, lpf, radius, sharpness, blocks, similarity, rescaling, curvature, exposure, quantization,
+sensitivity, samples, frechet    each as the measure of its name is shown
+surfaces            how the loss over a line or a plane is drawn, and samples at its points
 perturbation_sizes  every change of the weights on one axis
 training            losses along a run
 evaluations         flatness and samples along a run
@@ -17,23 +17,23 @@ from typing import Any
 import pandas as pd
 
 from flatdiff.views import (
-    atlas,
     blocks,
     curvature,
     exposure,
     frechet,
     lpf,
-    nearby,
     quantization,
     radius,
     rescaling,
     samples,
     sensitivity,
     sharpness,
+    similarity,
     surface,
 )
 from flatdiff.views.base import Picture, Section, View
 from flatdiff.views.style import Series
+from flatdiff.views.surfaces import atlas, nearby
 
 __all__ = ["SECTIONS", "Picture", "Section", "Series", "View", "table"]
 
@@ -43,6 +43,7 @@ SECTIONS: dict[str, Section] = {
     "radius": radius.SECTION,
     "sharpness": sharpness.SECTION,
     "blocks": blocks.SECTION,
+    "similarity": similarity.SECTION,
     "rescaling": rescaling.SECTION,
     "curvature": curvature.SECTION,
     "exposure": exposure.SECTION,

@@ -37,6 +37,7 @@ class View:
     spaghetti: bool = False  # every direction beside the mean
     timestep_bins: int = NUM_TIMESTEP_BINS  # that rises are sorted into
     names: Sequence[str] = ()  # of the checkpoints of a line or plane, to be written at them
+    methods: Sequence[str] = ()  # of the same checkpoints, by which they look
     trajectory: Sequence[int] = ()  # which of these are states of one run, in their order
     point: Point | None = None  # of a surface, that somebody chose
 

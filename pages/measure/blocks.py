@@ -79,13 +79,16 @@ series = [entry for entry in series_of(cards, handles) if section.detail(entry.r
 if not series:
     nothing_yet(handles, "press Run for four numbers of every block.")
 
-for sentence in agreements(series):
-    st.markdown(f"**{plain(sentence)}**", help=HELP)
+*others, last = agreements(series) or [""]
+if last:
+    st.markdown(f"**{plain(last)}**", help=HELP)
 upper = st.container()  # filled when it is known how the picture is wanted
 log = st.toggle("Logarithmic", key="log", bind="query-params")
 view = View(log=log)
 with upper:
     draw_all(section.pictures(series, settings, view))
+for sentence in others:
+    st.markdown(plain(sentence))
 st.caption(section.caveat)
 found = section.reading([(entry.title, entry.result) for entry in series])
 folded(

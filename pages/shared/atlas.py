@@ -18,14 +18,14 @@ from streamlit.delta_generator import DeltaGenerator
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
-from flatdiff.measures.atlas import RESOLUTIONS, USUAL, AtlasResult, AtlasSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.samples import IMAGES_A_CHUNK
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surfaces.atlas import RESOLUTIONS, USUAL, AtlasResult, AtlasSettings
 from flatdiff.measures.surfaces.settings import SurfaceSettings
-from flatdiff.views.atlas import dotted, point_words
 from flatdiff.views.base import Point
 from flatdiff.views.style import Series
+from flatdiff.views.surfaces.atlas import dotted, point_words
 from pages.shared.choose import whole_number
 from pages.shared.job import job_panel
 from pages.shared.plotly_js import FILE_NAME, joined

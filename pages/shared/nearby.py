@@ -6,10 +6,10 @@ import streamlit as st
 
 from flatdiff.checkpoints.card import Card
 from flatdiff.images.grid import image_grid
-from flatdiff.measures.nearby import EXAMPLE, NearbyResult, NearbySettings
 from flatdiff.measures.request import Request, make_request
 from flatdiff.measures.samples import pixel_changes
 from flatdiff.measures.statistics import mean, standard_error
+from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbyResult, NearbySettings
 from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.base import GRID_COLUMNS, Point, with_error
 from pages.shared.choose import label, measurable, plain, whole_number

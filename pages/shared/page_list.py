@@ -52,6 +52,7 @@ SAMPLES = Listed("measure/samples.py", "Samples", "apps")
 QUALITY = Listed("measure/quality.py", "Sample quality", "photo_library")
 COMPARE = Listed("understand/compare.py", "Compare", "compare")
 CLAIM = Listed("understand/claim.py", "The claim", "balance")
+SIMILARITY = Listed("understand/similarity.py", "Similarity", "join_inner")
 RULER = Listed("understand/ruler.py", "One ruler", "straighten")
 TOUR = Listed("teach/tour.py", "Tour", "explore")
 THEORY = Listed("teach/theory.py", "The theory", "school")
@@ -65,7 +66,7 @@ SECTIONS = {
         *(SURFACE, FLATNESS, DISTANCE, SHARPNESS, CURVATURE, BLOCKS),
         *(EXPOSURE, QUANTIZATION, SAMPLES, QUALITY),
     ),
-    "Understand": (COMPARE, CLAIM, RULER),
+    "Understand": (COMPARE, CLAIM, SIMILARITY, RULER),
     "Teach": (TOUR, THEORY, RESCALING, SAM, ROUNDING),
     "System": (ACTIVITY,),
 }

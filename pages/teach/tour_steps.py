@@ -15,10 +15,10 @@ from flatdiff.measures.comparison import Estimate
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationResult, QuantizationSettings
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.paper.claim_chart import Point, claim_scatter
 from flatdiff.views import SECTIONS

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.browser
 
 PAGES = (
     *("", "surface", "flatness", "radius", "curvature", "exposure", "quantization", "samples"),
-    *("quality", "sharpness"),
+    *("quality", "sharpness", "blocks", "similarity"),
 )
 DESK, ROOM = (
     ViewportSize(width=width, height=height) for width, height in ((1280, 800), (1024, 768))

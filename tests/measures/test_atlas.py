@@ -7,10 +7,10 @@ import pytest
 
 from flatdiff.errors import SettingsError
 from flatdiff.landscape.subject import Subject
-from flatdiff.measures.atlas import MEASURE, MIDDLE, SIXTHS, AtlasResult, AtlasSettings
-from flatdiff.measures.nearby import NearbySettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.measures.surfaces.atlas import MEASURE, MIDDLE, SIXTHS, AtlasResult, AtlasSettings
+from flatdiff.measures.surfaces.nearby import NearbySettings
 from tests.measures.test_nearby import between
 from tests.subjects import changed, computed, digits_subject
 from tests.tiny import TINY, random_network

@@ -8,10 +8,10 @@ import torch
 
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
-from flatdiff.measures.nearby import MEASURE, NearbySettings
 from flatdiff.measures.samples import SamplesSettings
 from flatdiff.measures.surface import MEASURE as SURFACE
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.measures.surfaces.nearby import MEASURE, NearbySettings
 from tests.subjects import card_of, changed, computed, digits_subject
 from tests.tiny import TINY, random_network
 

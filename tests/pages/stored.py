@@ -85,6 +85,17 @@ def _bent(draw: Draw, item: Item, settings: Any) -> Arrays:
     return {name: np.array(draw.uniform(1, 2)) for name in names}
 
 
+def _alike(draw: Draw, item: Item, settings: Any) -> Arrays:
+    """Of two checkpoints, alike to a half in every block."""
+    table = np.array([[2.0, 1.0], [1.0, 2.0]])
+    apart = np.array([[0.0, 0.25], [0.25, 0.0]]) + draw.uniform(0, 0.01, (2, 2))
+    return {"hsic": np.array([table] * len(settings.blocks)), "disagreement": apart}
+
+
+def _weights(draw: Draw, item: Item, settings: Any) -> Arrays:
+    return {"distance": np.array([[0.0, 0.3], [0.3, 0.0]])}
+
+
 def _norms(draw: Draw, item: Item, settings: Any) -> Arrays:
     norms = draw.uniform(7, 8, (settings.num_sampling_steps, item[2]))
     known = {"forward_std": np.linspace(0, 1, len(norms)), "dimension": np.array(64)}
@@ -134,6 +145,8 @@ KINDS: dict[tuple[str, int], Callable[[Draw, Item, Any], Arrays]] = {
     ("noise", 3): _noisy,
     ("rounded", 2): _noisy,
     ("bent", 2): _bent,
+    ("batch", 3): _alike,
+    ("weights", 1): _weights,
     ("chunk", 3): _norms,
     ("chunk", 4): _images,
     ("nearby", 3): _nearby,

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.checkpoints.card import read_card
 from flatdiff.engine.engine import Engine
-from flatdiff.measures.atlas import AtlasSettings
 from flatdiff.measures.request import make_request
+from flatdiff.measures.surfaces.atlas import AtlasSettings
 from flatdiff.views.base import with_error
 from tests.pages.test_pages import (
     engine,  # noqa: F401  (the fixture)

@@ -59,7 +59,7 @@ def test_empty_sheet_offers_one_run_for_everything(engine: Engine) -> None:  # n
     queued = [job.request for job in engine.store.jobs(("queued",))]
     assert {request.key for request in queued} == {r.key for r in requests_of(engine)}
     # About measuring, about points, and about parts of one network.
-    elsewhere = {"rescaling", "nearby", "atlas", "blocks"}
+    elsewhere = {"rescaling", "nearby", "atlas", "blocks", "similarity"}
     assert {request.measure for request in queued} == set(MEASURES) - elsewhere
 
 

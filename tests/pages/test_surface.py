@@ -8,8 +8,8 @@ from streamlit.testing.v1 import AppTest
 
 from flatdiff.engine.engine import Engine
 from flatdiff.errors import SettingsError
-from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.surface import SurfaceSettings
+from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbySettings
 from pages.shared import plotly_js
 from pages.shared.scenes import parse_camera
 from tests.pages.test_pages import (

@@ -10,11 +10,11 @@ from flatdiff.landscape.quantization import WIDTHS
 from flatdiff.measures.exposure import ExposureSettings
 from flatdiff.measures.frechet import FrechetSettings
 from flatdiff.measures.lpf import LpfSettings
-from flatdiff.measures.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.quantization import QuantizationSettings
 from flatdiff.measures.request import make_request
 from flatdiff.measures.rescaling import RescalingSettings
 from flatdiff.measures.samples import SamplesSettings
+from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbySettings
 from flatdiff.measures.surfaces.settings import SurfaceSettings
 from pages.shared import choose
 from tests.pages.test_pages import PAGES, engine, fill, texts  # noqa: F401  (a fixture)

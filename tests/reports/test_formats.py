@@ -88,7 +88,8 @@ def test_csv_through_pandas(measure: str) -> None:
     half = len(table) // 2
     assert table.checkpoint.tolist() == ["a/#b"] * half + ["c/d"] * half
     named = {"samples": "pixel_change", "exposure": "gap", "frechet": "frechet"}
-    named |= {"nearby": "relative_distance", "atlas": "pixel_change", "blocks": "noise_rise"}
+    named |= {"nearby": "relative_distance", "atlas": "pixel_change"}
+    named |= {"blocks": "noise_rise", "similarity": "cka"}
     named |= dict.fromkeys(("surface", "sensitivity", "sharpness"), "rise")
     name = named.get(measure, "loss")
     expected = {
@@ -96,6 +97,7 @@ def test_csv_through_pandas(measure: str) -> None:
         "lpf": lambda: [result.loss],
         "nearby": lambda: [result.relative_distance],
         "atlas": lambda: result.pixel_change.ravel(),
+        "similarity": lambda: result.cka[..., [0, 0, 1], [1, 2, 2]].T.swapaxes(1, 2).ravel(),
         "sensitivity": lambda: np.sort(result.rise)[::-1],
     }.get(measure, lambda: getattr(result, name))()
     np.testing.assert_allclose(

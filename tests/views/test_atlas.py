@@ -6,8 +6,8 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from flatdiff.measures.atlas import AtlasSettings
-from flatdiff.views.atlas import at_points, atlas_rows, dotted, point_words
+from flatdiff.measures.surfaces.atlas import AtlasSettings
+from flatdiff.views.surfaces.atlas import at_points, atlas_rows, dotted, point_words
 from tests.results import atlas, surface
 from tests.subjects import changed
 

@@ -15,10 +15,10 @@ from tests.results import RESULTS
 def test_every_measure_has_a_section_and_a_part_of_the_sheet() -> None:
     """The registries know the same names."""
     # About measuring, about points, and about parts of one network.
-    taught = {"rescaling", "nearby", "atlas", "blocks"}
+    taught = {"rescaling", "nearby", "atlas", "blocks", "similarity"}
     assert SECTIONS.keys() == MEASURES.keys() == {part.measure for part in PARTS} | taught
     read = {name for name, section in SECTIONS.items() if section.read(RESULTS[name](None))}
-    assert read == MEASURES.keys() - {"sensitivity"} - taught | {"blocks"}
+    assert read == MEASURES.keys() - {"sensitivity"} - taught | {"blocks", "similarity"}
     assert all(isinstance(p.settings, MEASURES[p.measure].settings_type) for p in PARTS)
     assert len({part.name for part in PARTS}) == len(PARTS)
 

@@ -55,4 +55,4 @@ def test_words(found: list[tuple[str, Estimate]], said: str) -> None:
 def test_every_measuring_page_has_something_to_say() -> None:
     """Of samples at points, rescaling, blocks and layers none is better for being less."""
     silent = {name for name, section in SECTIONS.items() if section.headline is None}
-    assert silent == {"atlas", "blocks", "nearby", "rescaling", "sensitivity"}
+    assert silent == {"atlas", "nearby", "blocks", "rescaling", "sensitivity", "similarity"}

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from matplotlib.figure import Figure, SubFigure
 from PIL import Image
 
-from flatdiff.checkpoints.collection import short_names, trajectory
+from flatdiff.checkpoints.collection import short_names
 from flatdiff.errors import SettingsError
 from flatdiff.reports.figure.axes import (
     MOST_INSIDE,
@@ -26,9 +26,9 @@ from flatdiff.reports.figure.options import SUFFIXES, PageOptions
 from flatdiff.reports.figure.relief import AZIMUTH, draw_relief
 from flatdiff.reports.figure.style import in_lines
 from flatdiff.reports.figure.words import BIBTEX, caption, file_name
-from flatdiff.reports.measured import Measured
+from flatdiff.reports.measured import Measured, view_of
 from flatdiff.settings import require
-from flatdiff.views import SECTIONS, Picture, View
+from flatdiff.views import SECTIONS, Picture
 from flatdiff.views.base import in_groups
 
 MM = 1 / 25.4  # of an inch
@@ -56,15 +56,13 @@ def panels(items: Sequence[Measured], page: PageOptions) -> list[Picture]:
     """All pictures that a figure of some results may show, folded ones with them."""
     names = short_names([item.card for item in items])
     series = [replace(item.series, title=names[item.card.id]) for item in items]
-    first = items[0]
-    places = [first.card, *first.partners] if first.partners else []
-    view = View(
+    view, first = view_of(items), items[0]
+    view = replace(
+        view,
         log=page.log,
         relative=page.relative,
         spaghetti=page.spaghetti,
         timestep_bins=page.timestep_bins,
-        names=[card.short_title for card in places],
-        trajectory=trajectory(places),
     )
     return SECTIONS[first.measure].pictures(series, first.request.settings, view)
 

@@ -5,5 +5,6 @@ plot         contours and lines
 relief       the same in 3-D
 overlay      one over the other
 valleys      how a basin grows with the height, and where valleys join
+nearby, atlas    samples at a point, and at every point of a grid
 thumbnail    a small image, to tell checkpoints apart
 """

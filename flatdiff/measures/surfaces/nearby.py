@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from flatdiff.landscape.noise import Normalization
 from flatdiff.measures.base import Item, Measure, chunks, not_diffusion, stream_seed
 from flatdiff.measures.samples import IMAGES_A_CHUNK, SamplesSettings
-from flatdiff.measures.surface import axes_of
+from flatdiff.measures.surfaces.axes import axes_of
 from flatdiff.measures.surfaces.settings import MAX_SPAN, Axes, SurfaceSettings
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays

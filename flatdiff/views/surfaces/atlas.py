@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from flatdiff.images.grid import image_grid
-from flatdiff.measures.atlas import AtlasResult, AtlasSettings
 from flatdiff.measures.surface import SurfaceResult
+from flatdiff.measures.surfaces.atlas import AtlasResult, AtlasSettings
 from flatdiff.views.base import GRID_COLUMNS, Picture, Section, View, with_error
 from flatdiff.views.style import Series
 

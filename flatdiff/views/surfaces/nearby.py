@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from flatdiff.images.grid import image_grid
-from flatdiff.measures.nearby import NearbyResult
+from flatdiff.measures.surfaces.nearby import NearbyResult
 from flatdiff.views.base import GRID_COLUMNS, Picture, Section, View
 from flatdiff.views.style import Series
 

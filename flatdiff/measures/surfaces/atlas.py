@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from flatdiff.landscape.noise import Normalization
 from flatdiff.measures.base import Item, Measure, not_diffusion
-from flatdiff.measures.nearby import MEASURE as NEARBY
-from flatdiff.measures.nearby import NearbySettings
 from flatdiff.measures.samples import IMAGES_A_CHUNK, pixel_changes
 from flatdiff.measures.statistics import mean, standard_error
-from flatdiff.measures.surface import axes_of
+from flatdiff.measures.surfaces.axes import axes_of
+from flatdiff.measures.surfaces.nearby import MEASURE as NEARBY
+from flatdiff.measures.surfaces.nearby import NearbySettings
 from flatdiff.measures.surfaces.settings import Axes, SurfaceSettings, cells_coarse_first
 from flatdiff.settings import require, require_seed
 from flatdiff.system.arrays import Arrays
