@@ -162,7 +162,7 @@ def _stacked(batches: Sequence[Arrays], name: str, shape: tuple[int, ...]) -> ND
 
 def _forwards(settings: SimilaritySettings, item: Item, panel_size: int) -> int:
     """Of the first checkpoint alone: how many there are is no setting."""
-    return 0 if item == ("weights",) else max(1, panel_size // settings.num_batches)
+    return 1 if item == ("weights",) else max(1, panel_size // settings.num_batches)
 
 
 MEASURE = Measure(

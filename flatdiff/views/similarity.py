@@ -90,7 +90,8 @@ def by_block(result: SimilarityResult, others: Sequence[tuple[str, Style]]) -> g
         )
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=list(result.blocks))
     figure.update_yaxes(title="CKA of the activations")
-    return laid_out(figure, height=400)
+    laid_out(figure, height=440)
+    return figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
 
 
 def by_level(

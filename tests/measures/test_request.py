@@ -12,7 +12,7 @@ from flatdiff.landscape.panel import Panel
 from flatdiff.measures import MEASURES
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.request import Request, make_request
+from flatdiff.measures.request import Partner, Request, make_request
 from flatdiff.measures.surface import SurfaceSettings
 from tests.subjects import card_of, changed, surface_request
 from tests.tiny import TINY, command_line
@@ -43,7 +43,11 @@ def test_each_ingredient_has_its_own_key() -> None:
 
 def test_measures_of_equal_settings_have_their_own_keys() -> None:
     """Seed and size may agree in name and value; the measure's name and version must tell."""
-    requests = [changed(BASE, measure=n, settings=m.settings_type()) for n, m in MEASURES.items()]
+    requests = []
+    for name, measure in MEASURES.items():
+        settings = measure.settings_type()
+        partners = (Partner("a/b", "1" * 64),) * measure.min_partners(settings)
+        requests.append(changed(BASE, measure=name, settings=settings, partners=partners))
     assert len({request.key for request in requests}) == len(MEASURES)
 
 

@@ -24,6 +24,14 @@ def packages_read_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def no_engine_is_left() -> Iterator[None]:
+    """A page without one of its test's own starts the program's, which adopts others' jobs."""
+    yield
+    if (left := engine_module._engines.pop(os.getpid(), None)) is not None:
+        left.close()
+
+
 @pytest.fixture
 def root(store: Store, tmp_path: Path) -> Iterator[Path]:
     """An empty folder of checkpoints and an engine that never starts."""
