@@ -1,4 +1,4 @@
-"""The paper's effect on the nine bundled checkpoints, as the README's tables.
+"""The paper's effect on the nine bundled checkpoints, as the tables of docs/results.md.
 
     python -m benchmarks.paper_effect
 
@@ -6,14 +6,20 @@ Everything comes through the engine and the store, from the default panel, first
 shipped results; what is not in the store is computed. Prints Markdown.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from flatdiff.checkpoints.card import Card, list_cards
+from flatdiff.checkpoints.collection import METHOD_PAIR
 from flatdiff.engine.engine import Engine
+from flatdiff.measures.blocks import BlocksSettings
 from flatdiff.measures.lpf import LpfSettings
 from flatdiff.measures.quantization import QuantizationSettings
-from flatdiff.measures.request import make_request
+from flatdiff.measures.request import completed, make_request
+from flatdiff.measures.similarity import SimilaritySettings
 from flatdiff.reports.columns import COLUMNS, Value, requests_of
+from flatdiff.views.blocks import agreements
+from flatdiff.views.similarity import similarity_sentence
+from flatdiff.views.style import Series
 
 HEAD = (
     "| method | loss | LPF, absolute σ = 0.01 | LPF, filter-relative σ = 0.01 "
@@ -45,6 +51,9 @@ def main() -> None:
     print(f"\n{MORE_HEAD}")
     for card in shown:
         print(more_row(card, values_of(engine, card)))
+    print()
+    for sentence in sentences_of(engine, shown):
+        print(f"- {sentence}")
     engine.close()
 
 
@@ -81,6 +90,22 @@ def more_row(card: Card, values: Mapping[str, Value]) -> str:
         "{:.{d}f} ± {:.{d}f}".format(*values[title], d=digits) for title, digits in MORE.items()
     ]
     return " | ".join([f"| {card.title}", *cells]) + " |"
+
+
+def sentences_of(engine: Engine, cards: Sequence[Card]) -> list[str]:
+    """What the pages Blocks, of ADM and SAM, and Similarity, of all, say above their pictures."""
+    pair = [card for card in cards if card.id in METHOD_PAIR]
+    parts = [completed(BlocksSettings(), engine.root, card) for card in pair]
+    found = [
+        engine.submit(make_request("blocks", card, settings)).wait()
+        for card, settings in zip(pair, parts, strict=True)
+    ]
+    series = [Series(card.title, card.method, r) for card, r in zip(pair, found, strict=True)]
+    first, *others = cards
+    alike = completed(SimilaritySettings(), engine.root, first)
+    request = make_request("similarity", first, alike, partners=others)
+    names = [card.title for card in cards]
+    return [*agreements(series), similarity_sentence(engine.submit(request).wait(), names)]
 
 
 if __name__ == "__main__":

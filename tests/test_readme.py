@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.paper_effect import FIRST, more_row, row, values_of
+from benchmarks.paper_effect import FIRST, more_row, row, sentences_of, values_of
 from flatdiff.checkpoints.card import Card, list_cards
 from flatdiff.commands import COMMANDS
 from flatdiff.commands.study import study_files
@@ -50,6 +50,8 @@ def test_table_is_what_the_shipped_results_say(bundled: Engine) -> None:
         results = [bundled.handle(make_request(n, card, s)).result() for n, s in FIRST]
         assert row(card, *results) in RESULTS
         assert more_row(card, values_of(bundled, card)) in RESULTS
+    for sentence in sentences_of(bundled, cards):
+        assert f"\n- {sentence}\n" in RESULTS
     assert bundled.store.jobs(("queued", "running")) == [], "everything was shipped"
 
 
