@@ -21,7 +21,14 @@ from flatdiff.views.surfaces.plot import (
     surface_lines,
 )
 from flatdiff.views.surfaces.relief import surface_3d
-from flatdiff.views.surfaces.valleys import basin_growth, many_valleys, merge_tree, whole
+from flatdiff.views.surfaces.valleys import (
+    basin_growth,
+    joining,
+    many_valleys,
+    merge_tree,
+    persistence_diagram,
+    whole,
+)
 
 
 def surface_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
@@ -97,6 +104,16 @@ def valley_pictures(series: Sequence[Series], view: View) -> Iterator[Picture]:
         "95 %.",
         folded=True,
     )
+    if any(joining(entry.result) for entry in shown):
+        yield Picture(
+            key="persistence",
+            content=persistence_diagram(shown),
+            alt="Every valley by its lowest point and by where it joins a deeper one",
+            heading="Persistence of the valleys",
+            caption="The further above the line, the deeper a valley. Faint: it may be noise, as "
+            "the bar of what the errors allow reaches the line. The deepest joins none.",
+            folded=True,
+        )
     for entry in shown:
         if many_valleys(entry.result):
             yield Picture(

@@ -56,7 +56,7 @@ def test_what_is_not_ready_is_left_out() -> None:
     keys = [
         p.key for p in SECTIONS["surface"].pictures(series, MEASURES["surface"].settings_type())
     ]
-    assert keys == ["contour-s1", "relief-s1", "basins"]
+    assert keys == ["contour-s1", "relief-s1", "basins", "persistence"]
 
 
 def test_rows_hold_neighbours() -> None:

@@ -6,12 +6,17 @@ import numpy as np
 import pytest
 
 from flatdiff.measures.surface import SurfaceResult
-from flatdiff.measures.surfaces.valleys import SurfaceValley
+from flatdiff.measures.surfaces.valleys import SurfaceValley, surface_valleys
 from flatdiff.views.base import View
 from flatdiff.views.style import Series
 from flatdiff.views.surface import valley_pictures
 from flatdiff.views.surfaces import valleys
-from flatdiff.views.surfaces.valleys import basin_growth, merge_tree, valley_row
+from flatdiff.views.surfaces.valleys import (
+    basin_growth,
+    merge_tree,
+    persistence_diagram,
+    valley_row,
+)
 from tests.measures.surfaces.test_valleys import bowl, over_plane, two_wells
 from tests.results import surface
 from tests.subjects import changed
@@ -63,11 +68,24 @@ def test_a_tree_leads_from_every_valley_to_where_it_joins() -> None:
     assert only.name == "a 0.75, b 0.00"
 
 
+def test_a_diagram_has_every_valley_but_the_deepest() -> None:
+    """Two wells: the shallower is as far above the line as it is deep; under noise it is faint."""
+    result = over_plane(two_wells())
+    (valley,) = (found for found in surface_valleys(result) if found.joins is not None)
+    certain, faint, line = traces(persistence_diagram([of(result)]))
+    assert (list(certain.x), list(certain.y)) == ([valley.rise], [valley.joins_at])
+    assert len(faint.x) == 0
+    assert list(line.x) == list(line.y) == [valley.rise, valley.joins_at]
+    certain, faint, _ = traces(persistence_diagram([of(over_plane(two_wells(), stderr=0.1))]))
+    assert len(certain.x) == 0
+    assert faint.y[0] - faint.error_y.arrayminus[0] < faint.x[0]
+
+
 def test_pictures_of_a_surface_have_a_tree_where_there_are_valleys() -> None:
     """Lines and surfaces in the making have neither; the numbers say the same."""
     several, one = of(over_plane(two_wells()), "several"), of(over_plane(bowl()), "one")
     keys = [picture.key for picture in valley_pictures([several, one], View())]
-    assert keys == ["basins", "tree-several"]
+    assert keys == ["basins", "persistence", "tree-several"]
     assert list(valley_pictures([of(surface(4)), of(surface(dimensions=1))], View())) == []
     assert valley_row(one.result) == {
         "valleys": "1",

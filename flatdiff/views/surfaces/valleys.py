@@ -15,6 +15,7 @@ from flatdiff.views.style import Series, band, laid_out
 NUM_HEIGHTS = 80
 LEAST = 1e-3  # of the highest rise: below, a basin is a few cells
 NEAR_CELLS = 3  # within which a valley is a checkpoint's own
+FAINT = 0.35  # opacity of what may be noise
 MAX_BRANCHES = 12  # of a tree that can still be read
 
 
@@ -100,6 +101,49 @@ def merge_tree(entry: Series[SurfaceResult], names: Sequence[str] = ()) -> go.Fi
         figure.add_annotation(x=place, y=valley.rise, text=text, showarrow=False, yshift=-16)
     figure.update_xaxes(visible=False, range=[-0.7, len(branches) - 0.3])
     figure.update_yaxes(title="rise of the loss")
+    return laid_out(figure, height=360)
+
+
+def joining(result: SurfaceResult) -> list[SurfaceValley]:
+    """Valleys that join a deeper one, whether or not they may be noise."""
+    return [valley for valley in surface_valleys(result) if valley.joins is not None]
+
+
+@remembered
+def persistence_diagram(series: Sequence[Series[SurfaceResult]]) -> go.Figure:
+    """Every valley by its lowest point and by where it joins, the deeper the further above a line.
+
+    Faint are those that may be noise: a bar of what the errors allow reaches down to the line.
+    """
+    figure = go.Figure()
+    for k, entry in enumerate(series):
+        found = joining(entry.result)
+        for certain in (True, False):
+            shown = [valley for valley in found if valley.certain == certain]
+            figure.add_scatter(
+                x=[valley.rise for valley in shown],
+                y=[valley.joins_at for valley in shown],
+                name=entry.title,
+                mode="markers",
+                marker={"color": entry.style.color, "symbol": entry.style.symbol, "size": 9},
+                opacity=1.0 if certain else FAINT,
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [0.0] * len(shown),
+                    "arrayminus": [valley.floor for valley in shown],
+                    "thickness": 1,
+                },
+                legendgroup=str(k),
+                showlegend=certain,
+                hovertemplate="lowest at a rise of %{x:.4g}<br>joins at %{y:.4g}",
+            )
+    heights = [h for entry in series for v in joining(entry.result) for h in (v.rise, v.joins_at)]
+    ends = [min(heights, default=0.0), max(heights, default=1.0)]
+    line = {"color": "gray", "width": 1}
+    figure.add_scatter(x=ends, y=ends, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+    figure.update_xaxes(title="rise of the loss at its lowest point")
+    figure.update_yaxes(title="rise at which it joins a deeper one")
     return laid_out(figure, height=360)
 
 
