@@ -7,70 +7,73 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
-from plotly.subplots import make_subplots
 
 from flatdiff.measures.blocks import BlocksResult
 from flatdiff.measures.statistics import RankCorrelation, rank_correlation
 from flatdiff.views.base import Picture, Row, Section, View, with_error
 from flatdiff.views.style import Series, laid_out
 
-# What is drawn of a block, below each other: a title, the field, and that of its error.
+# What is drawn of a block: a title, the field, and that of its error.
 PANELS = (
-    ("rise under noise", "noise_rise", "noise_stderr"),
-    ("rise when rounded", "rounding_rise", "rounding_stderr"),
-    ("top eigenvalue", "eigenvalue", "eigenvalue_error"),
-    ("share of SAM's ascent", "ascent_share", ""),
+    ("Rise of the loss under noise", "noise_rise", "noise_stderr"),
+    ("Rise of the loss when rounded", "rounding_rise", "rounding_stderr"),
+    ("Top eigenvalue of the Hessian", "eigenvalue", "eigenvalue_error"),
+    ("Share of SAM's ascent", "ascent_share", ""),
 )
-PANEL_HEIGHT = 170
 
 
-def blocks_by_depth(series: Sequence[Series[BlocksResult]], *, log: bool = False) -> go.Figure:
-    """Four numbers of every block, from the input at the left to the output at the right."""
-    figure = make_subplots(rows=len(PANELS), cols=1, shared_xaxes=True, vertical_spacing=0.03)
-    for row, (title, field, error) in enumerate(PANELS, start=1):
-        for k, entry in enumerate(series):
-            line = _line(entry, field, error, named=row == 1)
-            figure.add_trace(line.update(legendgroup=str(k)), row=row, col=1)
-        figure.update_yaxes(title=title, type="log" if log else "linear", row=row, col=1)
-    if log:
-        figure.update_yaxes(exponentformat="power", dtick=1)
+def by_depth(
+    series: Sequence[Series[BlocksResult]], field: str, error: str, *, log: bool = False
+) -> go.Figure:
+    """A number of every block, from the input at the left to the output at the right.
+
+    What is not above 0 has no place on a logarithmic axis.
+    """
+    figure = go.Figure([_line(entry, field, error) for entry in series])
     order = list(dict.fromkeys(block for entry in series for block in entry.result.blocks))
     figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
-    laid_out(figure, height=PANEL_HEIGHT * len(PANELS) + 80)
+    if log:
+        figure.update_yaxes(type="log", exponentformat="power", dtick=1)
+    laid_out(figure, height=320)
     return figure.update_layout(legend={"orientation": "h", "y": 1.0, "yanchor": "bottom"})
 
 
-def _line(entry: Series[BlocksResult], field: str, error: str, *, named: bool) -> go.Scatter:
-    """One number of one checkpoint; what is not above 0 has no place on a logarithmic axis."""
+def _line(entry: Series[BlocksResult], field: str, error: str) -> go.Scatter:
+    """Of one checkpoint."""
     result, style = entry.result, entry.style
-    errors = getattr(result, error) if error else np.zeros(len(result.blocks))
-    return go.Scatter(
+    line = go.Scatter(
         x=list(result.blocks),
         y=getattr(result, field),
         name=entry.title,
         mode="lines+markers",
         line={**style.line, "width": 1},
         marker={"symbol": style.symbol, "size": 7},
-        error_y={"array": errors, "thickness": 1, "visible": bool(error)},
         customdata=result.parameters,
-        hovertemplate="%{x}: %{y:.3g} ± %{error_y.array:.1g}<br>%{customdata:,} weights"
-        if error
-        else "%{x}: %{y:.1%}",
-        showlegend=named,
+        hovertemplate="%{x}: %{y:.1%}",
     )
+    if error:
+        line.error_y = {"array": getattr(result, error), "thickness": 1}
+        line.hovertemplate = "%{x}: %{y:.3g} ± %{error_y.array:.1g}<br>%{customdata:,} weights"
+    return line
 
 
 def blocks_pictures(series: Sequence[Series], settings: Any, view: View) -> Iterator[Picture]:
-    """One, of all blocks."""
-    yield Picture(
-        key="blocks",
-        content=blocks_by_depth(series, log=view.log),
-        alt="Rise of the loss under noise and rounding, top eigenvalue and share of SAM's ascent, "
-        "block by block from the input to the output",
-        caption=f"Each block alone, the others left as they are: under noise of σ = "
-        f"{settings.lpf_sigma:g}, rounded to {settings.bits} bits. Bars are one standard error, "
-        "of the eigenvalue how near it is to a true one.",
-    )
+    """Four, of all blocks."""
+    told = {
+        "noise_rise": f"σ = {settings.lpf_sigma:g}, each block alone; ± one standard error.",
+        "rounding_rise": f"To {settings.bits} bits, each block alone; ± one standard error.",
+        "eigenvalue": "Of the block's own part; bars: how near it is to a true one.",
+        "ascent_share": "‖gₖ‖² / ‖g‖², g the gradient of the panel's loss.",
+    }
+    for title, field, error in PANELS:
+        yield Picture(
+            key=f"blocks-{field}",
+            content=by_depth(series, field, error, log=view.log),
+            alt=f"{title}, block by block from the input to the output",
+            heading=title,
+            caption=told[field],
+            row="blocks",
+        )
 
 
 def agreements(series: Sequence[Series[BlocksResult]]) -> list[str]:

@@ -135,15 +135,16 @@ def _pictures_of(result: SimilarityResult, names: list[str], view: View) -> Iter
     order = neighbours_first(alike)
     if result.num_checkpoints >= MATRIX_FROM:
         shown = [names[k] for k in order]
-        for key, values, heading, digits in (
-            ("alike", alike, "CKA, mean over blocks and noise levels", 3),
-            ("distance", result.distance, "Distance of the weights, as a share of ‖θ‖", 2),
+        for key, values, heading, digits, caption in (
+            ("alike", alike, "CKA of the activations", 3, "Mean over blocks and noise levels."),
+            ("distance", result.distance, "Distance of the weights", 2, f"Of ‖θ‖ of {names[0]}."),
         ):
             yield Picture(
                 key=key,
                 content=matrix(values[np.ix_(order, order)], shown, digits),
                 alt=f"{heading}, of every pair of {len(names)} checkpoints",
                 heading=heading,
+                caption=caption,
                 row="matrices",
             )
     methods = [*view.methods, *[""] * len(names)]

@@ -196,3 +196,12 @@ def test_many_names_stand_below_the_chart() -> None:
     few, many = ([item("lpf", RESULTS["lpf"](), f"digits/r{k}") for k in range(n)] for n in (2, 9))
     heights = [Image.open(io.BytesIO(to_print(i, PAGE, ".png"))).height for i in (few, many)]
     assert heights[1] > heights[0] + 40
+
+
+def test_long_names_are_turned_and_all_there() -> None:
+    """A name a block, none over another; short ones lie as they are."""
+    for names, degrees in (([f"input_blocks.{k}" for k in range(15)], 60), (["a", "b"], 0)):
+        chart = go.Figure(go.Scatter(x=names, y=list(range(len(names)))))
+        labels = drawn(chart.update_xaxes(type="category")).get_xticklabels()
+        assert len(labels) == len(names)
+        assert {label.get_rotation() for label in labels} == {degrees}

@@ -37,7 +37,10 @@ MARKERS = {
 }
 OPEN = "-open"
 MOST_INSIDE, NAME_LETTERS = 5, 24  # names of a legend that find room in a chart; their length
-MOST_NAMES = 6  # along an axis of names
+MOST_NAMES = 6  # along an axis of numbers that are names
+MOST_TURNED = 20  # of words, which can be turned
+TURNED = 60  # degrees
+BELOW, BELOW_TURNED = -0.3, -0.7  # top of a legend under a chart, in heights of the chart
 EDGE = 1e-9  # of a level: what lies exactly on the last one belongs to it
 GRID = {"color": "#D8DCE2", "linewidth": 0.4}
 
@@ -64,7 +67,9 @@ def draw_chart(axes: Axes, figure: go.Figure, letters: int) -> Any:
     if layout.yaxis.scaleanchor == "x":
         axes.set_aspect("equal")
     if named := named_in(figure):
-        below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": beside(letters)}
+        turned = any(label.get_rotation() for label in axes.get_xticklabels())
+        under = (0.5, BELOW_TURNED if turned else BELOW)
+        below = {"loc": "upper center", "bbox_to_anchor": under, "ncols": beside(letters)}
         place = below if named > MOST_INSIDE else {}
         axes.legend(frameon=False, fontsize="small", handlelength=2.4, **place)
     return coloured[0] if coloured else None
@@ -203,7 +208,8 @@ def _heat_map(axes: Axes, trace: Any) -> Any:
     for values, axis in ((trace.x, axes.xaxis), (trace.y, axes.yaxis)):
         if values is not None:
             names = dict(enumerate(as_words(str(value)) for value in values))
-            named = list(names)[:: -(-len(names) // MOST_NAMES)]
+            most = MOST_TURNED if isinstance(values[0], str) else MOST_NAMES
+            named = list(names)[:: -(-len(names) // most)]
             axis.set_ticks(named, labels=[names[k] for k in named])
     return drawn, trace.colorbar
 
@@ -248,6 +254,8 @@ def _scale(axes: Axes, said: Any, name: Literal["x", "y"], letters: int) -> None
     if said.type == "log":
         getattr(axes, f"set_{name}scale")("log")
     _ticks(axis, said)
+    if said.type == "category" and name == "x":
+        _turn_what_is_too_long(axes, letters)
     if said.range is not None and None not in said.range:
         ends = np.asarray(said.range, dtype=float)
         getattr(axes, f"set_{name}lim")(*(10**ends if said.type == "log" else ends))
@@ -255,6 +263,15 @@ def _scale(axes: Axes, said: Any, name: Literal["x", "y"], letters: int) -> None
         getattr(axes, f"set_{name}lim")(0)
     axis.set_inverted(said.autorange == "reversed")
     axis.set_visible(said.visible is not False)
+
+
+def _turn_what_is_too_long(axes: Axes, letters: int) -> None:
+    """Names that would lie over each other."""
+    axis = axes.xaxis
+    names = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
+    if sum(len(name) + 1 for name in names) > letters:
+        for label in axes.get_xticklabels():
+            label.set(rotation=TURNED, ha="right", rotation_mode="anchor")
 
 
 def _ticks(axis: Any, said: Any) -> None:
