@@ -4,7 +4,7 @@ Every picture of `flatdiff.views` is drawn once, for the screen; here it is read
 shows the same numbers. What a trace of ours may hold is drawn, and no more.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -40,7 +40,7 @@ MOST_INSIDE, NAME_LETTERS = 5, 24  # names of a legend that find room in a chart
 MOST_NAMES = 6  # along an axis of numbers that are names
 MOST_TURNED = 20  # of words, which can be turned
 TURNED = 60  # degrees
-BELOW, BELOW_TURNED = -0.3, -0.7  # top of a legend under a chart, in heights of the chart
+BELOW, BELOW_TURNED = -0.3, -0.4  # top of a legend under a chart, in heights of the chart
 EDGE = 1e-9  # of a level: what lies exactly on the last one belongs to it
 GRID = {"color": "#D8DCE2", "linewidth": 0.4}
 
@@ -81,6 +81,20 @@ def named_in(figure: go.Figure) -> int:
     if said.layout.showlegend is False:
         return 0
     return sum(bool(trace.name) and trace.showlegend is not False for trace in said.data)
+
+
+def turned_letters(figure: go.Figure, letters: int) -> int:
+    """Of the longest name along the bottom, where names are turned; 0 where they are not."""
+    said: Any = figure
+    if said.layout.xaxis.type != "category":
+        return 0
+    names = {str(name) for trace in said.data if trace.x is not None for name in trace.x}
+    return max(map(len, names)) if too_long(names, letters) else 0
+
+
+def too_long(names: Collection[str], letters: int) -> bool:
+    """Whether names would lie over each other where so many letters fit."""
+    return sum(len(name) + 1 for name in names) > letters
 
 
 def beside(letters: int) -> int:
@@ -269,7 +283,7 @@ def _turn_what_is_too_long(axes: Axes, letters: int) -> None:
     """Names that would lie over each other."""
     axis = axes.xaxis
     names = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
-    if sum(len(name) + 1 for name in names) > letters:
+    if too_long(names, letters):
         for label in axes.get_xticklabels():
             label.set(rotation=TURNED, ha="right", rotation_mode="anchor")
 

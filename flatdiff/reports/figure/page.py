@@ -21,6 +21,7 @@ from flatdiff.reports.figure.axes import (
     colour_bar,
     draw_chart,
     named_in,
+    turned_letters,
 )
 from flatdiff.reports.figure.options import SUFFIXES, PageOptions
 from flatdiff.reports.figure.relief import AZIMUTH, draw_relief
@@ -130,9 +131,12 @@ def _rows(shown: Sequence[Picture], width_mm: float) -> Iterator[Sequence[Pictur
 def _row_height(row: Sequence[Picture], page: PageOptions) -> float:
     """Millimetres, of its highest panel with its heading and its legend."""
     line = LINE_MM * page.font_size
-    names = max((named_in(p.content) for p in row if isinstance(p.content, go.Figure)), default=0)
+    charts = [picture.content for picture in row if isinstance(picture.content, go.Figure)]
+    names = max(map(named_in, charts), default=0)
     lines = -(-names // beside(_letters(row, page))) if names > MOST_INSIDE else 0
     heading = any(picture.heading for picture in row)
+    turned = max((turned_letters(chart, _letters(row, page)) for chart in charts), default=0)
+    lines += turned * LETTER_MM / LINE_MM + (2 if turned and lines else 0)
     ratio = max(_ratio(picture, len(row)) for picture in row)
     return ratio * page.width_mm / len(row) + line * (2 * heading + lines)
 
