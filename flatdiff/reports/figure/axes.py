@@ -40,7 +40,6 @@ MOST_INSIDE, NAME_LETTERS = 5, 24  # names of a legend that find room in a chart
 MOST_NAMES = 6  # along an axis of numbers that are names
 MOST_TURNED = 20  # of words, which can be turned
 TURNED = 60  # degrees
-BELOW, BELOW_TURNED = -0.3, -0.4  # top of a legend under a chart, in heights of the chart
 EDGE = 1e-9  # of a level: what lies exactly on the last one belongs to it
 GRID = {"color": "#D8DCE2", "linewidth": 0.4}
 
@@ -67,12 +66,22 @@ def draw_chart(axes: Axes, figure: go.Figure, letters: int) -> Any:
     if layout.yaxis.scaleanchor == "x":
         axes.set_aspect("equal")
     if named := named_in(figure):
-        turned = any(label.get_rotation() for label in axes.get_xticklabels())
-        under = (0.5, BELOW_TURNED if turned else BELOW)
-        below = {"loc": "upper center", "bbox_to_anchor": under, "ncols": beside(letters)}
-        place = below if named > MOST_INSIDE else {}
-        axes.legend(frameon=False, fontsize="small", handlelength=2.4, **place)
+        _legend(axes, letters, below=named > MOST_INSIDE)
     return coloured[0] if coloured else None
+
+
+def _legend(axes: Axes, letters: int, *, below: bool) -> None:
+    """Inside, where it hides least, or below what names there are."""
+    look: Any = {"frameon": False, "fontsize": "small", "handlelength": 2.4}
+    if not below:
+        axes.legend(**look)
+    elif any(label.get_rotation() for label in axes.get_xticklabels()):
+        handles, names = axes.get_legend_handles_labels()
+        place = {"loc": "outside lower center", "ncols": beside(letters)}
+        axes.figure.legend(handles, names, **look, **place)
+    else:
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": beside(letters)}
+        axes.legend(**look, **place)
 
 
 def named_in(figure: go.Figure) -> int:

@@ -136,7 +136,7 @@ def _row_height(row: Sequence[Picture], page: PageOptions) -> float:
     lines = -(-names // beside(_letters(row, page))) if names > MOST_INSIDE else 0
     heading = any(picture.heading for picture in row)
     turned = max((turned_letters(chart, _letters(row, page)) for chart in charts), default=0)
-    lines += turned * LETTER_MM / LINE_MM + (2 if turned and lines else 0)
+    lines += turned * LETTER_MM / LINE_MM
     ratio = max(_ratio(picture, len(row)) for picture in row)
     return ratio * page.width_mm / len(row) + line * (2 * heading + lines)
 
