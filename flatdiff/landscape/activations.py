@@ -1,7 +1,9 @@
 """Activations are what the modules of a network give for the panel's images at one noise level.
 
 All images get the same timestep here, as what a module gives depends on it far more than on the
-image: what two checkpoints have in common is asked level by level.
+image: what two checkpoints have in common is asked level by level. Kept are the inner products of
+images alone, taken as a module gives its output: the activations of all blocks of a large network
+have no room beside each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,22 +17,22 @@ from torch import Tensor, nn
 
 from flatdiff.landscape.objective import NoisePrediction, Objective, PanelTensors
 
+Gram = Float[Tensor, "n n"]
+
 
 @torch.inference_mode()
-def activations(
+def activation_grams(
     objective: Objective,
     tensors: PanelTensors,
-    device: torch.device,
     level: float,
     rows: slice,
     names: Sequence[str],
-) -> tuple[Mapping[str, Float[Tensor, "n _"]], Float[Tensor, "n _"]]:
-    """What some modules give, and what the network predicts, a row an image.
+) -> tuple[Mapping[str, Gram], Float[Tensor, "n _"]]:
+    """Inner products of what some modules give, and what the network predicts, a row an image.
 
     Args:
         objective: of a diffusion network, at the weights that it is asked about.
         tensors: images, noises and labels of the panel; its timesteps are not looked at.
-        device: of the network.
         level: the timestep as a share of T, in [0, 1].
         rows: which members.
         names: of modules; one that the network lacks, or does not call, is left out.
@@ -38,7 +40,7 @@ def activations(
     assert isinstance(objective, NoisePrediction), "a network with a loss of its own has no levels"
     process, x_start = objective.process, tensors.x_start[rows]
     step = round(level * (process.num_steps - 1))
-    t = torch.full((len(x_start),), step, dtype=torch.int64, device=device)
+    t = torch.full((len(x_start),), step, dtype=torch.int64, device=x_start.device)
     x_t = process.q_sample(x_start, t, tensors.noise[rows])
     labels = None if tensors.y is None else tensors.y[rows]
     with _heard(objective.module, names) as found:
@@ -46,13 +48,19 @@ def activations(
     return found, out[:, : x_start.shape[1]].flatten(1)  # without a variance that is learned
 
 
+def gram(features: Float[Tensor, "n _"]) -> Gram:
+    """Inner products of images, in float64; features are centred, which changes no HSIC."""
+    centred = features - features.mean(dim=0)
+    return (centred @ centred.T).double()
+
+
 @contextmanager
 def _heard(network: nn.Module, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
-    """Inside: what each module gives is kept, flattened."""
+    """Inside: each module's output is turned into inner products as it comes."""
     found: dict[str, Tensor] = {}
 
     def hear(name: str, _module: nn.Module, _inputs: Any, out: Tensor) -> None:
-        found[name] = out.flatten(1)
+        found[name] = gram(out.flatten(1).float())
 
     modules = dict(network.named_modules())
     handles = [

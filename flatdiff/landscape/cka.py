@@ -14,12 +14,6 @@ from numpy.typing import NDArray
 FEWEST_IMAGES = 4  # of a batch, for an unbiased estimate
 
 
-def gram(features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Inner products of images, (n, d) to (n, n); features are centred, which changes no HSIC."""
-    centred = features - features.mean(axis=0, dtype=np.float64).astype(features.dtype)
-    return (centred @ centred.T).astype(np.float64)
-
-
 def unbiased_hsic(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Of two Gram matrices of the same n >= 4 images (Song et al. 2012, Eq. 5)."""
     n = len(one)

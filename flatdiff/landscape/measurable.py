@@ -19,7 +19,8 @@ from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.spectrum import Eigenpairs, Quadrature
 
-Activations = tuple[Mapping[str, NDArray[np.float32]], NDArray[np.float32]]  # by module; eps
+# (n, n) by module, of n images, and their predicted noises, (n, D).
+Grams = tuple[Mapping[str, NDArray[np.float64]], NDArray[np.float32]]
 Losses = NDArray[np.float32]  # (N,), one a panel member
 Names = tuple[str, ...]  # of tensors in the state dict
 Vector = Any  # of theta's length, wherever the weights live; a measure only hands it back
@@ -132,9 +133,9 @@ class Measurable(Protocol):
     def plane(self, seed: int, normalization: Normalization, /) -> tuple[Vector, Vector]: ...
 
     @property
-    def num_partners(self) -> int: ...
+    def partners(self) -> Sequence[Vector]: ...
 
-    def activations(self, level: float, rows: slice, names: Names) -> Activations: ...
+    def activation_grams(self, level: float, rows: slice, names: Names) -> Grams: ...
 
     def partner_offset(self, index: int) -> Vector: ...
 

@@ -23,7 +23,7 @@ from flatdiff.images.features import FeatureNetwork, feature_network
 from flatdiff.images.frechet import ReferenceStatistics
 from flatdiff.images.image_set import ImageSet, load_images
 from flatdiff.images.statistics import ImageSource, reference_statistics
-from flatdiff.landscape.activations import activations
+from flatdiff.landscape.activations import activation_grams
 from flatdiff.landscape.ascent import ascend
 from flatdiff.landscape.chains import Chains
 from flatdiff.landscape.curvature import Curvature, LossTerm
@@ -36,12 +36,13 @@ from flatdiff.landscape.directions import (
     plane_through,
 )
 from flatdiff.landscape.flat_weights import FlatWeights, Vector, quantized_weights
-from flatdiff.landscape.measurable import Activations, Losses, Names
+from flatdiff.landscape.measurable import Grams, Losses, Names
 from flatdiff.landscape.noise import Noise, Normalization
 from flatdiff.landscape.objective import draw_panel, objective_of
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.quantization import Scheme
 from flatdiff.landscape.rescaling import rescalable
+from flatdiff.settings import require
 
 # Values of one activation that a batch may hold: bounds memory whatever the network. A processor
 # is fastest, by a tenth to a fifth, with batches that stay near its cache (8 to 16 images of the
@@ -51,6 +52,8 @@ MAX_CACHED_VALUES = 1 << 20
 MAX_CACHED_IMAGES = 128
 # The same where a loss is differentiated twice: some 600 activations stay, 2.5 GB in all.
 MAX_GRAPH_VALUES = 1 << 20
+# The same where all images of a batch pass at once, 1 GB.
+MAX_HEARD_VALUES = 1 << 28
 
 
 class Subject:
@@ -119,16 +122,17 @@ class Subject:
         first, second = (self.direction(seed, index, normalization) for index in (0, 1))
         return first, orthogonalize(second, first)
 
-    @property
-    def num_partners(self) -> int:
-        """How many further checkpoints there are."""
-        return len(self.partners)
+    def activation_grams(self, level: float, rows: slice, names: Names) -> Grams:
+        """Of some panel members at one noise level, at the current point; see `activations`.
 
-    def activations(self, level: float, rows: slice, names: Names) -> Activations:
-        """Of some panel members at one noise level, at the current point; see `activations`."""
-        known = self.objective, self.tensors, self.device
-        found, eps = activations(*known, level, rows, names)
-        return {name: _to_numpy(values) for name, values in found.items()}, _to_numpy(eps)
+        Raises:
+            SettingsError: the activations of so many images have no room.
+        """
+        most, count = self._fitting(MAX_HEARD_VALUES), rows.stop - rows.start
+        expected = f"at most {most}, for their activations to have room: ask for more batches"
+        require(count <= most, "images of a batch", expected, count)
+        found, eps = activation_grams(self.objective, self.tensors, level, rows, names)
+        return {name: one.cpu().numpy() for name, one in found.items()}, _to_numpy(eps)
 
     def partner_offset(self, index: int) -> Vector:
         """From the checkpoint to a partner."""

@@ -115,6 +115,11 @@ def _evaluate(subject: "Measurable", settings: BlocksSettings, item: Item) -> Ar
         case ("rounded", _):
             with subject.quantized(settings.at(settings.bits), names):
                 return {"losses": subject.losses()}
+    return _bent(subject, settings, names)
+
+
+def _bent(subject: "Measurable", settings: BlocksSettings, names: "Names") -> Arrays:
+    """What the loss's first two derivatives by some tensors say."""
     curvature = subject.curvature.within(names)
     found = curvature.lanczos(settings.num_lanczos_steps, settings.seed)
     return {

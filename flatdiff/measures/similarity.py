@@ -18,7 +18,6 @@ from flatdiff.checkpoints.tensors import block_names
 from flatdiff.landscape.cka import (
     FEWEST_IMAGES,
     cka,
-    gram,
     hsic_table,
     jackknife_error,
     mean_cka,
@@ -98,12 +97,12 @@ def _evaluate(subject: "Measurable", settings: SimilaritySettings, item: Item) -
     require(count >= FEWEST_IMAGES, "the panel", expected, len(subject.timesteps))
     rows, level = slice(batch * count, (batch + 1) * count), settings.levels[k]
     grams, noises = list[list[NDArray[np.float64]]](), list[NDArray[np.float32]]()
-    for index in range(1 + subject.num_partners):
+    for index in range(1 + len(subject.partners)):
         terms = [(1.0, subject.partner_offset(index - 1))] if index else []
         with subject.at(*terms):
-            found, eps = subject.activations(level, rows, settings.blocks)
-        flat = np.zeros((count, 1), np.float32)  # of a block that is not called
-        grams.append([gram(found.get(block, flat)) for block in settings.blocks])
+            found, eps = subject.activation_grams(level, rows, settings.blocks)
+        flat = np.zeros((count, count))  # of a block that is not called
+        grams.append([found.get(block, flat) for block in settings.blocks])
         noises.append(eps)
     tables = [hsic_table(of_block) for of_block in zip(*grams, strict=True)]
     return {"hsic": np.array(tables), "disagreement": _squared_differences(noises)}
@@ -117,7 +116,7 @@ def _squared_differences(noises: Sequence[NDArray[np.float32]]) -> NDArray[np.fl
 
 def _distances(subject: "Measurable") -> NDArray[np.float64]:
     """(M, M)."""
-    count = 1 + subject.num_partners
+    count = 1 + len(subject.partners)
     offsets = [None, *(subject.partner_offset(k) for k in range(count - 1))]
     found = np.zeros((count, count))
     for i in range(1, count):

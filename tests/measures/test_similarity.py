@@ -10,6 +10,7 @@ from flatdiff.checkpoints.tensors import blocks_of
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
 from flatdiff.landscape.flat_weights import FlatWeights
+from flatdiff.landscape import subject as subject_module
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.similarity import MEASURE, SimilarityResult, SimilaritySettings
@@ -103,6 +104,15 @@ def test_too_small_a_panel_is_refused() -> None:
     settings = settings_of(subject, num_batches=5)
     with pytest.raises(SettingsError, match="the panel must be at least 20 images; got 16"):
         MEASURE.evaluate(subject, settings, ("batch", 0, 0))
+
+
+def test_a_batch_that_has_no_room_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large network all images of a batch pass at once."""
+    values = 5 * TINY.num_channels * TINY.image_size**2
+    monkeypatch.setattr(subject_module, "MAX_HEARD_VALUES", values)
+    subject = subject_of(random_network(TINY, 0), random_network(TINY, 1))
+    with pytest.raises(SettingsError, match=r"at most 5, .* ask for more batches; got 8"):
+        MEASURE.evaluate(subject, settings_of(subject), ("batch", 0, 0))
 
 
 @pytest.mark.parametrize(

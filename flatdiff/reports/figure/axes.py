@@ -4,7 +4,7 @@ Every picture of `flatdiff.views` is drawn once, for the screen; here it is read
 shows the same numbers. What a trace of ours may hold is drawn, and no more.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.contour import ContourSet
 from matplotlib.ticker import NullLocator
 
+from flatdiff.reports.figure.names import (
+    MOST_INSIDE,
+    legend,
+    named_in,
+    turn_what_is_too_long,
+)
 from flatdiff.reports.figure.style import (
     PLAIN,
     POINTS,
@@ -36,10 +42,8 @@ MARKERS = {
     "line-ew": "_",
 }
 OPEN = "-open"
-MOST_INSIDE, NAME_LETTERS = 5, 24  # names of a legend that find room in a chart; their length
 MOST_NAMES = 6  # along an axis of numbers that are names
 MOST_TURNED = 20  # of words, which can be turned
-TURNED = 60  # degrees
 EDGE = 1e-9  # of a level: what lies exactly on the last one belongs to it
 GRID = {"color": "#D8DCE2", "linewidth": 0.4}
 
@@ -66,49 +70,8 @@ def draw_chart(axes: Axes, figure: go.Figure, letters: int) -> Any:
     if layout.yaxis.scaleanchor == "x":
         axes.set_aspect("equal")
     if named := named_in(figure):
-        _legend(axes, letters, below=named > MOST_INSIDE)
+        legend(axes, letters, below=named > MOST_INSIDE)
     return coloured[0] if coloured else None
-
-
-def _legend(axes: Axes, letters: int, *, below: bool) -> None:
-    """Inside, where it hides least, or below what names there are."""
-    look: Any = {"frameon": False, "fontsize": "small", "handlelength": 2.4}
-    if not below:
-        axes.legend(**look)
-    elif any(label.get_rotation() for label in axes.get_xticklabels()):
-        handles, names = axes.get_legend_handles_labels()
-        place = {"loc": "outside lower center", "ncols": beside(letters)}
-        axes.figure.legend(handles, names, **look, **place)
-    else:
-        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.3), "ncols": beside(letters)}
-        axes.legend(**look, **place)
-
-
-def named_in(figure: go.Figure) -> int:
-    """How many names the legend of a chart has."""
-    said: Any = figure
-    if said.layout.showlegend is False:
-        return 0
-    return sum(bool(trace.name) and trace.showlegend is not False for trace in said.data)
-
-
-def turned_letters(figure: go.Figure, letters: int) -> int:
-    """Of the longest name along the bottom, where names are turned; 0 where they are not."""
-    said: Any = figure
-    if said.layout.xaxis.type != "category":
-        return 0
-    names = {str(name) for trace in said.data if trace.x is not None for name in trace.x}
-    return max(map(len, names)) if too_long(names, letters) else 0
-
-
-def too_long(names: Collection[str], letters: int) -> bool:
-    """Whether names would lie over each other where so many letters fit."""
-    return sum(len(name) + 1 for name in names) > letters
-
-
-def beside(letters: int) -> int:
-    """How many names of a legend stand in a row where so many letters fit."""
-    return max(1, letters // NAME_LETTERS)
 
 
 def _scatter(axes: Axes, trace: Any) -> None:
@@ -278,7 +241,7 @@ def _scale(axes: Axes, said: Any, name: Literal["x", "y"], letters: int) -> None
         getattr(axes, f"set_{name}scale")("log")
     _ticks(axis, said)
     if said.type == "category" and name == "x":
-        _turn_what_is_too_long(axes, letters)
+        turn_what_is_too_long(axes, letters)
     if said.range is not None and None not in said.range:
         ends = np.asarray(said.range, dtype=float)
         getattr(axes, f"set_{name}lim")(*(10**ends if said.type == "log" else ends))
@@ -286,15 +249,6 @@ def _scale(axes: Axes, said: Any, name: Literal["x", "y"], letters: int) -> None
         getattr(axes, f"set_{name}lim")(0)
     axis.set_inverted(said.autorange == "reversed")
     axis.set_visible(said.visible is not False)
-
-
-def _turn_what_is_too_long(axes: Axes, letters: int) -> None:
-    """Names that would lie over each other."""
-    axis = axes.xaxis
-    names = axis.get_major_formatter().format_ticks(list(axis.get_majorticklocs()))
-    if too_long(names, letters):
-        for label in axes.get_xticklabels():
-            label.set(rotation=TURNED, ha="right", rotation_mode="anchor")
 
 
 def _ticks(axis: Any, said: Any) -> None:

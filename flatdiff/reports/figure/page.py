@@ -15,14 +15,8 @@ from PIL import Image
 
 from flatdiff.checkpoints.collection import short_names
 from flatdiff.errors import SettingsError
-from flatdiff.reports.figure.axes import (
-    MOST_INSIDE,
-    beside,
-    colour_bar,
-    draw_chart,
-    named_in,
-    turned_letters,
-)
+from flatdiff.reports.figure.axes import colour_bar, draw_chart
+from flatdiff.reports.figure.names import MOST_INSIDE, beside, named_in, turned_letters
 from flatdiff.reports.figure.options import SUFFIXES, PageOptions
 from flatdiff.reports.figure.relief import AZIMUTH, draw_relief
 from flatdiff.reports.figure.style import in_lines
