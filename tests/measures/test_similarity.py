@@ -9,8 +9,8 @@ import torch
 from flatdiff.checkpoints.tensors import blocks_of
 from flatdiff.diffusion.unet import AdmUNet
 from flatdiff.errors import SettingsError
-from flatdiff.landscape.flat_weights import FlatWeights
 from flatdiff.landscape import subject as subject_module
+from flatdiff.landscape.flat_weights import FlatWeights
 from flatdiff.landscape.panel import Panel
 from flatdiff.landscape.subject import Subject
 from flatdiff.measures.similarity import MEASURE, SimilarityResult, SimilaritySettings
