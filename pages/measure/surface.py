@@ -260,13 +260,13 @@ def checks() -> None:
     st.caption(
         "The noise floor is the standard deviation of the loss over other draws of the panel: a "
         "rise below it may be chance. The interpolation error is the largest one found at points "
-        "that the interpolation was not told of. Planes can mislead; another seed is another "
-        "plane."
+        "that the interpolation was not told of."
     )
 
 
 doubt = what_to_doubt([entry.result for entry in series])
 folded(f"**Is this picture right?** · {doubt}", checks, "checks")
+st.caption("Planes can mislead; another seed is another plane.")
 numbers(cards, handles)
 record(handles, View(log=log, names=names, trajectory=trajectory(places), point=point))
 if atlases:

@@ -57,7 +57,8 @@ def shows_its_picture_first(page: Page) -> None:
 
 def says_what_it_shows(page: Page) -> None:
     """One line, with an interval, or that nothing is decided."""
-    said = page.get_by_text(re.compile(r"(times less|Not decided|less .* than)"))
+    worded = r"(times less|Not decided|less .* than|rank correlation|CKA: .* ± )"
+    said = page.get_by_text(re.compile(worded))
     expect(said.first).to_be_visible()
 
 

@@ -74,7 +74,7 @@ def options_parser(desk: Desk) -> Parser:
 
 def request_parsers() -> list[Parser]:
     """Of stored requests, and of their settings by the validator that pages and commands share."""
-    requests = [make_request(name, card_of(), settings_of(name)) for name in MEASURES]
+    requests = [request_of(name) for name in MEASURES]
 
     def read(content: bytes) -> Any:
         request = Request.from_json(text_of(content))
@@ -90,8 +90,14 @@ def request_parsers() -> list[Parser]:
     ]
 
 
+def request_of(measure: str) -> Request:
+    """Of a checkpoint alone, or beside another where the measure compares."""
+    others = [card_of(b"other", name="ip", method="ip")] * (measure == "similarity")
+    return make_request(measure, card_of(), settings_of(measure), partners=others)
+
+
 def settings_of(measure: str) -> Any:
-    """Of a measure, valid for a checkpoint alone."""
+    """Of a measure, valid for any checkpoint."""
     if measure == "sensitivity":
         return MEASURES[measure].settings_type(layers=("out.2.weight",))
     return MEASURES[measure].settings_type()

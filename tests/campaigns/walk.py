@@ -37,10 +37,12 @@ MEASURING = {
     "curvature": ("num_eigenvalues=1&num_probes=2", "num_probes=1000"),
     "exposure": ("num_sampling_steps=2&num_images=2", "num_sampling_steps=500&num_images=10000"),
     "quantization": ("", ""),
+    "similarity": ("", ""),
     "samples": ("num_sampling_steps=2&num_images=1", "num_sampling_steps=1000&num_images=256"),
     "quality": ("num_sampling_steps=2&num_images=8", "num_sampling_steps=500&num_images=10000"),
 }
-NOT_CANCELLED = ("quantization",)  # nothing there takes long enough
+NOT_CANCELLED = ("quantization", "similarity")  # nothing there takes long enough
+BESIDE = {"similarity": "&checkpoints=tiny%2Fsam"}  # further checkpoints, of what compares them
 OTHERS = (
     "",
     "checkpoints",
@@ -186,9 +188,10 @@ def open_page(page: Page, url: str) -> None:
 def measure(page: Page, one: Walk, name: str) -> None:
     """One job that is done, one that fails, one that is cancelled."""
     small, large = MEASURING[name]
-    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fadm&{small}")
+    beside = BESIDE.get(name, "")
+    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fadm{beside}&{small}")
     expect(page.get_by_text("From store, computed").first).to_be_visible()
-    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fip&{small}")
+    run(page, f"{one.url}/{name}?checkpoints=tiny%2Fip{beside}&{small}")
     expect(page.get_by_text(re.compile("SHA-256|damaged")).first).to_be_visible()
     if name not in NOT_CANCELLED:
         run(page, f"{one.url}/{name}?checkpoints=tiny%2Fsam&{large}")
