@@ -11,7 +11,6 @@ from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.surfaces.loss_scale import common_range
 from flatdiff.views.surfaces.plot import colour_bar, drawable, surface_contour
 from flatdiff.views.surfaces.relief import surface_3d
-from pages.shared.choose import plain
 from pages.shared.page_list import (
     CHECKPOINTS,
     CLAIM,
@@ -23,6 +22,7 @@ from pages.shared.page_list import (
     TOUR,
     TRAIN,
 )
+from pages.shared.plain import plain
 from pages.shared.rows import in_rows
 from pages.shared.scenes import Scene, flat_instead, linked_scenes
 from pages.shared.stored import bundled_pair, stored

@@ -5,10 +5,10 @@ from pathlib import Path
 import streamlit as st
 
 from flatdiff.errors import FlatdiffError
-from pages.shared.choose import plain
 from pages.shared.door import knock
 from pages.shared.frame import frame
 from pages.shared.page_list import HOME, SECTIONS
+from pages.shared.plain import plain
 from pages.shared.present import presenting, stage
 from pages.shared.stale import forget_stale_widgets
 

@@ -35,6 +35,11 @@ class Active:
         """Of the request."""
         return self.request.key
 
+    @property
+    def is_sketch(self) -> bool:
+        """Whether its first picture, which a few items make, is not all on its way yet."""
+        return self.num_needed - len(self.missing) < self.request.num_sketched
+
     def recount(self, store: Store) -> None:
         """Forget every tile in flight and take what is missing from the store."""
         self.in_flight.clear()

@@ -25,6 +25,11 @@ class Arrival:
     outcome: Outcome
 
 
+def in_turn(jobs: Sequence[Active]) -> Sequence[Active]:
+    """Those that one tile is taken of next."""
+    return [active for active in jobs if active.is_sketch][:1] or jobs
+
+
 class Tiles:
     """Of all jobs of a dispatcher."""
 
@@ -42,7 +47,11 @@ class Tiles:
         self.back: queue.SimpleQueue[Arrival] = queue.SimpleQueue()
 
     def send(self, client: "Client", jobs: Sequence[Active], num_workers: int) -> None:
-        """Keep every worker busy, taking one tile from each job in turn."""
+        """Keep every worker busy, taking one tile from each job in turn.
+
+        A job that has no picture yet, of which a few items make one, goes before all others, the
+        oldest first: two first pictures in turn would both come as late as the second does.
+        """
         turns = TILES_AHEAD * num_workers
         room = turns - sum(len(active.in_flight) for active in jobs)
         ready = [active for active in jobs if not active.deliveries]
@@ -50,7 +59,7 @@ class Tiles:
             return
         machine = self._machine()
         while room > 0 and client.status == "running" and any(one.missing for one in ready):
-            for active in [one for one in ready if one.missing]:
+            for active in in_turn([one for one in ready if one.missing]):
                 self._send_one(client, active, active.next_tile(machine, turns))
                 room -= 1
 

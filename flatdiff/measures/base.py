@@ -43,6 +43,8 @@ class Measure(Generic[Settings, Result]):
     plan: Callable[[Settings, Mapping[int, Arrays]], Sequence[int]] | None = None
     # What every item needs and a worker keeps; its time is nobody's.
     prepare: Callable[["Measurable", Settings], object] | None = None
+    # How many items, the first of the plan, make a picture, where fewer show nothing.
+    sketched: Callable[[Settings], int] = lambda _: 0
     # Fewest further checkpoints that the settings speak of, as ends of an axis.
     min_partners: Callable[[Settings], int] = lambda _: 0
     # Why a network cannot be asked, as half a sentence; "" where it can.

@@ -99,6 +99,11 @@ class Request:
         """Positions of the items that are needed whatever they show."""
         return self.definition.needed(self.settings, {})
 
+    @property
+    def num_sketched(self) -> int:
+        """Items, the first ones in the order of computing, that make a first picture."""
+        return self.definition.sketched(self.settings)
+
     @cached_property
     def _first_runs(self) -> tuple[Run, ...]:
         return tuple(self._runs(self.first_plan))

@@ -25,6 +25,8 @@ from flatdiff.system.arrays import Arrays
 if TYPE_CHECKING:  # a subject of a test answers what it is asked, and no more
     from flatdiff.landscape.measurable import Measurable
 
+CORNERS_AND_MIDDLE = 3  # along an axis
+
 __all__ = ["MEASURE", "SurfaceResult", "SurfaceSettings"]
 
 
@@ -65,7 +67,7 @@ def _base(subject: "Measurable", settings: SurfaceSettings) -> Arrays:
 def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int]:
     """Level by level until the error is small enough; every cell where it will not be.
 
-    Of the coarsest level the corners and middles come first: nine points are a picture already.
+    Of the coarsest level the corners and middles come first (`_sketched`).
     """
     items = surface_items(settings)
     if settings.mode == "exact":
@@ -84,6 +86,13 @@ def _plan(settings: SurfaceSettings, done: Mapping[int, Arrays]) -> Sequence[int
     return [*stage, *(k for k, item in enumerate(items) if item[0] == "cell")]
 
 
+def _sketched(settings: SurfaceSettings) -> int:
+    """Corners and middles of an interpolated one; exact cells fill their picture one by one."""
+    if settings.mode == "exact":
+        return 0
+    return 1 + settings.num_marks + CORNERS_AND_MIDDLE**settings.dimensions
+
+
 MEASURE = Measure(
     name="surface",
     question="How does the loss rise along directions through the weights?",
@@ -95,5 +104,6 @@ MEASURE = Measure(
     image_forwards=lambda settings, item, panel_size: panel_size,
     plan=_plan,
     prepare=axes_of,
+    sketched=_sketched,
     min_partners=lambda settings: settings.num_marks,
 )

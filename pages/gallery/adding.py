@@ -21,7 +21,7 @@ from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import DATASETS
 from pages.gallery.dialogs import finish
 from pages.gallery.filters import SOUGHT
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 
 UPLOAD = "upload"  # the key of the uploader
 OPENED = "upload_opened"  # the file that was looked at last, and what it was found to be

@@ -17,8 +17,9 @@ from pages.gallery.filters import choose_filters
 from pages.gallery.histories import show_histories
 from pages.gallery.known import SHOWN, gallery_requests, known_of
 from pages.gallery.listing import OPENED, as_cards, as_table
-from pages.shared.choose import plain, shown_cards, sorted_out
+from pages.shared.choose import shown_cards, sorted_out
 from pages.shared.job import job_panel
+from pages.shared.plain import plain
 
 MAX_CARDS = 24  # as pictures, and to be measured together
 MAX_RUNS = 8  # lines in the chart of training

@@ -16,8 +16,9 @@ from pages.gallery.dialogs import delete_dialog, rename_dialog
 from pages.gallery.histories import show_histories
 from pages.gallery.known import Known
 from pages.gallery.listing import loss_text, open_checkpoint, samples_of
-from pages.shared.choose import label, plain
+from pages.shared.choose import label
 from pages.shared.page_list import SECTIONS
+from pages.shared.plain import plain
 
 SAMPLE_COLUMNS = 4
 # Of what a card says of its file: what was tried on images, not what the file is.

@@ -13,7 +13,7 @@ from flatdiff.errors import FlatdiffError
 from flatdiff.images.datasets import dataset_fingerprint
 from flatdiff.images.named import dataset_name
 from pages.gallery.listing import open_checkpoint
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 
 SAID = "said"  # a sentence for the next run of the page
 

@@ -17,7 +17,8 @@ from flatdiff.views.base import with_error
 from flatdiff.views.surfaces.thumbnail import thumbnails
 from pages.gallery.filters import base_method
 from pages.gallery.known import Known, gallery_requests, surfaces_of
-from pages.shared.choose import label, plain
+from pages.shared.choose import label
+from pages.shared.plain import plain
 from pages.shared.rows import MAX_COLUMNS, in_rows
 
 THUMBNAIL_COLUMNS = 4

@@ -29,7 +29,8 @@ from pages.gallery.run_settings import (
     number,
     settings_of,
 )
-from pages.shared.choose import plain, whole_number
+from pages.shared.choose import whole_number
+from pages.shared.plain import plain
 
 NARROW, WIDE = 128, 220  # pixels of one setting; all stand in one row of a laptop
 EXAMPLE_GPUS = 2  # of the line for several; whoever copies it writes another number

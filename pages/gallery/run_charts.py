@@ -21,8 +21,9 @@ from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.run_history import HistoryRow, common_width, thinned
 from flatdiff.views.evaluations import Shown, flatness_curves, sample_strip
 from flatdiff.views.training import SCALES, Look, LossCurve, Scale, looks, loss_curves
-from pages.shared.choose import carry, plain
+from pages.shared.choose import carry
 from pages.shared.folded import folded
+from pages.shared.plain import plain
 from pages.shared.steady_chart import steady_chart
 
 CURVE_POINTS = 400

@@ -13,9 +13,9 @@ from flatdiff.training.run_cost import time_left
 from flatdiff.training.run_folder import TrainingRun
 from flatdiff.training.sweep import Sweep, go_on, list_sweeps, standing_among, stop_sweep
 from pages.gallery.new_run import attempt
-from pages.shared.choose import plain
 from pages.shared.job import speed
 from pages.shared.page_list import CHECKPOINTS
+from pages.shared.plain import plain
 from pages.shared.rows import in_rows
 
 RUNS_SHOWN = 4

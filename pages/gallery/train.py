@@ -11,8 +11,8 @@ from flatdiff.training.run_list import list_runs, unnamed_runs
 from pages.gallery.new_run import new_runs
 from pages.gallery.run_charts import choose_charts, losses_of, show_charts
 from pages.gallery.run_list import show_runs, show_sweeps
-from pages.shared.choose import plain
 from pages.shared.glossary import explained
+from pages.shared.plain import plain
 
 
 def name_the_others() -> None:

@@ -10,7 +10,7 @@ from flatdiff.measures.blocks import MAX_SIGMA, BlocksSettings
 from flatdiff.measures.request import completed, make_request
 from flatdiff.views import SECTIONS, View
 from flatdiff.views.blocks import agreements
-from pages.shared.choose import choose_checkpoints, plain, seed_input, size, whole_number
+from pages.shared.choose import choose_checkpoints, seed_input, size, whole_number
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
 from pages.shared.folded import folded
@@ -18,6 +18,7 @@ from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import mode_input
 from pages.shared.panel import choose_panel
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record, series_of
 from pages.shared.scheme import choose_options
 

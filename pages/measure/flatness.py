@@ -12,7 +12,7 @@ from flatdiff.measures.lpf import LpfResult, LpfSettings
 from flatdiff.measures.request import make_request
 from flatdiff.paper.reported import TABLE_3
 from flatdiff.views import SECTIONS, View
-from pages.shared.choose import choose_checkpoints, plain, seed_input, timestep_bins_input
+from pages.shared.choose import choose_checkpoints, seed_input, timestep_bins_input
 from pages.shared.compare import comparison_sentences
 from pages.shared.draw import draw, draw_timesteps
 from pages.shared.drawer import settings_drawer
@@ -21,6 +21,7 @@ from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import mode_input, perturbations_input, sigma_input
 from pages.shared.panel import choose_panel
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record, results_of, series_of
 from pages.shared.verdict import say
 

@@ -32,7 +32,7 @@ from pages.shared.atlas import (
     choose_atlas,
     show_atlas,
 )
-from pages.shared.choose import measurable, plain
+from pages.shared.choose import measurable
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
 from pages.shared.folded import folded
@@ -40,6 +40,7 @@ from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.nearby import choose_point, pick, pick_from_chart, show_nearby
 from pages.shared.panel import choose_panel
+from pages.shared.plain import plain
 from pages.shared.plane import choose_surface
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows

@@ -1,7 +1,6 @@
 """Widgets to choose what is measured; every choice is in the link."""
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +15,8 @@ from flatdiff.images.datasets import dataset_fingerprint
 from flatdiff.images.listing import in_short
 from flatdiff.measures.request import unfit
 from flatdiff.measures.timesteps import MAX_TIMESTEP_BINS, NUM_TIMESTEP_BINS
-from flatdiff.system.foreign_json import as_text
 from pages.shared.differs import what_differs
+from pages.shared.plain import plain
 
 # In the session: ids of the checkpoints that somebody chose last, which go along to every page.
 SELECTION = "selection"
@@ -91,7 +90,7 @@ def choose_checkpoints(
         known: to choose from; default: every usable one.
         measures: that are taken of each; one that cannot be asked them is left out, and named.
         everything: all of them before anybody chooses, instead of two.
-        differs: whether what differs between them is shown unfolded.
+        differs: whether it is said in what they differ, before anybody asks.
     """
     by_id = {card.id: card for card in (known or all_cards())}
     pair = [name for name in METHOD_PAIR if name in by_id] or list(by_id)[:2]
@@ -112,7 +111,7 @@ def choose_checkpoints(
         st.session_state[SELECTION] = chosen  # by hand, by a card or by a link
     cards = [card for name, card in by_id.items() if name in chosen]
     with place:
-        what_differs(cards, expanded=differs)
+        what_differs(cards, named=differs)
     return measurable(cards, measures)
 
 
@@ -177,17 +176,6 @@ def choose_plane(place: DeltaGenerator, through: bool) -> tuple[Card, list[Card]
 def label(card: Card) -> str:
     """How a checkpoint is called in headings and legends."""
     return card.label
-
-
-def plain(text: str) -> str:
-    r"""A name or a reason that is not ours, so that Markdown shows it as it is.
-
-    A backslash takes the meaning from any ASCII punctuation (CommonMark 0.31, Sec. 2.4).
-
-    >>> print(plain("<b> $y$ *z*"))
-    \<b\> \$y\$ \*z\*
-    """
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(as_text(text).split()))
 
 
 def whole_number(

@@ -9,7 +9,8 @@ from flatdiff.checkpoints.card import Card
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.store import DONE
 from flatdiff.measures.comparison import Comparison, Rises, compare, sentence
-from pages.shared.choose import label, plain
+from pages.shared.choose import label
+from pages.shared.plain import plain
 
 
 def _compared(a: Rises, b: Rises) -> Comparison:

@@ -8,7 +8,7 @@ import streamlit as st
 from flatdiff.checkpoints.card import Card
 from flatdiff.views import Picture
 from flatdiff.views.base import in_groups
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 from pages.shared.rows import in_rows
 
 

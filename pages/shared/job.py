@@ -1,7 +1,5 @@
 """The job panel of a measurement page: what it costs, Run, progress, Cancel, stored."""
 
-import time
-from bisect import bisect
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NoReturn
@@ -17,17 +15,17 @@ from flatdiff.engine.store import ACTIVE, DONE, FAILED
 from flatdiff.measures.request import Request
 from flatdiff.system.access import Action, may, serves_others
 from flatdiff.system.span import Span, duration, in_words, longest
-from flatdiff.views import SECTIONS
 from pages.shared.about import about
-from pages.shared.choose import plain
-
-# The picture is drawn again when so much is done: soon at first, then rarely.
-REFRESH_SHARES = (0.003, 0.01, 0.03, 0.08, 0.2, 0.4, 0.7)
-
-# How often a page looks: often at first for whoever pressed Run, until there is a first picture.
-LOOK_S, FIRST_LOOK_S = 1.0, 0.25
-FIRST_S = 6.0  # since Run
-PRESSED = "pressed"  # in the session: when Run was pressed last, on the monotonic clock
+from pages.shared.looks import (
+    FIRST_LOOK_S,
+    LOOK_S,
+    details,
+    note_press,
+    pressed_just_now,
+    stage_of,
+    wait_for_a_picture,
+)
+from pages.shared.plain import plain
 
 # Where a server has guests: what one of them may have going at a time, in presses of Run.
 MAX_RUNS = 3
@@ -55,7 +53,7 @@ def job_panel(
         st.warning(refused)
     known = _progress_of(handles)
     if any(progress.active for progress in known):
-        _running(handles, _stage(known), details(handles))
+        _running(handles, stage_of(known), details(handles))
     elif len(known) == len(handles) and all(p.state == "done" for p in known):
         with stored or st.container():
             _stored(handles, known)
@@ -108,14 +106,16 @@ def _cost(seconds: Span | None) -> str:
 
 def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
     """Progress; the page itself is drawn again only when there is more to see."""
-    eager = not drawn and _pressed_just_now()
+    eager = not drawn and pressed_just_now()
 
     @st.fragment(run_every=FIRST_LOOK_S if eager else LOOK_S)
     def watch() -> None:
+        if eager:
+            wait_for_a_picture(handles)
         found = _progress_of(handles)
-        finer = details(handles) > drawn or (drawn and _stage(found) != stage)
+        finer = details(handles) > drawn or (drawn and stage_of(found) != stage)
         over = not any(progress.active for progress in found)
-        if finer or over or (eager and not _pressed_just_now()):
+        if finer or over or (eager and not pressed_just_now()):
             st.rerun()
         done, total = sum(p.done for p in found), sum(p.total for p in found)
         st.progress(min(done / max(total, 1), 1.0), text=_progress_text(found, done, total))
@@ -135,10 +135,6 @@ def _running(handles: Sequence[Handle], stage: int, drawn: int) -> None:
             st.caption(f"{why}: it goes on for them, and shows here when done.")
 
     watch()
-
-
-def _pressed_just_now() -> bool:
-    return time.monotonic() - st.session_state.get(PRESSED, -FIRST_S) < FIRST_S
 
 
 def _watcher() -> str:
@@ -172,17 +168,6 @@ def speed(rate: float) -> str:
     ('24.3 a second', '1.2 a minute')
     """
     return f"{rate:.1f} a second" if rate >= 1 else f"{60 * rate:.1f} a minute"
-
-
-def _stage(found: Sequence[Progress]) -> int:
-    done, total = sum(p.done for p in found), sum(p.total for p in found)
-    return bisect(REFRESH_SHARES, done / max(total, 1))
-
-
-def details(handles: Sequence[Handle]) -> int:
-    """How detailed their pictures are by now, all together."""
-    begun = (handle for handle in handles if (job := handle.job()) and job.num_done)
-    return sum(SECTIONS[one.request.measure].detail(one.result()) for one in begun)
 
 
 def _stored(handles: Sequence[Handle], known: Sequence[Progress]) -> None:
@@ -226,7 +211,7 @@ def _do_what_was_asked(handles: Sequence[Handle]) -> None:
     """
     action, pressed_for = st.session_state.pop(_asked_by(handles), (None, set()))
     if action is not None and pressed_for & _checkpoints(handles):
-        st.session_state[PRESSED] = time.monotonic()
+        note_press()
         action(handles)
 
 

@@ -12,8 +12,9 @@ from flatdiff.measures.statistics import mean, standard_error
 from flatdiff.measures.surfaces.nearby import EXAMPLE, NearbyResult, NearbySettings
 from flatdiff.measures.surfaces.settings import SurfaceSettings
 from flatdiff.views.base import GRID_COLUMNS, Point, with_error
-from pages.shared.choose import label, measurable, plain, whole_number
+from pages.shared.choose import label, measurable, whole_number
 from pages.shared.job import job_panel
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record
 
 HELP = "The coordinates of a point; a click on a surface fills them in."

@@ -17,7 +17,7 @@ from flatdiff.reports.figure.options import (
 )
 from flatdiff.reports.measured import measured
 from flatdiff.views import View
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 
 OTHER = "other"
 WIDTHS = {f"one column ({COLUMN_MM:g} mm)": COLUMN_MM, f"two ({PAGE_MM:g} mm)": PAGE_MM}

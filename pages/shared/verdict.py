@@ -8,7 +8,7 @@ import streamlit as st
 from flatdiff.views import SECTIONS
 from flatdiff.views.style import Series
 from flatdiff.views.verdict import verdict
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 
 HELP = (
     "The best of those shown beside the first of them. The interval, 95 %, is by Fieller, of the "

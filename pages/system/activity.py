@@ -6,8 +6,8 @@ from flatdiff.engine.engine import shared_engine
 from flatdiff.engine.store import ACTIVE, Job
 from flatdiff.system.access import Action, may
 from flatdiff.system.span import duration, in_words
-from pages.shared.choose import plain
 from pages.shared.job import moment
+from pages.shared.plain import plain
 
 FINISHED_SHOWN = 50
 

@@ -16,11 +16,12 @@ from flatdiff.views import SECTIONS
 from flatdiff.views.base import with_error
 from flatdiff.views.rescaling import factor_name
 from flatdiff.views.style import Series
-from pages.shared.choose import choose_checkpoints, label, plain, seed_input
+from pages.shared.choose import choose_checkpoints, label, seed_input
 from pages.shared.draw import draw_all
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.noise import perturbations_input, sigma_input
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 

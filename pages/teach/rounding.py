@@ -18,9 +18,10 @@ from flatdiff.views.base import GRID_COLUMNS, with_error
 from flatdiff.views.quantization import quantization_lines
 from flatdiff.views.style import Series
 from flatdiff.views.teaching.rounding import rounding_strip
-from pages.shared.choose import choose_checkpoints, label, plain
+from pages.shared.choose import choose_checkpoints, label
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record, series_of
 from pages.shared.rows import in_rows
 from pages.shared.weights import MAX_PARAMETERS, small_enough, weights_of

@@ -15,11 +15,12 @@ from flatdiff.paper.rank_correlation import RunsAgree, runs_agree
 from flatdiff.paper.reported import TABLES
 from flatdiff.reports.columns import COLUMNS, Column, Value, requests_of
 from flatdiff.views.base import with_error
-from pages.shared.choose import choose_checkpoints, plain
+from pages.shared.choose import choose_checkpoints
 from pages.shared.drawer import settings_drawer
 from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.plain import plain
 from pages.shared.rows import in_rows
 from pages.shared.runs import runs_of
 

@@ -14,11 +14,12 @@ from flatdiff.reports.reproduce import report_command
 from flatdiff.reports.sheet import PARTS, Part, part_requests
 from flatdiff.reports.summary import LEGEND, summary
 from flatdiff.views import SECTIONS
-from pages.shared.choose import choose_checkpoints, plain
+from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw_all
 from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
+from pages.shared.plain import plain
 from pages.shared.record import download
 from pages.shared.verdict import told
 

@@ -9,13 +9,14 @@ from flatdiff.measures.request import architecture_of, completed, make_request
 from flatdiff.measures.similarity import SimilaritySettings
 from flatdiff.views import SECTIONS, View
 from flatdiff.views.similarity import similarity_sentence
-from pages.shared.choose import choose_checkpoints, plain
+from pages.shared.choose import choose_checkpoints
 from pages.shared.draw import draw_all
 from pages.shared.drawer import settings_drawer
 from pages.shared.folded import folded
 from pages.shared.glossary import explained
 from pages.shared.job import job_panel, nothing_yet
 from pages.shared.panel import choose_panel
+from pages.shared.plain import plain
 from pages.shared.record import numbers, record, series_of
 
 

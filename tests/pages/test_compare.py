@@ -75,16 +75,17 @@ def test_running_sheet_shows_what_is_there(engine: Engine) -> None:  # noqa: F81
 
 
 def test_full_sheet_comes_from_the_store(engine: Engine) -> None:  # noqa: F811
-    """Nothing computes here; what differs stands above what came out."""
+    """Nothing computes here; what differs stands in a line above what came out."""
     for request in requests_of(engine):
         fill(engine, request)
     shown = unfold(opened(PAGE), "summary")
     assert not shown.exception
     assert "From store, computed" in texts(shown)
     assert part_names(shown) == SHEET
-    differ, *others = (frame.value for frame in shown.dataframe)
-    table = next(frame for frame in others if "LPF rise, absolute" in frame.index)
-    assert "method" in differ.index
+    named = [expander.label for expander in shown.expander if "What differs" in expander.label]
+    assert "method" in " ".join(named)
+    frames = (frame.value for frame in shown.dataframe)
+    table = next(frame for frame in frames if "LPF rise, absolute" in frame.index)
     assert list(table.columns) == ["ADM (tiny)", "ADM +SAM (tiny)"]
     assert "LPF rise, absolute" in table.index
     assert "of 2 checkpoints are measured" not in " ".join(labels(shown))
@@ -164,6 +165,9 @@ def test_checkpoints_that_do_not_differ(engine: Engine) -> None:  # noqa: F811
     )
     shown = AppTest.from_file(str(PAGES / PAGE), default_timeout=30)
     shown.query_params["checkpoints"] = ["tiny/adm", "tiny/copy"]
+    shown.run()
+    assert "What differs: only their weights" in [expander.label for expander in shown.expander]
+    shown.query_params["differs"] = "true"
     shown.run()
     assert "Nothing that their cards know of" in texts(shown)
     assert "hold the same weights" in texts(shown)

@@ -25,7 +25,7 @@ from flatdiff.measures.request import Request, completed, make_request
 from flatdiff.measures.samples import EXAMPLE_BITS, SamplesSettings
 from flatdiff.measures.surface import SurfaceSettings
 from flatdiff.system.files import PROJECT_ROOT
-from pages.shared.job import details
+from pages.shared.looks import details
 from tests.conftest import write_tiny_checkpoint
 from tests.pages.stored import arrays_for
 

@@ -10,7 +10,7 @@ from flatdiff.reports.sheet import PARTS
 from flatdiff.views import base
 from flatdiff.views.base import with_error
 from pages.shared import about, choose, job, scenes
-from pages.shared.choose import plain
+from pages.shared.plain import plain
 
 
 @pytest.mark.parametrize("module", [choose, base, job, scenes], ids=lambda module: module.__name__)
