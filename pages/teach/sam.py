@@ -171,7 +171,7 @@ with right:
         "lie nearer to the bottom. They stay in the valley that SGD has found: averaging lowers "
         "the loss, it does not make the valley wider. Shown is the second half of the steps."
     )
-    st.dataframe(table, alt="Where each path ends, and how high the loss is there")
+    st.table(table.style.format("{:.3f}", ["loss", NOISY]))
     st.caption(f"EMA keeps {EMA_DECAY:g} of itself at each step. Both are of SGD's path.")
 
 st.subheader("What to try", divider="gray")

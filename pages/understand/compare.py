@@ -61,10 +61,12 @@ def show_items(part: Part, items: Sequence[Measured]) -> None:
     settings, results = items[0].request.settings, [(i.card.label, i.result) for i in items]
     pictures = SECTIONS[part.measure].pictures([item.series for item in items], settings)
     draw_all([picture for picture in pictures if not picture.folded], f"{part.name}-")
+    st.caption(SECTIONS[part.measure].caveat)
     table = SECTIONS[part.measure].reading(results)
     if len(table):
-        st.dataframe(table, hide_index=True, alt=f"{part.title}: numbers with their errors")
-    st.caption(SECTIONS[part.measure].caveat)
+        alt = f"{part.title}: numbers with their errors"
+        show = partial(st.dataframe, table, hide_index=True, alt=alt)
+        folded("In numbers", show, f"numbers-{part.name}")
 
 
 st.title("Compare")

@@ -135,6 +135,7 @@ def test_hostile_names_stay_text(engine: Engine) -> None:  # noqa: F811
     shown.query_params["checkpoints"] = [card.id]
     for part in PARTS:
         shown.session_state[f"part-{part.name}"] = True
+        shown.session_state[f"numbers-{part.name}"] = True
     shown.run()
     assert not shown.exception
     assert len(shown.dataframe) > len(PARTS) / 2, "they are open"
