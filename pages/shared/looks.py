@@ -8,7 +8,7 @@ import streamlit as st
 
 from flatdiff.engine.engine import Handle
 from flatdiff.engine.progress import Progress
-from flatdiff.engine.store import ACTIVE
+from flatdiff.engine.store import RUNNING
 from flatdiff.views import SECTIONS
 
 # The picture is drawn again when so much is done: soon at first, then rarely.
@@ -21,7 +21,7 @@ PRESSED = "pressed"  # in the session: when Run was pressed last, on the monoton
 
 # Each look of a page is work for the server and the browser, which the workers wait for; inside of
 # one, asking is cheap.
-WAIT_S, BLINK_S = 0.45, 0.02
+WAIT_S, BLINK_S = 0.45, 0.05
 
 
 def note_press() -> None:
@@ -35,14 +35,21 @@ def pressed_just_now() -> bool:
 
 
 def wait_for_a_picture(handles: Sequence[Handle]) -> None:
-    """Until there is one, or nothing is computed any more, or it is time for the next look."""
+    """Until there is one, or nothing is being computed, or it is time for the next look.
+
+    Whoever leaves the page meanwhile is not held up: Streamlit ends a script that asks for the
+    session's state, as `pressed_just_now` does.
+    """
     until = time.monotonic() + WAIT_S
-    while time.monotonic() < until and _active(handles) and not details(handles):
+    while pressed_just_now() and time.monotonic() < until and _running(handles):
+        if details(handles):
+            return
         time.sleep(BLINK_S)
 
 
-def _active(handles: Sequence[Handle]) -> bool:
-    return any(job.state in ACTIVE for handle in handles if (job := handle.job()) is not None)
+def _running(handles: Sequence[Handle]) -> bool:
+    """Whether there is something to wait for that is not itself waiting for others."""
+    return any(job.state == RUNNING for handle in handles if (job := handle.job()) is not None)
 
 
 def stage_of(found: Sequence[Progress]) -> int:
